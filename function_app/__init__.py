@@ -1,0 +1,15 @@
+"""Orchestrates the painting of videos. Touches containers and timestamps, never pixels.
+
+Data flows one way: triggers and api -> orchestrator -> activities -> preprocess, compute, stitch.
+"""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app import activities, api, orchestrator, triggers
+
+app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+for module in (triggers, api, orchestrator, activities):
+    app.register_functions(module.blueprint)
+
+__all__ = ["app"]

@@ -1,0 +1,178 @@
+"""The activities: what the orchestration does to the world, each safe to do again.
+
+An activity answers with a value or with a refusal. The input's fault is a refusal, so that no retry
+policy sees it; everything that an activity raises is the world's fault and is tried again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import wraps
+from typing import Any
+
+import azure.durable_functions as df
+
+from function_app import compute, paths, storage
+from function_app.errors import InputError, ServiceError
+from function_app.jobs import Job, State
+from function_app.preprocess import preprocess as plan_painting
+from function_app.stitch import stitch as join_shards
+from gpu_worker.plan import (
+    FAILURE_NAME,
+    PROGRESS_PREFIX,
+    Failure,
+    Plan,
+    PlanError,
+    Progress,
+)
+
+blueprint = df.Blueprint()
+
+MOST_ATTEMPTS = 3
+
+type Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a running job shows.
+
+    Attributes:
+        state: of the Azure Machine Learning job.
+        frames: painted in this attempt so far.
+        fps: frames painted a second at present, all ranks together.
+        fault: "input" or "world", once the worker has given up.
+        message: the worker's sentence about it.
+    """
+
+    state: str
+    frames: int = 0
+    fps: float = 0.0
+    fault: str = ""
+    message: str = ""
+
+
+def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payload]:
+    """Answer {"value": ...}, or {"refused": sentence} where it is the input's fault."""
+
+    @wraps(activity)
+    def wrapped(payload: Payload) -> Payload:
+        try:
+            return {"value": activity(payload)}
+        except InputError as error:
+            return {"refused": str(error)}
+
+    return wrapped
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def preprocess(payload: Payload) -> Payload:
+    """Prove the video usable, plan its painting; the value is a `Work`."""
+    return asdict(plan_painting(Job(**payload)))
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def submit(payload: Payload) -> int:
+    """Submit one attempt at painting; return how many frames were painted before it."""
+    state = State.from_dict(payload)
+    attempt = _attempt(state)
+    if compute.state(attempt.name) == compute.MISSING:
+        _forget_last_attempt(state.job)
+        compute.submit(attempt)
+    return _frames_there(state.job)
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def poll(payload: Payload) -> Payload:
+    """Look at one attempt; the value is a `Look`."""
+    state = State.from_dict(payload)
+    job, attempt = state.job, _attempt(state)
+    progress = list(_progress(job))
+    failure = _failure(job)
+    return asdict(
+        Look(
+            compute.state(attempt.name),
+            sum(each.frames for each in progress),
+            sum(each.frames_per_second for each in progress),
+            failure.fault if failure else "",
+            failure.message if failure else "",
+        )
+    )
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def cancel(payload: Payload) -> bool:
+    """Cancel whatever paints this job; return whether it has ended."""
+    job = Job(**payload)
+    attempts = [compute.attempt_name(job.job_id, n) for n in range(1, MOST_ATTEMPTS + 1)]
+    running = [name for name in attempts if compute.state(name) not in compute.FINAL]
+    for name in running:
+        compute.cancel(name)
+    return not running
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def stitch(payload: Payload) -> str:
+    """Join the shards into the result; return a note on what is not as it should be."""
+    return join_shards(Job(**payload))
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def report_failure(payload: Payload) -> None:
+    """Leave a sentence about the failure where the uploader looks for the result."""
+    job = Job(**payload["job"])
+    report = {"job_id": job.job_id, "video": job.video.blob, "error": payload["message"]}
+    storage.write(
+        paths.RESULTS,
+        job.video.result(".error.json"),
+        json.dumps(report, ensure_ascii=False, indent=2),
+        "application/json",
+    )
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def clean_up(payload: Payload) -> None:
+    """Delete everything of a job that has ended, but its result."""
+    storage.delete_all(paths.JOBS, Job(**payload).folder.root)
+
+
+def _attempt(state: State) -> compute.Attempt:
+    if state.work is None:
+        raise ServiceError(f"{state.job.job_id} is to be painted before it was planned")
+    return compute.Attempt(state.job, state.work, state.attempt)
+
+
+def _forget_last_attempt(job: Job) -> None:
+    """Progress and failure are those of one attempt; the shards are what outlives it."""
+    for name in (FAILURE_NAME, PROGRESS_PREFIX):
+        storage.delete_all(paths.JOBS, job.folder.output(name))
+
+
+def _frames_there(job: Job) -> int:
+    plan = Plan.from_json(storage.read(paths.JOBS, job.folder.plan) or b"")
+    there = set(storage.names(paths.JOBS, job.folder.work))
+    return sum(len(shard) for shard in plan.shards if job.folder.shard(shard) in there)
+
+
+def _progress(job: Job) -> list[Progress]:
+    names = storage.names(paths.JOBS, job.folder.output(PROGRESS_PREFIX))
+    contents = [storage.read(paths.JOBS, name) for name in names if name.endswith(".json")]
+    return [Progress.from_json(content) for content in contents if content]
+
+
+def _failure(job: Job) -> Failure | None:
+    content = storage.read(paths.JOBS, job.folder.output(FAILURE_NAME))
+    try:
+        return Failure.from_json(content) if content else None
+    except PlanError:
+        # Half a file: the worker was killed while it wrote. That is the world's fault.
+        return None

@@ -1,0 +1,192 @@
+"""Azure Machine Learning: submitting, watching and cancelling the MPI jobs that paint.
+
+The client library takes seconds to import, so it is imported where a scoring activity first
+needs it and not when the app starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+)
+
+from function_app import paths
+from function_app.errors import ServiceError
+from function_app.jobs import Job, Work
+from function_app.settings import settings
+from function_app.storage import identity
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.ai.ml.entities import Command
+
+# Quoted, so that the shell on the node sees one word whatever the file is called.
+COMMAND = (
+    "python -m gpu_worker.score"
+    ' --plan "${{inputs.plan}}"'
+    ' --video "${{inputs.video}}"'
+    ' --style "${{inputs.style}}"'
+    ' --out "${{outputs.work}}"'
+)
+EXPERIMENT = "atelier"
+SHARED_MEMORY = "16g"
+
+COMPLETED = "Completed"
+FAILED = "Failed"
+CANCELED = "Canceled"
+MISSING = "Missing"
+# The client library counts more states as final; these three are the service's own.
+FINAL = {COMPLETED, FAILED, CANCELED, MISSING}
+WAITING = {"NotStarted", "Starting", "Provisioning", "Preparing", "Queued"}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at painting a job: one Azure Machine Learning job.
+
+    Attributes:
+        job: whose frames are painted.
+        work: what preprocessing found out.
+        number: from 1.
+    """
+
+    job: Job
+    work: Work
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Name of the Azure Machine Learning job; the same attempt always has the same."""
+        return attempt_name(self.job.job_id, self.number)
+
+
+def attempt_name(job_id: str, number: int) -> str:
+    """Return the name of the Azure Machine Learning job for one attempt."""
+    return f"{job_id}-a{number}"
+
+
+def submit(attempt: Attempt) -> None:
+    """Submit an attempt; one that was submitted before is left as it is.
+
+    Raises:
+        ServiceError: the service did not take it.
+    """
+    with _service_errors(f"submitting {attempt.name}"):
+        try:
+            _client().jobs.create_or_update(_command(attempt))
+        except (HttpResponseError, ResourceExistsError):
+            if state(attempt.name) == MISSING:
+                raise
+
+
+def state(name: str) -> str:
+    """Return the state of an Azure Machine Learning job; `MISSING` if there is none.
+
+    Raises:
+        ServiceError: the service did not answer.
+    """
+    with _service_errors(f"asking for {name}"):
+        try:
+            return str(_client().jobs.get(name).status)
+        except ResourceNotFoundError:
+            return MISSING
+
+
+def cancel(name: str) -> None:
+    """Ask for the end of an Azure Machine Learning job, and do not wait for it.
+
+    Raises:
+        ServiceError: the service did not answer.
+    """
+    if state(name) in FINAL:
+        return
+    with _service_errors(f"cancelling {name}"):
+        _client().jobs.begin_cancel(name)
+
+
+def _command(attempt: Attempt) -> Command:
+    from azure.ai.ml import Input, MpiDistribution, Output, command
+
+    job, work, limits = attempt.job, attempt.work, settings()
+
+    def file(container: str, blob_name: str) -> Input:
+        return Input(type="uri_file", mode="ro_mount", path=_datastore(container, blob_name))
+
+    return command(
+        name=attempt.name,
+        display_name=attempt.name,
+        experiment_name=EXPERIMENT,
+        tags={"job_id": job.job_id, "style": job.style, "attempt": str(attempt.number)},
+        command=COMMAND,
+        environment=limits.aml_environment,
+        inputs={
+            "plan": file(paths.JOBS, job.folder.plan),
+            "video": file(work.source_container, work.source_blob),
+            "style": file(paths.STYLES, paths.style(job.style)),
+        },
+        outputs={
+            "work": Output(
+                type="uri_folder", mode="rw_mount", path=_datastore(paths.JOBS, job.folder.work)
+            )
+        },
+        compute=limits.aml_compute,
+        instance_count=work.nodes,
+        shm_size=SHARED_MEMORY,
+        timeout=int(limits.job_timeout_hours * 3600),
+        distribution=MpiDistribution(process_count_per_instance=limits.aml_processes_per_node),
+    )
+
+
+def _datastore(container: str, path: str) -> str:
+    return f"azureml://datastores/{container}/paths/{path}"
+
+
+@contextmanager
+def _service_errors(doing: str) -> Generator[None]:
+    try:
+        yield
+    except AzureError as error:
+        raise ServiceError(f"Azure Machine Learning failed on {doing}: {error.message}") from error
+
+
+@cache
+def _client() -> MLClient:
+    from azure.ai.ml import MLClient
+
+    where = settings()
+    workspace = (where.aml_subscription_id, where.aml_resource_group, where.aml_workspace)
+    if not where.aml_endpoint:
+        return MLClient(identity(where.aml_client_id), *workspace)
+    return MLClient(
+        _Anonymous(), *workspace, cloud="Other", cloud_metadata=_cloud(where.aml_endpoint)
+    )
+
+
+def _cloud(endpoint: str) -> dict[str, str]:
+    names = (
+        "azure_portal",
+        "resource_manager",
+        "active_directory",
+        "aml_resource_id",
+        "storage_endpoint",
+        "registry_discovery_endpoint",
+    )
+    return dict.fromkeys(names, endpoint)
+
+
+class _Anonymous(TokenCredential):
+    """For another resource manager than Azure's, which asks for no token."""
+
+    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        return AccessToken("anonymous", int(time()) + 3600)

@@ -1,0 +1,168 @@
+"""A job: the restyling of one version of one video. Its identity, its state, its status.
+
+Job id, orchestration instance id, folder in `jobs` and stem of the Azure Machine Learning job's
+name are the same string. It is made from the uploaded blob and its version alone, so the same
+event twice means the same job, and a file that is uploaded anew another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any, Self
+
+from function_app.paths import VIDEOS, JobFolder, Video
+
+SLUG_LENGTH = 40
+HASH_LENGTH = 12
+
+
+def job_id(container: str, blob_name: str, etag: str) -> str:
+    """Return the id of the job that one version of a blob starts.
+
+    Args:
+        container: of the blob.
+        blob_name: within the container, `{style}/{name}`.
+        etag: the version, with or without the quotes of its HTTP header.
+
+    Returns:
+        Lower-case letters, digits and hyphens, at most 53 characters.
+    """
+    stem = unicodedata.normalize("NFKD", PurePosixPath(blob_name).stem).encode("ascii", "ignore")
+    slug = re.sub(r"[^a-z0-9]+", "-", stem.decode().lower()).strip("-")[:SLUG_LENGTH].strip("-")
+    version = "\n".join((container, blob_name, etag.strip('"')))
+    digest = hashlib.sha256(version.encode()).hexdigest()[:HASH_LENGTH]
+    return f"{slug or 'video'}-{digest}"
+
+
+class Stage(StrEnum):
+    """Where a job stands."""
+
+    PREPROCESS = "preprocess"
+    QUEUE = "queue"
+    SCORE = "score"
+    STITCH = "stitch"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the upload event says; travels through the orchestration unchanged.
+
+    Attributes:
+        job_id: see `job_id`.
+        style: folder that the video was put in.
+        name: of the video below that folder.
+        etag: version of the blob.
+    """
+
+    job_id: str
+    style: str
+    name: str
+    etag: str
+
+    @classmethod
+    def of(cls, blob_name: str, etag: str) -> Self:
+        """Make the job of one version of a blob in `videos`."""
+        style, _, name = blob_name.partition("/")
+        return cls(job_id(VIDEOS, blob_name, etag), style, name, etag)
+
+    @property
+    def video(self) -> Video:
+        """The uploaded blob."""
+        return Video(self.style, self.name)
+
+    @property
+    def folder(self) -> JobFolder:
+        """The job's own blobs."""
+        return JobFolder(self.job_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What preprocessing found out, as far as the orchestration needs it.
+
+    Attributes:
+        source_container: where the worker finds the video: `videos`, or `jobs` if it was copied.
+        source_blob: likewise.
+        frames: of the plan.
+        nodes: to paint on.
+        notes: what the result cannot keep, each a sentence.
+    """
+
+    source_container: str
+    source_blob: str
+    frames: int
+    nodes: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that the orchestration knows, so that it can continue as new.
+
+    Attributes:
+        job: see `Job`.
+        work: result of preprocessing; None before.
+        attempt: at painting, from 1; 0 before the first is submitted.
+        frames_before: frames that were painted before this attempt.
+    """
+
+    job: Job
+    work: Work | None = None
+    attempt: int = 0
+    frames_before: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """Read what `to_dict` wrote."""
+        work = fields["work"]
+        return cls(
+            Job(**fields["job"]),
+            work and Work(**work | {"notes": tuple(work["notes"])}),
+            fields["attempt"],
+            fields["frames_before"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The custom status of a job's instance; stays far below the 16 KB that it may have.
+
+    Attributes:
+        stage: see `Stage`.
+        done: frames painted.
+        total: frames of the video; 0 before they are counted.
+        fps: frames painted a second at present.
+        eta_s: seconds of painting left, as far as can be told.
+        attempt: at painting.
+        nodes: that paint.
+        message: one sentence for people.
+    """
+
+    stage: Stage
+    done: int = 0
+    total: int = 0
+    fps: float | None = None
+    eta_s: float | None = None
+    attempt: int = 0
+    nodes: int = 0
+    message: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON that the durable status endpoint shows."""
+        fields = dataclasses.asdict(self)
+        frames = {"done": fields.pop("done"), "total": fields.pop("total")}
+        return {"stage": str(fields.pop("stage")), "frames": frames, **fields}

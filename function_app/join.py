@@ -1,0 +1,165 @@
+"""The join: painted shards and the kept tracks become one MP4, without re-encoding anything.
+
+Streaming: packets go through one at a time, so an hour costs no more memory than a minute, but
+for the MP4's index. Each frame gets the timestamp that the plan says, each shard is proved to
+hold the frames that it should.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from typing import IO, Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from function_app.errors import ServiceError
+from function_app.extras import Sidecar, index_size, mp4_options
+from gpu_worker.plan import Plan, Shard
+
+OpenShard = Callable[[Shard], IO[bytes]]
+
+
+def reserved_bytes(plan: Plan, extras: IO[bytes] | None) -> int:
+    """Return the size of the MP4's index, which stays ahead of the data."""
+    packets = plan.frame_count
+    if extras:
+        with av.open(extras) as container:
+            packets += sum(stream.frames for stream in container.streams)
+        extras.seek(0)
+    return index_size(packets)
+
+
+def join(
+    plan: Plan, open_shard: OpenShard, extras: IO[bytes] | None, sidecar: Sidecar, out: Any
+) -> None:
+    """Write the result.
+
+    Args:
+        plan: names every frame and its timestamp.
+        open_shard: opens a painted shard.
+        extras: the kept tracks, as MP4.
+        sidecar: chapters and metadata.
+        out: seekable stream; only the first `reserved_bytes` (and a few more) are written twice.
+
+    Raises:
+        ServiceError: a shard does not hold the frames that the plan says.
+    """
+    options = mp4_options(reserved_bytes(plan, extras))
+    with ExitStack() as stack:
+        result = stack.enter_context(av.open(out, "w", format="mp4", options=options))
+        first = stack.enter_context(av.open(open_shard(plan.shards[0]), "r"))
+        video = _add_video(result, first, plan)
+        sources = [_video_packets(plan, open_shard, video, first)]
+        if extras:
+            sources.append(_extra_packets(stack.enter_context(av.open(extras, "r")), result))
+        _describe(result, sidecar)
+        for packet in heapq.merge(*sources, key=_decoding_time):
+            result.mux(packet)
+
+
+def _add_video(result: OutputContainer, first: InputContainer, plan: Plan) -> VideoStream:
+    stream = result.add_stream_from_template(first.streams.video[0])
+    stream.time_base = plan.result.seconds_per_tick
+    if plan.picture.display_matrix:
+        stream.set_display_matrix(plan.picture.display_matrix)
+    return stream
+
+
+def _describe(result: OutputContainer, sidecar: Sidecar) -> None:
+    result.metadata.update(sidecar.metadata)
+    milliseconds = Fraction(1, 1000)
+    result.set_chapters(
+        [
+            {
+                "id": number,
+                "start": round(chapter.start * 1000),
+                "end": round(chapter.end * 1000),
+                "time_base": milliseconds,
+                "metadata": {"title": chapter.title},
+            }
+            for number, chapter in enumerate(sidecar.chapters)
+        ]
+    )
+
+
+def _video_packets(
+    plan: Plan, open_shard: OpenShard, stream: VideoStream, first: InputContainer
+) -> Iterator[Packet[Any]]:
+    """Yield the packets of all shards in decoding order, timed by the plan."""
+    pts = list(plan.result)
+    ends = [*pts[1:], plan.result.end]
+    parameters = first.streams.video[0].codec_context.extradata
+    delay = _reorder_delay(first)
+    step = plan.result.steps[0][0]
+    for shard in plan.shards:
+        with av.open(open_shard(shard), "r") as container:
+            if container.streams.video[0].codec_context.extradata != parameters:
+                raise ServiceError(f"shard {shard.name} was encoded with other parameters")
+            packets = _packets_of(container, shard)
+        frames = _frame_numbers(packets, shard)
+        for position, (packet, frame) in enumerate(zip(packets, frames, strict=True), shard.first):
+            earlier = position - delay
+            packet.time_base = plan.result.seconds_per_tick
+            packet.pts = pts[frame]
+            packet.dts = pts[earlier] if earlier >= 0 else pts[0] + earlier * step
+            packet.duration = ends[frame] - pts[frame]
+            packet.stream = stream
+            if packet.dts > packet.pts:
+                raise ServiceError(f"shard {shard.name} reorders frames further than the first")
+            yield packet
+
+
+def _reorder_delay(container: InputContainer) -> int:
+    """Return by how many frames decoding runs ahead of presentation."""
+    packets = [packet for packet in container.demux(video=0) if packet.size]
+    start = min(_pts(packet) for packet in packets)
+    return sum(packet.dts is not None and packet.dts < start for packet in packets)
+
+
+def _packets_of(container: InputContainer, shard: Shard) -> list[Packet[Any]]:
+    packets = [packet for packet in container.demux(video=0) if packet.size]
+    if len(packets) != len(shard):
+        raise ServiceError(f"shard {shard.name} holds {len(packets)} frames, not {len(shard)}")
+    return packets
+
+
+def _frame_numbers(packets: Sequence[Packet[Any]], shard: Shard) -> list[int]:
+    """Return which frame of the plan each packet shows."""
+    order = {pts: place for place, pts in enumerate(sorted(map(_pts, packets)), shard.first)}
+    if len(order) != len(shard):
+        raise ServiceError(f"shard {shard.name} shows two frames at once")
+    return [order[_pts(packet)] for packet in packets]
+
+
+def _pts(packet: Packet[Any]) -> int:
+    if packet.pts is None:
+        raise ServiceError("a shard holds a frame without a timestamp")
+    return packet.pts
+
+
+def _extra_packets(extras: InputContainer, result: OutputContainer) -> Iterator[Packet[Any]]:
+    streams: dict[int, Stream] = {}
+    for source in extras.streams:
+        if source.type in {"audio", "subtitle"}:
+            stream = streams[source.index] = result.add_stream_from_template(source)
+            stream.metadata.update(source.metadata)
+            stream.disposition = source.disposition
+    return _redirected(extras, streams)
+
+
+def _redirected(extras: InputContainer, streams: dict[int, Stream]) -> Iterator[Packet[Any]]:
+    for packet in extras.demux([extras.streams[index] for index in streams]):
+        if packet.dts is not None:
+            packet.stream = streams[packet.stream.index]
+            yield packet
+
+
+def _decoding_time(packet: Packet[Any]) -> float:
+    return float(packet.dts or 0) * float(packet.time_base)

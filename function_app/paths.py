@@ -1,0 +1,108 @@
+"""Where everything lies in blob storage, and which names may lie there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from function_app.errors import InputError
+from gpu_worker.plan import Shard
+
+VIDEOS = "videos"
+STYLES = "styles"
+RESULTS = "results"
+JOBS = "jobs"
+
+STYLE_SUFFIX = ".safetensors"
+
+_FORBIDDEN = re.compile(r"""["'`\\\x00-\x1f\x7f]""")
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One uploaded video: the blob `videos/{style}/{name}`; a name may have folders of its own."""
+
+    style: str
+    name: str
+
+    @property
+    def blob(self) -> str:
+        """Blob name in `videos`."""
+        return f"{self.style}/{self.name}"
+
+    @property
+    def has_plain_name(self) -> bool:
+        """Whether the name means the same to every shell, URL and file system."""
+        return _PLAIN.fullmatch(self.blob) is not None
+
+    def result(self, suffix: str) -> str:
+        """Blob name in `results`, where `suffix` replaces the video's own."""
+        return f"{self.style}/{PurePosixPath(self.name).with_suffix('')}{suffix}"
+
+    def check(self) -> None:
+        """Refuse names that would be misread where they are downloaded, quoted or linked.
+
+        Raises:
+            InputError: the name holds quotes, backslashes or control characters, or it climbs.
+        """
+        if found := _FORBIDDEN.search(self.blob):
+            raise InputError(
+                f"the name {self.name!r} holds the character {found[0]!r}: "
+                "rename the video without quotes, backslashes and control characters"
+            )
+        if any(part in {"", ".", ".."} for part in self.blob.split("/")):
+            raise InputError(
+                f"the name {self.name!r} is no plain path: "
+                "rename the video so that no part of its path is empty, '.' or '..'"
+            )
+
+
+def style(name: str) -> str:
+    """Blob name in `styles` of a style's network."""
+    return f"{name}{STYLE_SUFFIX}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """The blob names of one job in `jobs`."""
+
+    job_id: str
+
+    @property
+    def root(self) -> str:
+        """Prefix of everything below."""
+        return f"{self.job_id}/"
+
+    @property
+    def plan(self) -> str:
+        """The plan."""
+        return f"{self.job_id}/plan.json"
+
+    @property
+    def sidecar(self) -> str:
+        """Chapters and metadata."""
+        return f"{self.job_id}/sidecar.json"
+
+    @property
+    def extras(self) -> str:
+        """Audio and subtitles, as the result will hold them."""
+        return f"{self.job_id}/extras.mp4"
+
+    def source(self, suffix: str) -> str:
+        """The video under a plain name, where the worker cannot read the upload itself."""
+        return f"{self.job_id}/source{suffix}"
+
+    @property
+    def work(self) -> str:
+        """Prefix of the worker's output folder."""
+        return f"{self.job_id}/work/"
+
+    def output(self, name: str) -> str:
+        """A file that the worker left."""
+        return f"{self.work}{name}"
+
+    def shard(self, shard: Shard) -> str:
+        """A painted shard."""
+        return self.output(shard.name)

@@ -1,0 +1,210 @@
+"""Preprocessing: from an uploaded video to a plan, in one pass over its packets."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import IO, Any, cast
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from function_app import paths, storage
+from function_app.errors import InputError
+from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
+from function_app.jobs import Job, Work
+from function_app.probe import (
+    FrameIndex,
+    check_limits,
+    find_video,
+    open_video,
+    picture_of,
+    seeks_exactly,
+)
+from function_app.settings import Settings, settings
+from function_app.storage import BlobReader, BlobWriter
+from gpu_worker.plan import Encoding, Picture, Plan, Timeline, cut_shards
+
+SHARDS_PER_RANK = 4
+SHARD_SECONDS = 4
+REMUX_HEAD = 2**20
+
+type Sinks = dict[int, list[Callable[[Packet[Any]], None]]]
+
+
+def preprocess(job: Job) -> Work:
+    """Prove a video usable, keep aside all but its picture, and plan its painting.
+
+    Writes the plan, the extras and the sidecar, and a copy of the video where the worker could
+    not read the upload itself. Doing it again gives the same.
+
+    Raises:
+        InputError: the video or the style cannot be used; the sentence says why.
+    """
+    job.video.check()
+    _check_style(job.style)
+    reader = _reader(job)
+    with open_video(_buffered(reader), job.name) as container:
+        stream = find_video(container, job.name)
+        check_limits(container, stream, job.name, settings())
+        exact = seeks_exactly(container, stream)
+        index = FrameIndex(stream, job.name, settings())
+        notes = _one_pass(job, container, index, remuxed=None if exact else stream)
+        picture = picture_of(index.first_frame(), stream)
+    if index.same_timestamp:
+        notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
+    work, source = _source(job, index, exact)
+    plan, nodes = _plan(job, index, picture, source)
+    storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")
+    return Work(*work, plan.frame_count, nodes, tuple(notes))
+
+
+def nodes_for(frames: int, picture: Picture, limits: Settings) -> int:
+    """Return how many nodes paint a video in about the target time.
+
+    Args:
+        frames: of the video.
+        picture: for the size of a frame.
+        limits: the settings.
+    """
+    megapixels = frames * picture.width * picture.height / 1e6
+    per_node = limits.megapixels_per_second * limits.aml_processes_per_node
+    needed = megapixels / per_node / (limits.target_minutes * 60)
+    return max(1, min(limits.aml_nodes_max, -int(-needed // 1)))
+
+
+def _check_style(name: str) -> None:
+    if storage.blob(paths.STYLES, paths.style(name)).exists():
+        return
+    files = storage.names(paths.STYLES, "")
+    known = sorted(
+        file.removesuffix(paths.STYLE_SUFFIX) for file in files if file.endswith(paths.STYLE_SUFFIX)
+    )
+    raise InputError(
+        f"there is no style {name!r}: upload the video to the folder of one of "
+        f"{', '.join(known) or 'the styles, once there are any'}"
+    )
+
+
+def _reader(job: Job) -> BlobReader:
+    reader = BlobReader(storage.blob(paths.VIDEOS, job.video.blob))
+    if reader.etag.strip('"') != job.etag.strip('"'):
+        raise InputError(f"{job.name} was replaced by a newer upload, which has a job of its own")
+    if reader.size > settings().max_bytes:
+        raise InputError(
+            f"{job.name} has {reader.size / 2**20:.0f} MiB, more than the limit of "
+            f"{settings().max_bytes / 2**20:.0f} MiB: cut it into parts or encode it smaller"
+        )
+    return reader
+
+
+def _buffered(reader: BlobReader) -> IO[bytes]:
+    return cast("IO[bytes]", io.BufferedReader(reader, buffer_size=2**16))
+
+
+def _one_pass(
+    job: Job, source: InputContainer, index: FrameIndex, remuxed: VideoStream | None
+) -> list[str]:
+    """Hand every packet to whom it concerns; return what cannot be kept."""
+    extras_blob = BlobWriter(
+        storage.blob(paths.JOBS, job.folder.extras), head_size(source) + 4096, "video/mp4"
+    )
+    extras = ExtrasWriter(source, extras_blob)
+    remuxer = _Remuxer(job, remuxed) if remuxed else None
+    sinks: Sinks = {track: [sink] for track, sink in extras.sinks.items()}
+    sinks[index.stream_index] = [index.add, *([remuxer.add] if remuxer else [])]
+    for packet in source.demux([source.streams[number] for number in sinks]):
+        for sink in sinks[packet.stream.index]:
+            sink(packet)
+    index.flush()
+    if remuxer:
+        remuxer.close()
+    if extras.sinks:
+        extras.close()
+        extras_blob.commit()
+    sidecar = Sidecar(chapters_of(source), metadata_of(source), len(extras.sinks))
+    storage.write(paths.JOBS, job.folder.sidecar, sidecar.to_json(), "application/json")
+    return extras.notes
+
+
+class _Remuxer:
+    """Copies the video stream to Matroska, where seeking is exact to the frame."""
+
+    def __init__(self, job: Job, stream: VideoStream) -> None:
+        self._blob = BlobWriter(
+            storage.blob(paths.JOBS, job.folder.source(".mkv")), REMUX_HEAD, "video/x-matroska"
+        )
+        self._container = av.open(self._blob, "w", format="matroska")
+        self._stream = self._container.add_stream_from_template(stream)
+
+    def add(self, packet: Packet[Any]) -> None:
+        if not packet.size or packet.pts is None:
+            return
+        packet.stream = self._stream
+        self._container.mux(packet)
+
+    def close(self) -> None:
+        self._container.close()
+        self._blob.commit()
+
+
+def _source(job: Job, index: FrameIndex, exact: bool) -> tuple[tuple[str, str], FrameIndex]:
+    """Return which blob the worker reads, and the frames as that file has them."""
+    if not exact:
+        blob_name = job.folder.source(".mkv")
+        return (paths.JOBS, blob_name), _index_again(blob_name, index)
+    if job.video.has_plain_name:
+        return (paths.VIDEOS, job.video.blob), index
+    blob_name = job.folder.source(PurePosixPath(job.name).suffix)
+    with BlobReader(storage.blob(paths.VIDEOS, job.video.blob)) as reader:
+        storage.blob(paths.JOBS, blob_name).upload_blob(reader, length=reader.size, overwrite=True)
+    return (paths.JOBS, blob_name), index
+
+
+def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
+    """Read the timestamps of the remuxed file, which Matroska rounds to milliseconds."""
+    reader = BlobReader(storage.blob(paths.JOBS, blob_name))
+    with open_video(_buffered(reader), original.name) as container:
+        stream = container.streams.video[0]
+        index = FrameIndex(stream, original.name, settings())
+        for packet in container.demux(stream):
+            index.add(packet)
+    if len(index.pts) != len(original.pts):
+        raise InputError(
+            f"{original.name} has frames too close in time to tell apart: convert it to MP4 first"
+        )
+    return index
+
+
+def _plan(job: Job, index: FrameIndex, picture: Picture, source: FrameIndex) -> tuple[Plan, int]:
+    limits = settings()
+    result = _timeline(index)
+    if result.duration > limits.max_minutes * 60:
+        raise InputError(
+            f"{job.name} is {float(result.duration) / 60:.1f} minutes long; "
+            f"the limit is {limits.max_minutes:g} minutes: cut it into parts"
+        )
+    nodes = nodes_for(len(result), picture, limits)
+    shards = cut_shards(
+        source.pts,
+        source.keyframes,
+        longest=max(1, round(SHARD_SECONDS * result.frame_rate)),
+        at_least=SHARDS_PER_RANK * nodes * limits.aml_processes_per_node,
+    )
+    plan = Plan(
+        job_id=job.job_id,
+        stream=source.stream_index,
+        source=_timeline(source),
+        result=result,
+        picture=picture,
+        shards=shards,
+        encoding=Encoding(limits.encoder_crf, limits.encoder_preset),
+    )
+    return plan, nodes
+
+
+def _timeline(index: FrameIndex) -> Timeline:
+    return Timeline.of(index.pts, index.last_duration, index.time_base)

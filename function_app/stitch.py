@@ -1,0 +1,100 @@
+"""Stitching: the last stage, from a job's folder to its result."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import IO, cast
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobClient
+
+from function_app import paths, storage
+from function_app.errors import InputError, ServiceError
+from function_app.extras import Sidecar
+from function_app.jobs import Job
+from function_app.join import join, reserved_bytes
+from function_app.storage import BlobReader, BlobWriter
+from gpu_worker.plan import PREVIEW_NAME, Plan
+
+MOST_DAMAGED = 0.05
+JOB_ID = "job_id"
+# The muxer writes a few boxes before and after the index that it rewrites at the end.
+AROUND_INDEX = 2**16
+
+
+def stitch(job: Job) -> str:
+    """Join the shards of a job into its result, and put a poster beside it.
+
+    Returns:
+        A sentence about frames that did not decode; empty if all did.
+
+    Raises:
+        InputError: too much of the video did not decode.
+        ServiceError: a shard is missing or does not hold what it should.
+    """
+    target = storage.blob(paths.RESULTS, job.video.result(".mp4"))
+    if _is_of(target, job):
+        return ""
+    plan = Plan.from_json(_needed(job.folder.plan))
+    sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
+    note = _damage_note(job, plan)
+    extras = _stream(job.folder.extras) if sidecar.tracks else None
+    head = reserved_bytes(plan, extras) + AROUND_INDEX
+    out = BlobWriter(target, head, "video/mp4")
+    join(plan, lambda shard: _stream(job.folder.shard(shard)), extras, sidecar, out)
+    _poster(job)
+    out.commit(metadata={JOB_ID: job.job_id})
+    storage.delete_all(paths.RESULTS, job.video.result(".error.json"))
+    return note
+
+
+def _is_of(result: BlobClient, job: Job) -> bool:
+    """Whether the result is there already, from an earlier try whose answer was lost."""
+    try:
+        return result.get_blob_properties().metadata.get(JOB_ID) == job.job_id
+    except ResourceNotFoundError:
+        return False
+
+
+def _needed(blob_name: str) -> bytes:
+    content = storage.read(paths.JOBS, blob_name)
+    if content is None:
+        raise ServiceError(f"{blob_name} is missing from the job's folder")
+    return content
+
+
+def _stream(blob_name: str) -> IO[bytes]:
+    try:
+        return cast("IO[bytes]", io.BufferedReader(BlobReader(storage.blob(paths.JOBS, blob_name))))
+    except InputError as error:
+        raise ServiceError(f"{blob_name} is missing from the job's folder") from error
+
+
+def _damage_note(job: Job, plan: Plan) -> str:
+    """Weigh the frames that did not decode, which stand still in the result.
+
+    Raises:
+        InputError: there are more of them than a result can bear.
+    """
+    lists = {shard.damage_name for shard in plan.shards}
+    found = [name for name in storage.names(paths.JOBS, job.folder.work) if _base(name) in lists]
+    damaged = sum(len(json.loads(_needed(name))["frames"]) for name in found)
+    if damaged > MOST_DAMAGED * plan.frame_count:
+        raise InputError(
+            f"{job.name} is damaged: {damaged} of its {plan.frame_count} frames cannot be "
+            "decoded: upload it again"
+        )
+    if not damaged:
+        return ""
+    return f"{damaged} frames could not be decoded; the frame before stands in for each"
+
+
+def _base(blob_name: str) -> str:
+    return blob_name.rpartition("/")[2]
+
+
+def _poster(job: Job) -> None:
+    preview = storage.read(paths.JOBS, job.folder.output(PREVIEW_NAME))
+    if preview is not None:
+        storage.write(paths.RESULTS, job.video.result(".jpg"), preview, "image/jpeg")

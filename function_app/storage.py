@@ -1,0 +1,297 @@
+"""Blob storage: clients, and reading and writing big blobs as seekable streams.
+
+A video never lies whole in memory or on disk here: containers are read block by block as the
+demuxer asks, and written block by block as the muxer goes on.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, override
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import (
+    BlobBlock,
+    BlobClient,
+    BlobSasPermissions,
+    BlobServiceClient,
+    ContainerClient,
+    ContentSettings,
+    generate_blob_sas,
+)
+
+from function_app import paths
+from function_app.errors import InputError
+from function_app.settings import Connection, settings
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from azure.core.credentials import TokenCredential
+
+READ_BLOCK = 4 * 2**20
+READ_BLOCKS_KEPT = 4
+WRITE_BLOCK = 8 * 2**20
+
+
+def container(name: str) -> ContainerClient:
+    """Return the client of one of the app's containers.
+
+    Raises:
+        SettingsError: its account is not set.
+    """
+    connection = settings().jobs if name == paths.JOBS else settings().data
+    return _service(connection).get_container_client(name)
+
+
+def blob(container_name: str, blob_name: str) -> BlobClient:
+    """Return the client of one blob, whether it exists or not."""
+    return container(container_name).get_blob_client(blob_name)
+
+
+def read(container_name: str, blob_name: str) -> bytes | None:
+    """Return a small blob's content, or None where there is none."""
+    try:
+        return blob(container_name, blob_name).download_blob().readall()
+    except ResourceNotFoundError:
+        return None
+
+
+def write(container_name: str, blob_name: str, content: bytes | str, content_type: str) -> None:
+    """Write a small blob at once, over what was there."""
+    blob(container_name, blob_name).upload_blob(
+        content, overwrite=True, content_settings=ContentSettings(content_type=content_type)
+    )
+
+
+def names(container_name: str, prefix: str) -> Iterator[str]:
+    """Yield the names of the blobs below a prefix."""
+    yield from container(container_name).list_blob_names(name_starts_with=prefix)
+
+
+def delete_all(container_name: str, prefix: str) -> None:
+    """Delete the blobs below a prefix; those that are gone already do not matter."""
+    for name in names(container_name, prefix):
+        try:
+            blob(container_name, name).delete_blob(delete_snapshots="include")
+        except ResourceNotFoundError:
+            continue
+
+
+def signed_url(client: BlobClient, permission: BlobSasPermissions, lifetime: timedelta) -> str:
+    """Return a URL that grants a permission on exactly one blob for a while.
+
+    Signed with the account's key where the connection has one (Azurite), else with a user
+    delegation key, which the app's identity may ask for.
+    """
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    expiry = datetime.now(UTC) + lifetime
+    key = getattr(client.credential, "account_key", None)
+    delegation = None if key else _owner(client).get_user_delegation_key(start, expiry)
+    token = generate_blob_sas(
+        str(client.account_name),
+        client.container_name,
+        client.blob_name,
+        account_key=key,
+        user_delegation_key=delegation,
+        permission=permission,
+        start=start,
+        expiry=expiry,
+    )
+    return f"{client.url}?{token}"
+
+
+class BlobReader(io.RawIOBase):
+    """A blob as a seekable binary stream that holds a few blocks in memory.
+
+    Several blocks, since demuxers jump between the places of two tracks that are not interleaved.
+    Every read is bound to the version of the blob that was there when the reader was made.
+
+    Args:
+        client: of the blob to read.
+
+    Raises:
+        InputError: the blob is gone, or another was written over it meanwhile.
+    """
+
+    def __init__(self, client: BlobClient) -> None:
+        """Look up the blob's size and version."""
+        super().__init__()
+        self._client = client
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._position = 0
+        try:
+            properties = client.get_blob_properties()
+        except ResourceNotFoundError as error:
+            raise _gone(client) from error
+        self.size = properties.size
+        self.etag = str(properties.etag)
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def seekable(self) -> bool:
+        return True
+
+    @override
+    def tell(self) -> int:
+        return self._position
+
+    @override
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    @override
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if self._position >= self.size:
+            return 0
+        number, start = divmod(self._position, READ_BLOCK)
+        target = memoryview(buffer).cast("B")
+        part = self._block(number)[start : start + len(target)]
+        target[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+    def _block(self, number: int) -> bytes:
+        if number not in self._blocks:
+            self._blocks[number] = self._download(number * READ_BLOCK)
+            if len(self._blocks) > READ_BLOCKS_KEPT:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(number)
+        return self._blocks[number]
+
+    def _download(self, offset: int) -> bytes:
+        length = min(READ_BLOCK, self.size - offset)
+        try:
+            return self._client.download_blob(
+                offset, length, etag=self.etag, match_condition=MatchConditions.IfNotModified
+            ).readall()
+        except (ResourceModifiedError, ResourceNotFoundError) as error:
+            raise _gone(self._client) from error
+
+
+class BlobWriter:
+    """A block blob as a stream whose head can be rewritten and whose rest only grows.
+
+    That is how muxers write: sizes and indices at the front are filled in at the end. Blocks are
+    staged as they fill; nothing is visible under the blob's name before `commit`.
+
+    Args:
+        client: of the blob to write.
+        head_size: bytes from the start that stay in memory and may be rewritten until `commit`.
+        content_type: of the blob.
+    """
+
+    def __init__(self, client: BlobClient, head_size: int, content_type: str) -> None:
+        """Start with an empty head and tail."""
+        self._client = client
+        self._content_type = content_type
+        self._head_size = head_size
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._staged: list[BlobBlock] = []
+        self._staged_bytes = 0
+        self._position = 0
+
+    def tell(self) -> int:
+        """Return the position of the next write."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position of the next write."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._end}[whence]
+        self._position = base + offset
+        return self._position
+
+    def write(self, data: bytes) -> int:
+        """Write at the position.
+
+        Raises:
+            ValueError: the position lies in blocks that are staged already.
+        """
+        view = memoryview(data)
+        if in_head := view[: max(0, self._head_size - self._position)]:
+            _overwrite(self._head, self._position, in_head)
+        if in_tail := view[len(in_head) :]:
+            self._head.extend(bytes(self._head_size - len(self._head)))
+            start = self._position + len(in_head) - self._head_size - self._staged_bytes
+            if start < 0:
+                raise ValueError("a muxer went back behind the head that it asked for")
+            _overwrite(self._tail, start, in_tail)
+        self._position += len(view)
+        self._stage_full_blocks()
+        return len(view)
+
+    def commit(self, metadata: dict[str, str] | None = None) -> None:
+        """Make the blob visible, whole, at once."""
+        if self._tail:
+            self._stage(bytes(self._tail))
+            self._tail.clear()
+        head = self._new_block(len(self._staged))
+        self._client.stage_block(head.id, bytes(self._head))
+        self._client.commit_block_list(
+            [head, *self._staged],
+            content_settings=ContentSettings(content_type=self._content_type),
+            metadata=metadata,
+        )
+
+    @property
+    def _end(self) -> int:
+        return len(self._head) + self._staged_bytes + len(self._tail)
+
+    def _stage_full_blocks(self) -> None:
+        while len(self._tail) >= WRITE_BLOCK:
+            self._stage(bytes(self._tail[:WRITE_BLOCK]))
+            del self._tail[:WRITE_BLOCK]
+
+    def _stage(self, content: bytes) -> None:
+        block = self._new_block(len(self._staged))
+        self._client.stage_block(block.id, content)
+        self._staged.append(block)
+        self._staged_bytes += len(content)
+
+    @staticmethod
+    def _new_block(number: int) -> BlobBlock:
+        return BlobBlock(base64.b64encode(f"{number:08d}".encode()).decode())
+
+
+def _overwrite(buffer: bytearray, start: int, data: memoryview) -> None:
+    if len(buffer) < start:
+        buffer.extend(bytes(start - len(buffer)))
+    buffer[start : start + len(data)] = data
+
+
+@cache
+def _service(connection: Connection) -> BlobServiceClient:
+    if connection.connection_string:
+        return BlobServiceClient.from_connection_string(connection.connection_string)
+    return BlobServiceClient(connection.blob_service_uri, credential=identity(connection.client_id))
+
+
+@cache
+def identity(client_id: str) -> TokenCredential:
+    """Return the credential of the app's managed identity, or the developer's own elsewhere."""
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(managed_identity_client_id=client_id or None)
+
+
+def _owner(client: BlobClient) -> BlobServiceClient:
+    connection = settings().jobs if client.container_name == paths.JOBS else settings().data
+    return _service(connection)
+
+
+def _gone(client: BlobClient) -> InputError:
+    return InputError(
+        f"{client.container_name}/{client.blob_name} was replaced or deleted while it was in use: "
+        "upload it again"
+    )

@@ -1,0 +1,385 @@
+"""The plan of a job: the contract between those who orchestrate and those who paint.
+
+`plan.json` names every frame of the result by its timestamp and every shard by its frame range.
+It is written once, before any painting, and each later stage proves its work against it. The
+names of the files that a worker leaves in its output folder, and what stands in them, belong to
+the same contract and stand here too. Standard library only, so that both sides can import it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal, Self
+
+VERSION = 1
+
+PREVIEW_NAME = "preview.jpg"
+FAILURE_NAME = "failure.json"
+PROGRESS_PREFIX = "progress-"
+
+
+class PlanError(ValueError):
+    """A plan that cannot be read, or that contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Presentation timestamps of consecutive frames, run-length encoded.
+
+    Attributes:
+        time_base: seconds per tick, as (numerator, denominator).
+        first: timestamp of the first frame in ticks; may be negative.
+        steps: runs of (ticks from one frame to the next, how many times). Every step is
+            positive; the last frame's step is its duration, so there are as many steps as
+            frames.
+    """
+
+    time_base: tuple[int, int]
+    first: int
+    steps: tuple[tuple[int, int], ...]
+
+    def __post_init__(self) -> None:
+        """Check the invariants.
+
+        Raises:
+            PlanError: no frame, a step that does not move forward, or an unusable time base.
+        """
+        if min(self.time_base) <= 0:
+            raise PlanError(f"a time base of {self.time_base} has no meaning")
+        if not self.steps or any(step <= 0 or count <= 0 for step, count in self.steps):
+            raise PlanError("timestamps must rise from frame to frame, and there must be one")
+
+    @classmethod
+    def of(cls, pts: Sequence[int], last_duration: int, time_base: Fraction) -> Self:
+        """Encode rising timestamps.
+
+        Args:
+            pts: timestamp of each frame in ticks, in order of presentation.
+            last_duration: ticks for which the last frame is shown.
+            time_base: seconds per tick.
+
+        Raises:
+            PlanError: `pts` is empty or does not rise.
+        """
+        if not pts:
+            raise PlanError("there is no frame to plan")
+        ends = [*pts[1:], pts[-1] + last_duration]
+        steps = _run_lengths(end - start for start, end in zip(pts, ends, strict=True))
+        return cls(time_base.as_integer_ratio(), pts[0], tuple(steps))
+
+    def __len__(self) -> int:
+        """Count the frames."""
+        return sum(count for _, count in self.steps)
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the timestamp of each frame, in ticks."""
+        pts = self.first
+        for step, count in self.steps:
+            yield from range(pts, pts + step * count, step)
+            pts += step * count
+
+    @property
+    def seconds_per_tick(self) -> Fraction:
+        """The time base as a fraction."""
+        return Fraction(*self.time_base)
+
+    @property
+    def end(self) -> int:
+        """The tick at which the last frame ends."""
+        return self.first + sum(step * count for step, count in self.steps)
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds from the first frame's start to the last frame's end."""
+        return (self.end - self.first) * self.seconds_per_tick
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Average frames per second."""
+        return len(self) / self.duration
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The frames `[first, last)` of a plan, painted by one rank into one file."""
+
+    index: int
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        """Count the frames."""
+        return self.last - self.first
+
+    @property
+    def name(self) -> str:
+        """File name of the painted shard."""
+        return f"{self.index:05d}.mp4"
+
+    @property
+    def damage_name(self) -> str:
+        """File name of the list of frames that did not decode; absent where all did."""
+        return f"{self.index:05d}.damage.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """How the source's pixels are to be read and the result's to be tagged.
+
+    Colour names are those of FFmpeg's `-color_*` options (ITU-T H.273).
+
+    Attributes:
+        width: of the source's frames as decoded, in pixels, neither rotated nor padded.
+        height: likewise.
+        sample_aspect_ratio: width to height of one pixel.
+        matrix: YUV matrix of the result: the source's, or bt709 for HDR.
+        primaries: likewise.
+        transfer: likewise.
+        full_range: luma spans 0-255 instead of 16-235.
+        interlaced: the source's frames are two fields each.
+        hdr: the source is PQ or HLG and must be tone-mapped to SDR BT.709.
+        display_matrix: the nine integers of the container's display matrix; empty if none.
+    """
+
+    width: int
+    height: int
+    sample_aspect_ratio: tuple[int, int]
+    matrix: str
+    primaries: str
+    transfer: str
+    full_range: bool
+    interlaced: bool
+    hdr: bool
+    display_matrix: tuple[int, ...] = ()
+
+    @property
+    def padded_size(self) -> tuple[int, int]:
+        """Width and height of the result: the next even numbers, as 4:2:0 chroma demands."""
+        return self.width + self.width % 2, self.height + self.height % 2
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How shards are encoded; the same for all, since they are joined without re-encoding."""
+
+    crf: int = 18
+    preset: str = "veryfast"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job is to do.
+
+    Attributes:
+        job_id: for logs and messages.
+        stream: index of the video stream in the file that the worker reads.
+        source: timestamps as the file that the worker reads has them.
+        result: timestamps as the result must have them; differs from `source` only where the
+            file was remuxed on the way.
+        picture: geometry and colour.
+        shards: consecutive frame ranges that cover every frame once.
+        encoding: the encoder's settings.
+        version: of this format.
+    """
+
+    job_id: str
+    stream: int
+    source: Timeline
+    result: Timeline
+    picture: Picture
+    shards: tuple[Shard, ...]
+    encoding: Encoding = Encoding()
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        """Check that the shards cover each frame exactly once.
+
+        Raises:
+            PlanError: they do not, or the two timelines differ in length.
+        """
+        if len(self.source) != len(self.result):
+            raise PlanError("source and result must have the same number of frames")
+        edge = 0
+        for index, shard in enumerate(self.shards):
+            if (shard.index, shard.first) != (index, edge) or shard.last <= shard.first:
+                raise PlanError(f"shard {index} does not follow the one before it")
+            edge = shard.last
+        if edge != len(self.result):
+            raise PlanError(f"the shards hold {edge} frames of {len(self.result)}")
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of the source and of the result."""
+        return len(self.result)
+
+    def to_json(self) -> str:
+        """Write the plan as one JSON document."""
+        return json.dumps(dataclasses.asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a plan and check it.
+
+        Raises:
+            PlanError: not a plan, a plan of another version, or one that contradicts itself.
+        """
+        fields = _object(text)
+        version = fields.get("version")
+        if version != VERSION:
+            raise PlanError(f"this is a plan of version {version}; only {VERSION} can be read")
+        try:
+            return cls(
+                job_id=str(fields["job_id"]),
+                stream=int(fields["stream"]),
+                source=_timeline(fields["source"]),
+                result=_timeline(fields["result"]),
+                picture=Picture(**_tuples(fields["picture"])),
+                shards=tuple(Shard(**shard) for shard in fields["shards"]),
+                encoding=Encoding(**fields["encoding"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise PlanError(f"the plan cannot be read: {error}") from error
+
+
+def cut_shards(
+    pts: Sequence[int], keyframes: Iterable[int], *, longest: int, at_least: int
+) -> tuple[Shard, ...]:
+    """Cut a video into shards that are even in length and start at keyframes where some are near.
+
+    Decoding starts at a keyframe, so a shard that starts elsewhere decodes some frames twice.
+    That is cheap beside painting, and many short clips have one keyframe only; so evenness comes
+    first, and a boundary moves to a keyframe only within a quarter of a shard's length.
+
+    Args:
+        pts: timestamp of each frame, rising.
+        keyframes: timestamps of the keyframes, in any order.
+        longest: frames in a shard at most, before its ends move to keyframes.
+        at_least: how many shards there should be, as far as there are frames for them.
+
+    Returns:
+        Consecutive shards that cover every frame once.
+    """
+    total = len(pts)
+    count = min(total, max(at_least, -(-total // longest)))
+    reach = total // count // 4
+    position = {tick: frame for frame, tick in enumerate(pts)}
+    starts_clean = [position[tick] for tick in sorted(keyframes) if tick in position]
+    cuts = [0]
+    for part in range(1, count):
+        even = total * part // count
+        near = min(starts_clean, key=lambda frame: abs(frame - even), default=even)
+        cut = near if abs(near - even) <= reach else even
+        cuts.append(max(cut, cuts[-1] + 1))
+    return tuple(
+        Shard(index, first, last)
+        for index, (first, last) in enumerate(zip(cuts, [*cuts[1:], total], strict=True))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one rank has done so far; each rank writes its own file.
+
+    Attributes:
+        rank: of the writer in its MPI world.
+        frames: painted by this rank in this attempt.
+        frames_per_second: over the last few seconds.
+        device: what it paints on, for people.
+    """
+
+    rank: int
+    frames: int
+    frames_per_second: float
+    device: str
+
+    @property
+    def name(self) -> str:
+        """File name of this rank's progress."""
+        return f"{PROGRESS_PREFIX}{self.rank:03d}.json"
+
+    def to_json(self) -> str:
+        """Write as one JSON document."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PlanError: not a progress file.
+        """
+        return _read(cls, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a worker gave up.
+
+    Attributes:
+        fault: "input" is final; "world" is worth another attempt.
+        message: one sentence for people.
+    """
+
+    fault: Literal["input", "world"]
+    message: str
+
+    def to_json(self) -> str:
+        """Write as one JSON document."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PlanError: not a failure file.
+        """
+        return _read(cls, text)
+
+
+def _read[T](kind: type[T], text: str | bytes) -> T:
+    try:
+        return kind(**_object(text))
+    except TypeError as error:
+        raise PlanError(f"not a {kind.__name__.lower()} file: {error}") from error
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise PlanError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise PlanError("not a JSON object")
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _timeline(fields: dict[str, Any]) -> Timeline:
+    numerator, denominator = fields["time_base"]
+    steps = tuple((int(step), int(count)) for step, count in fields["steps"])
+    return Timeline((numerator, denominator), int(fields["first"]), steps)
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists only; the dataclasses hold tuples."""
+    return {
+        key: tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        for key, value in fields.items()
+    }
+
+
+def _run_lengths(values: Iterable[int]) -> Iterator[tuple[int, int]]:
+    run: tuple[int, int] | None = None
+    for value in values:
+        if run and run[0] == value:
+            run = (value, run[1] + 1)
+        else:
+            if run:
+                yield run
+            run = (value, 1)
+    if run:
+        yield run
