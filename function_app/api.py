@@ -18,7 +18,7 @@ from durabletask.client import OrchestrationQuery, OrchestrationState, Orchestra
 
 from function_app import paths, storage
 from function_app.errors import InputError, RequestError
-from function_app.jobs import Job, Stage, State
+from function_app.jobs import Job, Stage, State, Status
 from function_app.orchestrator import CANCEL_EVENT, ORCHESTRATOR
 from function_app.settings import settings
 from gpu_worker.plan import PREVIEW_NAME
@@ -51,9 +51,9 @@ def _answering[**P](
     """Answer a RequestError as problem details (RFC 9457)."""
 
     @wraps(handler)
-    def wrapped(request: func.HttpRequest, *args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
+    def wrapped(req: func.HttpRequest, *args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
         try:
-            return handler(request, *args, **kwargs)
+            return handler(req, *args, **kwargs)
         except RequestError as error:
             return _problem(error)
 
@@ -61,17 +61,17 @@ def _answering[**P](
 
 
 @blueprint.route(route="", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-def get_page(request: func.HttpRequest) -> func.HttpResponse:
+def get_page(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with the page."""
-    del request
+    del req
     return func.HttpResponse(PAGE.read_bytes(), mimetype="text/html")
 
 
 @blueprint.route(route="api/styles", methods=["GET"])
 @_answering
-def get_styles(request: func.HttpRequest) -> func.HttpResponse:
+def get_styles(req: func.HttpRequest) -> func.HttpResponse:
     """List the styles that a video can be painted in."""
-    del request
+    del req
     names = storage.names(paths.STYLES, "")
     styles = [
         {"name": name.removesuffix(paths.STYLE_SUFFIX)}
@@ -83,9 +83,9 @@ def get_styles(request: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="api/uploads", methods=["POST"])
 @_answering
-def post_upload(request: func.HttpRequest) -> func.HttpResponse:
+def post_upload(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a URL to which exactly one video may be written for an hour."""
-    upload = _Upload.read(request)
+    upload = _Upload.read(req)
     video = storage.blob(paths.VIDEOS, upload.video.blob)
     url = storage.signed_url(video, BlobSasPermissions(create=True, write=True), UPLOAD_LIFETIME)
     expires = datetime.now(UTC) + UPLOAD_LIFETIME
@@ -96,9 +96,9 @@ def post_upload(request: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(route="api/jobs", methods=["GET"])
 @blueprint.durable_client_input(client_name="client")
 @_answering
-def get_jobs(request: func.HttpRequest, client: Client) -> func.HttpResponse:
+def get_jobs(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """List jobs, newest first; `?status=`, `?video=` and `?top=` narrow the list."""
-    wanted, video = request.params.get("status"), request.params.get("video")
+    wanted, video = req.params.get("status"), req.params.get("video")
     if wanted and wanted not in STATUSES.values():
         known = ", ".join(sorted(set(STATUSES.values())))
         raise _bad_request(f"there is no status {wanted!r}: one of {known}")
@@ -111,23 +111,23 @@ def get_jobs(request: func.HttpRequest, client: Client) -> func.HttpResponse:
         for view in views
         if wanted in {None, view["status"]} and video in {None, f"{view['style']}/{view['name']}"}
     ]
-    return _json({"jobs": chosen[: _top(request)]})
+    return _json({"jobs": chosen[: _top(req)]})
 
 
 @blueprint.route(route="api/jobs/{id}", methods=["GET"])
 @blueprint.durable_client_input(client_name="client")
 @_answering
-def get_job(request: func.HttpRequest, client: Client) -> func.HttpResponse:
+def get_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer how a job stands."""
-    return _json(_view(_find(request, client)))
+    return _json(_view(_find(req, client)))
 
 
 @blueprint.route(route="api/jobs/{id}/cancel", methods=["POST"])
 @blueprint.durable_client_input(client_name="client")
 @_answering
-def post_cancel(request: func.HttpRequest, client: Client) -> func.HttpResponse:
+def post_cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Ask for the end of a job."""
-    view = _view(_find(request, client))
+    view = _view(_find(req, client))
     if view["status"] in ENDED:
         message = f"the job {view['id']} has ended already: it is {view['status'].lower()}"
         raise RequestError(HTTPStatus.CONFLICT, "job-ended", message)
@@ -138,9 +138,9 @@ def post_cancel(request: func.HttpRequest, client: Client) -> func.HttpResponse:
 @blueprint.route(route="api/jobs/{id}/result", methods=["GET"])
 @blueprint.durable_client_input(client_name="client")
 @_answering
-def get_result(request: func.HttpRequest, client: Client) -> func.HttpResponse:
+def get_result(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Redirect to the painted video."""
-    view = _view(_find(request, client))
+    view = _view(_find(req, client))
     if not view["result"]:
         message = f"the job {view['id']} has no result: it is {view['status'].lower()}"
         raise RequestError(HTTPStatus.NOT_FOUND, "no-result", message)
@@ -152,9 +152,9 @@ def get_result(request: func.HttpRequest, client: Client) -> func.HttpResponse:
 @blueprint.route(route="api/jobs/{id}/preview", methods=["GET"])
 @blueprint.durable_client_input(client_name="client")
 @_answering
-def get_preview(request: func.HttpRequest, client: Client) -> func.HttpResponse:
+def get_preview(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with the latest painted frame, or with the poster once all are painted."""
-    job = _job(_find(request, client))
+    job = _job(_find(req, client))
     image = storage.read(paths.JOBS, job.folder.output(PREVIEW_NAME))
     image = image or storage.read(paths.RESULTS, job.video.result(".jpg"))
     if image is None:
@@ -170,10 +170,10 @@ class _Upload:
     video: paths.Video
 
     @classmethod
-    def read(cls, request: func.HttpRequest) -> _Upload:
+    def read(cls, req: func.HttpRequest) -> _Upload:
         """Check the request's body: {filename, style, bytes}."""
         try:
-            body = request.get_json()
+            body = req.get_json()
             video = paths.Video(str(body["style"]), str(body["filename"]))
             size = int(body["bytes"])
         except (ValueError, TypeError, KeyError) as error:
@@ -191,8 +191,8 @@ class _Upload:
         return cls(video)
 
 
-def _find(request: func.HttpRequest, client: Client) -> OrchestrationState:
-    job_id = request.route_params["id"]
+def _find(req: func.HttpRequest, client: Client) -> OrchestrationState:
+    job_id = req.route_params["id"]
     state = client.get_orchestration_state(job_id)
     if state is None or not _is_job(state):
         raise RequestError(HTTPStatus.NOT_FOUND, "no-job", f"there is no job {job_id!r}")
@@ -215,6 +215,10 @@ def _view(state: OrchestrationState) -> dict[str, Any]:
     if status == "Completed":
         output = state.get_output() or {}
         status = "Cancelled" if output.get("stage") == Stage.CANCELLED else status
+    custom = state.get_custom_status()
+    if status == "Pending" and custom:
+        # Between two executions of an orchestration that continues as new.
+        status = "Running"
     failure = state.failure_details
     ended = status in ENDED
     return {
@@ -222,7 +226,7 @@ def _view(state: OrchestrationState) -> dict[str, Any]:
         "style": job.style,
         "name": job.name,
         "status": status,
-        **(state.get_custom_status() or {"stage": str(Stage.PREPROCESS)}),
+        **(custom or Status(Stage.PREPROCESS, message="waiting").to_dict()),
         "created": _time(state.created_at),
         "updated": _time(state.last_updated_at),
         "duration_s": _seconds(state.created_at, state.last_updated_at if ended else None),
@@ -231,15 +235,15 @@ def _view(state: OrchestrationState) -> dict[str, Any]:
     }
 
 
-def _top(request: func.HttpRequest) -> int:
-    text = request.params.get("top", str(DEFAULT_TOP))
+def _top(req: func.HttpRequest) -> int:
+    text = req.params.get("top", str(DEFAULT_TOP))
     if not text.isdecimal() or not 0 < int(text) <= MOST_TOP:
         raise _bad_request(f"top must be a number from 1 to {MOST_TOP}, not {text!r}")
     return int(text)
 
 
 def _seconds(start: datetime, end: datetime | None) -> float:
-    return round(((end or datetime.now(UTC)) - _utc(start)).total_seconds(), 1)
+    return round((_utc(end or datetime.now(UTC)) - _utc(start)).total_seconds(), 1)
 
 
 def _time(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -98,9 +99,11 @@ def state(name: str) -> str:
     """
     with _service_errors(f"asking for {name}"):
         try:
-            return str(_client().jobs.get(name).status)
+            status = _client().jobs.get(name).status
         except ResourceNotFoundError:
             return MISSING
+    # The library's type is a string, but what it gives is now a string, now an enumeration.
+    return str(status.value if isinstance(status, Enum) else status)
 
 
 def cancel(name: str) -> None:
@@ -116,14 +119,15 @@ def cancel(name: str) -> None:
 
 
 def _command(attempt: Attempt) -> Command:
-    from azure.ai.ml import Input, MpiDistribution, Output, command
+    from azure.ai.ml import Input, MpiDistribution, Output
+    from azure.ai.ml import command as make_command  # pyright: ignore[reportUnknownVariableType]
 
     job, work, limits = attempt.job, attempt.work, settings()
 
     def file(container: str, blob_name: str) -> Input:
         return Input(type="uri_file", mode="ro_mount", path=_datastore(container, blob_name))
 
-    return command(
+    return make_command(
         name=attempt.name,
         display_name=attempt.name,
         experiment_name=EXPERIMENT,

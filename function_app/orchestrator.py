@@ -40,11 +40,11 @@ RETRY = RetryPolicy(
 type Steps[T] = Generator[Task[Any], Any, T]
 
 
-class _ContinuedAsNew(Exception):
+class _ContinuedAsNew(Exception):  # noqa: N818 - no error
     """This execution ends here; the next goes on with the state that it was given."""
 
 
-class _Cancelled(Exception):
+class _Cancelled(Exception):  # noqa: N818 - no error
     """The user wants the job ended."""
 
 

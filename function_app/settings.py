@@ -103,8 +103,8 @@ class Settings:
         encoder_preset: x264's preset.
     """
 
-    data: Connection = _connection("DATA")
-    jobs: Connection = _connection("JOBS")
+    data: Connection = _connection("DATA")  # noqa: RUF009 - a field
+    jobs: Connection = _connection("JOBS")  # noqa: RUF009 - a field
     aml_subscription_id: str = _setting("AML_SUBSCRIPTION_ID")
     aml_resource_group: str = _setting("AML_RESOURCE_GROUP")
     aml_workspace: str = _setting("AML_WORKSPACE")

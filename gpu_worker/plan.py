@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -241,7 +242,7 @@ class Plan:
                 shards=tuple(Shard(**shard) for shard in fields["shards"]),
                 encoding=Encoding(**fields["encoding"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise PlanError(f"the plan cannot be read: {error}") from error
 
 
@@ -271,9 +272,8 @@ def cut_shards(
     cuts = [0]
     for part in range(1, count):
         even = total * part // count
-        near = min(starts_clean, key=lambda frame: abs(frame - even), default=even)
-        cut = near if abs(near - even) <= reach else even
-        cuts.append(max(cut, cuts[-1] + 1))
+        near = _nearest(starts_clean, even)
+        cuts.append(near if abs(near - even) <= reach else even)
     return tuple(
         Shard(index, first, last)
         for index, (first, last) in enumerate(zip(cuts, [*cuts[1:], total], strict=True))
@@ -339,6 +339,13 @@ class Failure:
             PlanError: not a failure file.
         """
         return _read(cls, text)
+
+
+def _nearest(rising: Sequence[int], value: int) -> int:
+    """Return the number closest to `value`; `value` itself if there is none."""
+    place = bisect(rising, value)
+    around = rising[max(0, place - 1) : place + 1]
+    return min(around, key=lambda number: abs(number - value), default=value)
 
 
 def _read[T](kind: type[T], text: str | bytes) -> T:

@@ -1,0 +1,43 @@
+# The project's commands; `make` alone lists them.
+
+PYTHON := .venv/bin/python
+
+# Taken as they are typed, so that a file may be called anything.
+override VIDEO := $(value VIDEO)
+override STYLE := $(value STYLE)
+override OUT := $(value OUT)
+export VIDEO STYLE OUT
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check lint types picture clean
+
+help: ## List the commands
+	@awk -F ': .*## ' '/^[a-z]+: .*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what the project needs into .venv and node_modules
+	@tools/setup
+
+demo: setup ## Paint a video on this machine [VIDEO=file] [STYLE=name] [OUT=file]
+	@$(PYTHON) -m tools.demo $${VIDEO:+"--video=$$VIDEO"} $${STYLE:+"--style=$$STYLE"} $${OUT:+"--out=$$OUT"}
+
+run: setup ## Serve on this machine, page and API at http://127.0.0.1:7071, until Ctrl-C
+	@$(PYTHON) -m emulator
+
+test: check ## Lint, check types and run all tests
+	$(PYTHON) -m pytest
+
+check: lint types ## Lint and check types
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types: setup
+	$(PYTHON) -m pyright
+
+picture: setup ## Make the README's picture of a video before and after [VIDEO=file] [STYLE=name]
+	@$(PYTHON) -m tools.picture $${VIDEO:+"--video=$$VIDEO"} $${STYLE:+"--style=$$STYLE"}
+
+clean: ## Remove what was installed, made and kept
+	rm -rf .venv node_modules .emulator out .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,66 @@
+"""`python -m emulator`: run the emulator until Ctrl-C or SIGTERM."""
+
+import argparse
+import logging
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from emulator import Config, Emulator, EmulatorError
+
+logger = logging.getLogger("emulator")
+
+
+def parse_arguments(arguments: list[str] | None = None) -> Config:
+    """Read the command line."""
+    default = Config()
+    parser = argparse.ArgumentParser(
+        prog="python -m emulator",
+        description="Azure on one machine: Azurite, an Azure ML endpoint and a Functions host.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--state", type=Path, default=default.state, help="folder to keep state in")
+    parser.add_argument("--port", type=int, default=default.port, help="Functions host")
+    parser.add_argument("--aml-port", type=int, default=default.aml_port, help="Azure ML endpoint")
+    parser.add_argument("--blob-port", type=int, default=default.blob_port, help="Azurite, blobs")
+    parser.add_argument("--queue-port", type=int, default=default.queue_port, help="... queues")
+    parser.add_argument("--table-port", type=int, default=default.table_port, help="... tables")
+    parser.add_argument("--nodes", type=int, default=default.nodes, help="nodes of the cluster")
+    parser.add_argument(
+        "--processes-per-node",
+        type=int,
+        default=default.processes_per_node,
+        help="MPI processes on each node",
+    )
+    parser.add_argument(
+        "--core-tools", action="store_true", help="run `func start` in place of the Functions host"
+    )
+    return Config(**vars(parser.parse_args(arguments)))
+
+
+def main() -> int:
+    """Run the services; return the exit status."""
+    logging.basicConfig(format="%(message)s")
+    logger.setLevel(logging.INFO)
+    config = parse_arguments()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Emulator(config):
+            logger.info("Logs: %s. Ctrl-C ends all of it.", config.state / "logs")
+            signal.pause()
+    except EmulatorError as error:
+        logger.error("%s", error)
+        return 1
+    except KeyboardInterrupt:
+        logger.info("Ended.")
+    return 0
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """Handle SIGTERM like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Where the emulator's services listen, where they keep their state, and what they serve."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+HOST = "127.0.0.1"
+
+# Azurite's published development account: the same on every machine, no secret.
+# https://learn.microsoft.com/azure/storage/common/storage-use-azurite
+ACCOUNT = "devstoreaccount1"
+ACCOUNT_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+CONTAINERS = ("videos", "styles", "results", "jobs")
+"""The blob containers of the project; Azure ML's datastores have the same names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What one emulator is made of.
+
+    Attributes:
+        state: Folder for everything that outlives a restart: blobs, task hub, jobs, logs.
+        blob_port: Port of Azurite's blob service.
+        queue_port: Port of Azurite's queue service.
+        table_port: Port of Azurite's table service.
+        aml_port: Port of the Azure Machine Learning endpoint.
+        port: Port of the Functions host.
+        app: Name of the module that exposes the function app.
+        app_root: Folder of that module and of its host.json.
+        core_tools: Run `func start` in place of the emulator's own Functions host.
+        nodes: Nodes of the compute cluster, which bounds what runs at once.
+        processes_per_node: MPI processes on each node, which stand for its GPUs.
+        settings: Further settings of the function app; they win over the emulator's own.
+    """
+
+    state: Path = PROJECT_ROOT / ".emulator"
+    blob_port: int = 10000
+    queue_port: int = 10001
+    table_port: int = 10002
+    aml_port: int = 7072
+    port: int = 7071
+    app: str = "app"
+    app_root: Path = PROJECT_ROOT
+    core_tools: bool = False
+    nodes: int = 1
+    processes_per_node: int = field(default_factory=lambda: os.cpu_count() or 1)
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def on_free_ports(
+        cls,
+        state: Path,
+        *,
+        app: str = "app",
+        app_root: Path = PROJECT_ROOT,
+        settings: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a configuration that can run beside any other on this machine."""
+        blob, queue, table, aml, host = free_ports(5)
+        return cls(
+            state=state,
+            blob_port=blob,
+            queue_port=queue,
+            table_port=table,
+            aml_port=aml,
+            port=host,
+            app=app,
+            app_root=app_root,
+            settings=settings or {},
+        )
+
+    @property
+    def host_url(self) -> str:
+        """Base URL of the Functions host."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def aml_url(self) -> str:
+        """Base URL of the Azure Machine Learning endpoint, its resource manager."""
+        return f"http://{HOST}:{self.aml_port}"
+
+    @property
+    def blob_url(self) -> str:
+        """URL of the storage account's blob service."""
+        return f"http://{HOST}:{self.blob_port}/{ACCOUNT}"
+
+    @property
+    def storage(self) -> str:
+        """Connection string of the storage account."""
+        return ";".join(
+            (
+                "DefaultEndpointsProtocol=http",
+                f"AccountName={ACCOUNT}",
+                f"AccountKey={ACCOUNT_KEY}",
+                f"BlobEndpoint={self.blob_url}",
+                f"QueueEndpoint=http://{HOST}:{self.queue_port}/{ACCOUNT}",
+                f"TableEndpoint=http://{HOST}:{self.table_port}/{ACCOUNT}",
+            )
+        )
+
+    @property
+    def app_settings(self) -> dict[str, str]:
+        """Environment of the function app, as Azure would set it from its app settings."""
+        return {
+            "FUNCTIONS_WORKER_RUNTIME": "python",
+            "PYTHON_SCRIPT_FILE_NAME": f"{self.app}.py",
+            "AzureWebJobsStorage": self.storage,
+            "DATA": self.storage,
+            "JOBS": self.storage,
+            "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
+            "AML_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000",
+            "AML_RESOURCE_GROUP": "local",
+            "AML_WORKSPACE": "local",
+            "AML_COMPUTE": "local",
+            "AML_ENVIRONMENT": "gpu-worker:1",
+            "AML_ENDPOINT": self.aml_url,
+            "AML_NODES_MAX": str(self.nodes),
+            "AML_PROCESSES_PER_NODE": str(self.processes_per_node),
+            "POLL_SECONDS": "1",
+            **self.settings,
+        }
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` different TCP ports that nothing listens on."""
+    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in sockets]
+    for listener in sockets:
+        listener.close()
+    return ports

@@ -1,0 +1,245 @@
+"""The life of an Azure ML command job, on this machine.
+
+Queued (for nodes) -> Preparing (inputs are brought) -> Starting -> Running (outputs are written
+back meanwhile) -> Finalizing (the last of them) -> Completed, Failed or Canceled.
+"""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from azure.storage.blob import BlobServiceClient
+
+from emulator import processes
+from emulator.config import PROJECT_ROOT
+from emulator.mount import MountError, OutputMount, bring_file, bring_folder
+from emulator.spec import JobSpec
+
+TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
+
+WRITE_BACK_S = 1.0
+"""Seconds between two looks at a running job's outputs."""
+
+GRACE_S = 2.0
+"""Seconds that a cancelled job's processes have before they are killed."""
+
+logger = logging.getLogger(__name__)
+
+
+class NotRunnableError(Exception):
+    """This machine lacks something that every job needs; the message says what."""
+
+
+class StoppedError(Exception):
+    """The job was stopped before its end; the message says by what."""
+
+
+class Cluster:
+    """The nodes that jobs run on and wait for."""
+
+    def __init__(self, nodes: int) -> None:
+        """Begin with `nodes` nodes, all free."""
+        self.size = nodes
+        self._free = nodes
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def nodes(self, count: int, stopped: threading.Event) -> Generator[None]:
+        """Hold `count` nodes, waiting for them until `stopped`.
+
+        Raises:
+            StoppedError: `stopped` was set first.
+        """
+        with self._changed:
+            while self._free < count:
+                if stopped.is_set():
+                    raise StoppedError("Stopped while queued.")
+                self._changed.wait(timeout=0.2)
+            self._free -= count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += count
+                self._changed.notify_all()
+
+
+class Job:
+    """One job, run in a thread of its own, with a record on disk of how far it came."""
+
+    def __init__(self, folder: Path, body: dict[str, Any], status: str = "NotStarted") -> None:
+        """Describe the job `folder.name` that was submitted as the ARM resource `body`."""
+        self.folder = folder
+        self.body = body
+        self.status = status
+        self._entering = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the record of a job; one that had not ended died with its endpoint."""
+        record = json.loads((folder / "job.json").read_text())
+        job = cls(folder, record["body"], record["status"])
+        if job.status not in TERMINAL:
+            processes.end(folder, GRACE_S)
+            job._end("Failed", "The endpoint ended while the job ran.")
+        return job
+
+    @property
+    def name(self) -> str:
+        """Name of the job, unique in the workspace."""
+        return self.folder.name
+
+    @property
+    def log(self) -> Path:
+        """File with all that the job's processes print, and why the job ended."""
+        return self.folder / "user_logs" / "std_log.txt"
+
+    def start(self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster) -> None:
+        """Run the job as soon as `cluster` has nodes for it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._enter("Queued")
+        self._thread = threading.Thread(
+            target=self._live, args=(spec, storage, cluster), name=self.name, daemon=True
+        )
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask the job to end; it is Canceled once its processes are gone."""
+        self._enter("CancelRequested")
+        self._stopped.set()
+
+    def close(self) -> None:
+        """End the job, which fails by it, because the endpoint ends."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _live(self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster) -> None:
+        try:
+            with cluster.nodes(spec.nodes, self._stopped):
+                status, reason = self._run(spec, storage)
+        except (MountError, NotRunnableError) as error:
+            status, reason = "Failed", str(error)
+        except StoppedError as stop:
+            status = "Canceled" if self.status == "CancelRequested" else "Failed"
+            reason = str(stop)
+        except Exception:
+            logger.exception("Job %s could not be run", self.name)
+            status, reason = "Failed", "The emulator could not run the job; its log says why."
+        self._end(status, reason)
+
+    def _run(self, spec: JobSpec, storage: BlobServiceClient) -> tuple[str, str]:
+        """Run the job from its inputs to its outputs; return its last status and why."""
+        self._enter("Preparing")
+        inputs = self._bring_inputs(spec, storage)
+        outputs = self._mount_outputs(spec, storage)
+        self._enter("Starting")
+        folders = {name: mount.folder for name, mount in outputs.items()}
+        try:
+            process = self._spawn(spec, inputs | folders)
+            self._enter("Running")
+            self._follow(process, list(outputs.values()), spec.timeout_s)
+        finally:
+            processes.end(self.folder, GRACE_S)
+        self._enter("Finalizing")
+        for mount in outputs.values():
+            mount.write_back()
+        status = "Failed" if process.returncode else "Completed"
+        return status, f"mpiexec ended with exit status {process.returncode}."
+
+    def _bring_inputs(self, spec: JobSpec, storage: BlobServiceClient) -> dict[str, Path]:
+        paths: dict[str, Path] = {}
+        for item in spec.inputs:
+            bring = bring_file if item.is_file else bring_folder
+            folder = self.folder / "inputs" / item.name
+            paths[f"inputs.{item.name}"] = bring(storage, item.path, folder)
+        return paths
+
+    def _mount_outputs(self, spec: JobSpec, storage: BlobServiceClient) -> dict[str, OutputMount]:
+        folder = self.folder / "outputs"
+        return {
+            f"outputs.{item.name}": OutputMount(storage, item.path, folder / item.name)
+            for item in spec.outputs
+        }
+
+    def _spawn(self, spec: JobSpec, paths: Mapping[str, Path]) -> subprocess.Popen[bytes]:
+        """Start one mpiexec that stands for all nodes.
+
+        Raises:
+            StoppedError: The job was stopped meanwhile.
+            NotRunnableError: There is no mpiexec.
+        """
+        if self._stopped.is_set():
+            raise StoppedError("Stopped before the start.")
+        search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        mpiexec = shutil.which("mpiexec", path=search_path)
+        if mpiexec is None:
+            raise NotRunnableError("There is no mpiexec on PATH: install MPICH or Open MPI.")
+        own = {
+            "PATH": search_path,
+            "AZUREML_RUN_ID": self.name,
+            processes.OWNER_VARIABLE: str(self.folder),
+        }
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [mpiexec, "-n", str(spec.processes), *spec.arguments(paths)],
+                cwd=PROJECT_ROOT,
+                env=os.environ | dict(spec.environment) | own,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _follow(
+        self, process: subprocess.Popen[bytes], mounts: list[OutputMount], timeout_s: float | None
+    ) -> None:
+        """Write outputs back until `process` ends.
+
+        Raises:
+            StoppedError: It was stopped, or ran longer than `timeout_s` seconds.
+        """
+        started = time.monotonic()
+        while not self._stopped.is_set():
+            try:
+                process.wait(timeout=WRITE_BACK_S)
+            except subprocess.TimeoutExpired:
+                for mount in mounts:
+                    mount.write_back()
+            else:
+                return
+            if timeout_s is not None and time.monotonic() - started > timeout_s:
+                raise StoppedError(f"Stopped after its limit of {timeout_s:g} s.")
+        raise StoppedError("Stopped on request.")
+
+    def _enter(self, status: str) -> None:
+        """Change the status, unless the job has ended or is asked to."""
+        with self._entering:
+            if self.status not in TERMINAL | {"CancelRequested"}:
+                self._record(status)
+
+    def _end(self, status: str, reason: str) -> None:
+        with self._entering:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("a") as log:
+                log.write(f"{self.name}: {status}. {reason}\n")
+            self._record(status)
+
+    def _record(self, status: str) -> None:
+        """Write status and submission to disk, whole or not at all."""
+        self.status = status
+        record = self.folder / "job.json"
+        draft = record.with_suffix(".part")
+        draft.write_text(json.dumps({"status": status, "body": self.body}, indent=2))
+        draft.replace(record)

@@ -1,0 +1,107 @@
+"""Encoding: one shard's frames into one file that appears whole and verified, or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
+
+import ffmpeg
+from ffmpeg.nodes import FilterableStream, OutputStream
+
+from gpu_worker.errors import ToolError
+from gpu_worker.files import write_whole
+from gpu_worker.frame import Frame
+from gpu_worker.plan import Plan, Shard
+from gpu_worker.process import running
+
+_RATES: Final = range(1, 1001)
+"""Frames per second that an encoder's rate control knows how to deal with."""
+
+
+def write_shard(
+    painted: Iterable[Frame], plan: Plan, shard: Shard, folder: Path, threads: int
+) -> None:
+    """Encode the frames of `shard`, prove the file, and put it into `folder` by its name.
+
+    The file holds a packet for each frame, with timestamps 0, 1, 2, ... in the order of
+    presentation. The list of the shard's damaged frames, if there are any, is put there first.
+
+    Args:
+        painted: the shard's frames, in order.
+        plan: how to encode and to tag.
+        shard: one of the plan's.
+        folder: where finished shards are; it may be a mounted blob container.
+        threads: of the encoder.
+
+    Raises:
+        ToolError: the encoder failed, or its file does not hold what it should.
+    """
+    damaged: list[int] = []
+    # A file without a name: nothing is left behind, not even by a rank that is killed.
+    with TemporaryFile() as file:
+        with running(_encoder(plan, threads, file.fileno()), [file.fileno()]) as child:
+            for frame in painted:
+                child.write(frame.planes)
+                if frame.damaged:
+                    damaged.append(frame.index)
+            child.succeed()
+        file.seek(0)
+        _verify(file.fileno(), shard)
+        file.seek(0)
+        if damaged:
+            write_whole(folder / shard.damage_name, json.dumps({"frames": damaged}).encode())
+        write_whole(folder / shard.name, file.read())
+
+
+def _encoder(plan: Plan, threads: int, file: int) -> OutputStream:
+    rate = min(max(round(plan.result.frame_rate), _RATES[0]), _RATES[-1])
+    raw = ffmpeg.input(
+        "pipe:0",
+        format="rawvideo",
+        pixel_format="yuv420p",
+        video_size=plan.picture.padded_size,
+        framerate=rate,
+    )
+    return _tagged(raw, plan).output(
+        "fd:",
+        fd=file,
+        format="mp4",
+        video_track_timescale=rate,
+        fps_mode="passthrough",
+        vcodec="libx264",
+        preset=plan.encoding.preset,
+        crf=plan.encoding.crf,
+        threads=threads,
+    )
+
+
+def _tagged(raw: FilterableStream, plan: Plan) -> FilterableStream:
+    """Say what the numbers mean, without touching them."""
+    picture = plan.picture
+    return raw.filter(
+        "setparams",
+        range="full" if picture.full_range else "limited",
+        color_primaries=picture.primaries,
+        color_trc=picture.transfer,
+        colorspace=picture.matrix,
+    ).filter("setsar", "{}/{}".format(*picture.sample_aspect_ratio))
+
+
+def _verify(file: int, shard: Shard) -> None:
+    """Read the packets back.
+
+    Raises:
+        ToolError: they are not those of the shard's frames.
+    """
+    packets = ffmpeg.input("fd:", fd=file, copyts=None).output(
+        "pipe:1", format="framecrc", codec="copy"
+    )
+    with running(packets, [file]) as child:
+        lines = child.stdout.read().decode().splitlines()
+        child.succeed()
+    shown = sorted(int(line.split(",")[2]) for line in lines if not line.startswith("#"))
+    if shown != list(range(len(shard))):
+        raise ToolError(f"Shard {shard.name} holds {len(shown)} frames, not {len(shard)}.")

@@ -1,0 +1,138 @@
+"""Still pictures as tensors: reading paintings and photos, cutting crops, laying out a sheet.
+
+A picture is `(3, H, W)` float32 RGB in [0, 1], sRGB as it is stored.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Generator, Tensor
+from torchvision.utils import make_grid, save_image  # pyright: ignore[reportUnknownVariableType]
+
+from gpu_worker.errors import InputError
+
+PIXELS_MAX = 100_000_000
+PAINTING_SIDE_MIN = 64
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+
+_WIDE_GREY_MODES = ("I", "I;16", "I;16B", "I;16L")
+
+
+def read_picture(path: Path, short_side: int) -> Tensor:
+    """Read an image file of any colour mode as RGB, scaled down to `short_side` if it is larger.
+
+    EXIF orientation is applied, transparency is laid on white, 16-bit greys become 8-bit.
+
+    Raises:
+        InputError: the file is missing, not an image, damaged, or over `PIXELS_MAX` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                _refuse_huge(path, image)
+                image.draft("RGB", _size_with_short_side(image, 2 * short_side))
+                return _to_tensor(_shrink(_to_rgb(ImageOps.exif_transpose(image)), short_side))
+    except FileNotFoundError as error:
+        raise InputError(f"There is no picture {path.name}.") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path.name} is not a picture; use a JPEG or a PNG.") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(_too_large(path)) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"The picture {path.name} is damaged; save it again.") from error
+
+
+def read_painting(path: Path, short_side: int) -> Tensor:
+    """Read the picture of a painting, as `read_picture` does.
+
+    Raises:
+        InputError: it cannot be read, or a side has fewer than `PAINTING_SIDE_MIN` pixels.
+    """
+    painting = read_picture(path, short_side)
+    height, width = painting.shape[1:]
+    if min(height, width) < PAINTING_SIDE_MIN:
+        raise InputError(
+            f"The painting {path.name} has {width}x{height} pixels, too few to show strokes; "
+            f"each side needs at least {PAINTING_SIDE_MIN}."
+        )
+    return painting
+
+
+def random_crops(pictures: Sequence[Tensor], count: int, side: int, generator: Generator) -> Tensor:
+    """Cut `(count, 3, side, side)` squares, each at chance from a picture, half of them mirrored.
+
+    Each square covers 1 to 1.5 times `side` in its picture, or all that a small picture has.
+    """
+    return torch.cat([_random_crop(pictures, side, generator) for _ in range(count)])
+
+
+def write_sheet(path: Path, rows: Sequence[Sequence[Tensor]], tile: tuple[int, int]) -> None:
+    """Lay pictures out in rows of equal length, each scaled to cover `tile` (height, width)."""
+    tiles = [_cover(picture, tile) for row in rows for picture in row]
+    grid = make_grid(torch.stack(tiles), nrow=len(rows[0]), padding=4, pad_value=1.0)
+    save_image(grid, path)
+
+
+def _refuse_huge(path: Path, image: Image.Image) -> None:
+    if image.width * image.height > PIXELS_MAX:
+        raise InputError(_too_large(path))
+
+
+def _too_large(path: Path) -> str:
+    return f"The picture {path.name} has over {PIXELS_MAX // 10**6} megapixels; scale it down."
+
+
+def _size_with_short_side(image: Image.Image, short_side: int) -> tuple[int, int]:
+    scale = short_side / min(image.size)
+    return max(1, round(image.width * scale)), max(1, round(image.height * scale))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _WIDE_GREY_MODES:
+        image = image.convert("I").point(lambda value: value / 257).convert("L")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _shrink(image: Image.Image, short_side: int) -> Image.Image:
+    if min(image.size) <= short_side:
+        return image
+    return image.resize(_size_with_short_side(image, short_side), Image.Resampling.LANCZOS)
+
+
+def _to_tensor(image: Image.Image) -> Tensor:
+    flat = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    return flat.view(image.height, image.width, 3).permute(2, 0, 1).float() / 255
+
+
+def _random_crop(pictures: Sequence[Tensor], side: int, generator: Generator) -> Tensor:
+    picture = pictures[_random_integer(len(pictures), generator)]
+    height, width = picture.shape[-2:]
+    zoom = 1 + 0.5 * torch.rand((), generator=generator).item()
+    span = min(round(side * zoom), height, width)
+    top = _random_integer(height - span + 1, generator)
+    left = _random_integer(width - span + 1, generator)
+    crop = picture[None, :, top : top + span, left : left + span]
+    if _random_integer(2, generator):
+        crop = crop.flip(-1)
+    return F.interpolate(crop, (side, side), mode="bilinear", antialias=True)
+
+
+def _random_integer(end: int, generator: Generator) -> int:
+    return int(torch.randint(end, (), generator=generator))
+
+
+def _cover(picture: Tensor, tile: tuple[int, int]) -> Tensor:
+    height, width = picture.shape[-2:]
+    scale = max(tile[0] / height, tile[1] / width)
+    size = (max(tile[0], round(height * scale)), max(tile[1], round(width * scale)))
+    scaled = F.interpolate(picture[None].cpu(), size, mode="bilinear", antialias=True)[0]
+    top, left = (size[0] - tile[0]) // 2, (size[1] - tile[1]) // 2
+    return scaled[:, top : top + tile[0], left : left + tile[1]]

@@ -1,0 +1,184 @@
+"""Scoring: paint the shards of a plan, on as many ranks as there are.
+
+    mpiexec -n N python -m gpu_worker.score --plan plan.json --video FILE --style FILE --out DIR
+
+Each rank takes a ticket for a shard, decodes it, paints it and encodes it; the three stages work at
+the same time, across the borders of shards. Shards that are in DIR already are left as they are,
+so a run that was cut off goes on where it stopped. When a rank fails, `failure.json` in DIR says
+why, and all ranks end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Final
+
+import torch
+from mpi4py import MPI
+
+from gpu_worker.decode import frames
+from gpu_worker.encode import write_shard
+from gpu_worker.errors import InputError, ToolError, WorkerError
+from gpu_worker.files import write_whole
+from gpu_worker.frame import Frame
+from gpu_worker.model import load_style
+from gpu_worker.paint import paint
+from gpu_worker.pipeline import prefetch
+from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Failure, Plan, PlanError, Shard
+from gpu_worker.progress import Reporter
+from gpu_worker.tickets import tickets
+
+_AHEAD: Final = 16
+"""Frames that may wait between two stages."""
+_INTERRUPTED: Final = 130
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the command line asks for."""
+
+    plan: Path
+    video: Path
+    style: Path
+    out: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """This rank's part of the machine that it runs on.
+
+    Attributes:
+        device: where to paint.
+        threads: CPU cores to itself.
+    """
+
+    device: torch.device
+    threads: int
+
+    def __str__(self) -> str:
+        """Name the device for people."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return f"{self.threads}-core CPU"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one rank; end the whole world if it fails."""
+    task = _parse(arguments)
+    comm = MPI.COMM_WORLD
+    logging.basicConfig(
+        level=logging.INFO,
+        format=f"%(asctime)s rank {comm.rank} %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        score(task, comm)
+    except KeyboardInterrupt:
+        comm.Abort(_INTERRUPTED)
+    except BaseException as error:
+        _report(error, task.out)
+        comm.Abort(1)
+
+
+def _parse(arguments: Sequence[str] | None) -> Task:
+    parser = argparse.ArgumentParser(
+        prog="python -m gpu_worker.score", description="Paint the shards of a plan."
+    )
+    parser.add_argument("--plan", type=Path, required=True, help="plan.json of the job")
+    parser.add_argument("--video", type=Path, required=True, help="the file the plan was made of")
+    parser.add_argument("--style", type=Path, required=True, help="a style, .safetensors")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the painted shards")
+    return Task(**vars(parser.parse_args(arguments)))
+
+
+def score(task: Task, comm: MPI.Intracomm) -> None:
+    """Paint, together with the other ranks, every shard that is not there yet.
+
+    Raises:
+        InputError: the video or the style cannot be used.
+        PlanError: the plan cannot be read.
+        ToolError: something went wrong that may go right another time.
+    """
+    plan = Plan.from_json(task.plan.read_bytes())
+    if not task.video.is_file():
+        raise ToolError(f"The video {task.video.name} is not there.")
+    machine = _machine(comm)
+    torch.set_num_threads(machine.threads)
+    network = load_style(task.style, machine.device).network
+    pending = comm.bcast(_pending(plan, task.out) if comm.rank == 0 else None)
+    reporter = Reporter(task.out, comm.rank, str(machine), plan.picture)
+    with tickets(comm, len(pending)) as mine:
+        shards = (pending[ticket] for ticket in mine)
+        decoded = prefetch(_decoded(shards, task.video, plan, machine.threads), _AHEAD)
+        painted = prefetch(paint(decoded, network, plan.picture, machine.device), _AHEAD)
+        with closing(decoded), closing(painted):
+            _encode(reporter.watch(painted), plan, task.out, machine.threads)
+        reporter.finish()
+
+
+def _machine(comm: MPI.Intracomm) -> Machine:
+    """Share the machine's devices and cores among the ranks that run on it."""
+    local = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    threads = max(1, _cores() // local.size)
+    if not torch.cuda.is_available():
+        return Machine(torch.device("cpu"), threads)
+    return Machine(torch.device("cuda", local.rank % torch.cuda.device_count()), threads)
+
+
+def _cores() -> int:
+    """Count the CPU cores that this process may use; only Linux tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _pending(plan: Plan, out: Path) -> list[Shard]:
+    """Return the shards that are not there yet, and clear away what an earlier run said."""
+    out.mkdir(parents=True, exist_ok=True)
+    for said in (out / FAILURE_NAME, *out.glob(f"{PROGRESS_PREFIX}*")):
+        said.unlink(missing_ok=True)
+    there = {file.name for file in out.iterdir()}
+    return [shard for shard in plan.shards if shard.name not in there]
+
+
+def _decoded(shards: Iterator[Shard], video: Path, plan: Plan, threads: int) -> Generator[Frame]:
+    for shard in shards:
+        yield from frames(video, plan, shard, threads)
+
+
+def _encode(painted: Iterator[Frame], plan: Plan, out: Path, threads: int) -> None:
+    for shard, of_shard in groupby(painted, attrgetter("shard")):
+        start = time.monotonic()
+        write_shard(of_shard, plan, shard, out, threads)
+        seconds = time.monotonic() - start
+        log.info(
+            "shard %d: frames %d to %d in %.1f s", shard.index, shard.first, shard.last, seconds
+        )
+
+
+def _report(error: BaseException, out: Path) -> None:
+    """Say what went wrong: in a sentence for people, and with all its details in the log."""
+    log.error("giving up", exc_info=error)
+    known = isinstance(error, WorkerError | PlanError)
+    failure = Failure(
+        "input" if isinstance(error, InputError) else "world",
+        str(error) if known else f"The worker failed ({type(error).__name__}); its log says more.",
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / FAILURE_NAME, failure.to_json().encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""One emulator with the sample app, shared by all tests of the package."""
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import httpx
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from emulator import Config, Emulator
+
+type WaitUntil = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    state = tmp_path_factory.mktemp("emulator")
+    return Config.on_free_ports(
+        state,
+        app="sample_app",
+        app_root=Path(__file__).parent,
+        settings={"SAMPLE_LOG": str(state / "sample.log"), "SAMPLE_SCHEDULE": "*/2 * * * * *"},
+    )
+
+
+@pytest.fixture(scope="session")
+def services(config: Config) -> Generator[Emulator]:
+    """Start the services, and the instance `patient`, which waits for its child ever since."""
+    with Emulator(config) as services:
+        patient = f"{config.host_url}/api/orchestrations/parent/patient"
+        httpx.post(patient, json="patient-child").raise_for_status()
+        yield services
+
+
+@pytest.fixture(scope="session")
+def storage(services: Emulator) -> Generator[BlobServiceClient]:
+    with BlobServiceClient.from_connection_string(services.config.storage) as storage:
+        yield storage
+
+
+@pytest.fixture(scope="session")
+def host(services: Emulator) -> Generator[httpx.Client]:
+    with httpx.Client(base_url=services.config.host_url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def notes(config: Config) -> Callable[[], list[str]]:
+    """Return what the sample app's functions noted so far."""
+    log = Path(config.settings["SAMPLE_LOG"])
+
+    def read() -> list[str]:
+        return log.read_text().splitlines() if log.exists() else []
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> WaitUntil:
+    def wait(condition: Callable[[], object]) -> None:
+        """Wait until `condition` holds; fail if that takes absurdly long."""
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline, "waited for a minute in vain"
+            time.sleep(0.05)
+
+    return wait

@@ -1,0 +1,125 @@
+"""A running emulator and a client of the app in it, as a user has them."""
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
+
+from emulator import Config, Emulator
+from function_app.jobs import job_id
+from gpu_worker.model import Architecture, TransformerNet, save_style
+from tests.end_to_end.media import Media
+from tests.function_app.media import Clips
+
+LIMIT_SECONDS = 120
+ENDED = {"Completed", "Failed", "Cancelled"}
+SETTINGS = {"MAX_MINUTES": "1", "MAX_PIXELS": str(1920 * 1080), "POLL_SECONDS": "0.5"}
+
+
+class Atelier:
+    """What a user can do: upload, ask, fetch; and what an operator can see."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.config = emulator.config
+        self.http = httpx.Client(base_url=self.config.host_url, timeout=30)
+        self.blobs = BlobServiceClient.from_connection_string(self.config.storage)
+
+    def container(self, name: str) -> ContainerClient:
+        return self.blobs.get_container_client(name)
+
+    def upload(self, content: bytes, name: str, style: str = "identity") -> str:
+        """Put a video where the trigger sees it; return the id of its job."""
+        blob = self.blobs.get_blob_client("videos", f"{style}/{name}")
+        etag = str(blob.upload_blob(content, overwrite=True)["etag"])
+        return job_id("videos", f"{style}/{name}", etag)
+
+    def upload_as_told(self, content: bytes, name: str, style: str = "identity") -> str:
+        """Upload as the API says; return the id of the job."""
+        wish = {"filename": name, "style": style, "bytes": len(content)}
+        answer = self.http.post("/api/uploads", json=wish).raise_for_status().json()
+        etag = str(BlobClient.from_blob_url(answer["url"]).upload_blob(content)["etag"])
+        return job_id("videos", answer["blob"], etag)
+
+    def job(self, job_id: str) -> dict[str, Any] | None:
+        answer = self.http.get(f"/api/jobs/{job_id}")
+        return None if answer.status_code == 404 else answer.raise_for_status().json()
+
+    def wait(
+        self, job_id: str, until: Callable[[dict[str, Any]], bool] | None = None
+    ) -> dict[str, Any]:
+        """Ask until the job has ended, or until it is as wanted."""
+        deadline = time.monotonic() + LIMIT_SECONDS
+        job: dict[str, Any] | None = None
+        while time.monotonic() < deadline:
+            job = self._patiently(job_id)
+            if job and (until(job) if until else job["status"] in ENDED):
+                return job
+            if job and until and job["status"] in ENDED:
+                pytest.fail(f"the job ended too early: {job}")
+            time.sleep(0.2)
+        pytest.fail(f"the job did not get there in time: {job}")
+
+    def _patiently(self, job_id: str) -> dict[str, Any] | None:
+        try:
+            return self.job(job_id)
+        except httpx.TransportError:
+            return None
+
+    def result(self, job_id: str) -> bytes:
+        answer = self.http.get(f"/api/jobs/{job_id}/result", follow_redirects=True)
+        return answer.raise_for_status().content
+
+    def shards(self, job_id: str) -> dict[str, Any]:
+        """The shards that are painted, each with the time when it was written."""
+        blobs = self.container("jobs").list_blobs(name_starts_with=f"{job_id}/work/")
+        return {blob.name: blob.last_modified for blob in blobs if blob.name.endswith(".mp4")}
+
+    def leftovers(self, job_id: str) -> list[str]:
+        return list(self.container("jobs").list_blob_names(name_starts_with=job_id))
+
+
+@pytest.fixture(scope="session")
+def slow_style(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A style heavy enough for a job to be caught in the middle."""
+    torch.manual_seed(0)
+    architecture = Architecture("TransformerNet", width=16, blocks=5)
+    file = tmp_path_factory.mktemp("styles") / "slow.safetensors"
+    save_style(file, TransformerNet(architecture), {"painting": "none", "licence": "CC0"})
+    return file.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def atelier(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
+    config = Config.on_free_ports(tmp_path_factory.mktemp("emulator"), settings=SETTINGS)
+    with Emulator(config) as emulator:
+        running = Atelier(emulator)
+        running.blobs.get_blob_client("styles", "slow.safetensors").upload_blob(slow_style)
+        yield running
+        running.http.close()
+        running.blobs.close()
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
+    folder = tmp_path_factory.mktemp("media")
+    return Media(folder, Clips(folder))
+
+
+@pytest.fixture(scope="session")
+def real_videos() -> Path:
+    """Real videos, where this checkout has some beside it."""
+    folder = Path(__file__).parents[3] / "shared" / "data" / "videos"
+    if not folder.is_dir():
+        pytest.skip("there are no real videos beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    return Clips(tmp_path_factory.mktemp("clips"))

@@ -1,0 +1,86 @@
+"""Bad input ends at once, in one sentence that says what is wrong and what to do."""
+
+import json
+
+import pytest
+
+from tests.end_to_end.conftest import Atelier
+from tests.end_to_end.evidence import evidence, psnr
+from tests.end_to_end.media import Media
+
+SENTENCES = {
+    "empty.mp4": "is empty",
+    "text.mp4": "is text",
+    "no_index.mp4": "is cut short",
+    "cut_short.mp4": "is cut short",
+    "audio.mp4": "holds no video",
+    "cover.mp4": "holds no video",
+    "picture.png": "is a still image",
+    "picture.jpg": "is a still image",
+    "huge.mp4": "more than the limit",
+    "long.mp4": "the limit is 1 minutes",
+    "hls.mp4": "is a playlist",
+    "concat.mp4": "is a playlist",
+    "noise.mp4": "is not a video",
+}
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_bad_file_is_refused_in_a_sentence(atelier: Atelier, media: Media, name: str) -> None:
+    prove_refused(atelier, atelier.upload(media.unusable(name), name), SENTENCES[name])
+
+
+@pytest.mark.parametrize("name", ["it's.mp4", 'the "best".mp4'])
+def test_quotes_in_a_name_are_refused(atelier: Atelier, media: Media, name: str) -> None:
+    prove_refused(atelier, atelier.upload(media.moving(1), name), "rename the video")
+
+
+def test_unknown_style_is_refused_with_those_there_are(atelier: Atelier, media: Media) -> None:
+    job_id = atelier.upload(media.moving(1), "clip.mp4", style="cubism")
+    job = prove_refused(atelier, job_id, "there is no style 'cubism'")
+    assert "identity" in job["error"]
+    assert "slow" in job["error"]
+
+
+@pytest.mark.parametrize("name", ["../up.mp4", "a/../b.mp4", 'a"b.mp4', "it's.mp4", ""])
+def test_upload_under_a_bad_name_is_refused(atelier: Atelier, name: str) -> None:
+    wish = {"filename": name, "style": "identity", "bytes": 1}
+    answer = atelier.http.post("/api/uploads", json=wish)
+    assert answer.status_code == 400
+    assert "rename the video" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "name", ["100%2Ffun.mp4", "two words.mp4", "Fräulein 雪.mp4", "a.b..c.mp4"]
+)
+def test_unusual_name_works(atelier: Atelier, media: Media, name: str) -> None:
+    clip = media.moving(1)
+    job_id = atelier.upload(clip, name)
+    job = atelier.wait(job_id)
+    assert job["status"] == "Completed", job["error"]
+    assert job["result"] == f"identity/{name}"
+    assert psnr(evidence(clip).luma, evidence(atelier.result(job_id)).luma) > 38
+
+
+def test_damage_in_the_middle_ends_by_the_rule(atelier: Atelier, media: Media) -> None:
+    clip = media.damaged()
+    job_id = atelier.upload(clip, "damaged.mp4")
+    job = atelier.wait(job_id)
+    if job["status"] == "Failed":
+        assert "cannot be decoded" in job["error"]
+    else:
+        assert len(evidence(atelier.result(job_id)).times) == job["frames"]["total"]
+        assert any("could not be decoded" in note for note in job["notes"])
+
+
+def prove_refused(atelier: Atelier, job_id: str, sentence: str) -> dict:
+    job = atelier.wait(job_id)
+    assert job["status"] == "Failed"
+    assert job["stage"] == "failed"
+    assert job["attempt"] == 0
+    assert sentence in job["error"]
+    assert "\n" not in job["error"]
+    stem = job["name"].rpartition(".")[0]
+    report = atelier.container("results").download_blob(f"{job['style']}/{stem}.error.json")
+    assert json.loads(report.readall())["error"] == job["error"]
+    return job

@@ -1,0 +1,48 @@
+"""Content comes from a folder of pictures or from a real video."""
+
+from pathlib import Path
+
+import ffmpeg
+import imageio_ffmpeg
+import pytest
+from PIL import Image
+
+from gpu_worker.content import read_content
+from gpu_worker.errors import InputError
+
+
+def test_a_folder_gives_its_pictures_in_order(tmp_path: Path) -> None:
+    for name, colour in (("b.jpg", "white"), ("a.PNG", "black"), ("notes.txt", None)):
+        if colour:
+            Image.new("RGB", (40, 30), colour).save(tmp_path / name)
+        else:
+            (tmp_path / name).write_text("not a picture")
+    pictures = read_content(tmp_path)
+    assert [round(picture.mean().item()) for picture in pictures] == [0, 1]
+
+
+def test_a_video_gives_two_frames_a_second(tmp_path: Path) -> None:
+    video = tmp_path / "clip with spaces.mp4"
+    source = ffmpeg.input("testsrc2=size=160x96:rate=25:duration=3", format="lavfi")
+    source.output(str(video)).run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
+    frames = read_content(video)
+    assert [frame.shape for frame in frames] == [(3, 96, 160)] * 6
+    assert (frames[0] - frames[-1]).abs().max() > 0.5
+
+
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no folder or video"):
+        read_content(tmp_path / "lost")
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pictures"):
+        read_content(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"a poem", b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n"])
+def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    video = tmp_path / "poem.mp4"
+    video.write_bytes(content)
+    with pytest.raises(InputError, match=r"poem\.mp4 is not a video"):
+        read_content(video)

@@ -1,0 +1,255 @@
+"""The networks keep size, range and independence of frames; their files are kept and checked."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gpu_worker.model import (
+    Architecture,
+    Identity,
+    Network,
+    StyleError,
+    TransformerNet,
+    build,
+    flop_per_pixel,
+    load_style,
+    save_style,
+)
+
+SMALL = Architecture("StyleNet", width=8, blocks=2)
+SMALL_TRANSFORMER = Architecture("TransformerNet", width=4, blocks=3)
+METADATA = {"painting": "a.jpg", "licence": "Public domain", "recipe": "{}"}
+SIDES = st.integers(16, 45)
+SHIPPED = sorted((Path(__file__).parents[2] / "styles").glob("*.safetensors"))
+
+
+def seeded(architecture: Architecture) -> Network:
+    torch.manual_seed(1)
+    return build(architecture).eval()
+
+
+def paint(network: Network, rgb: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return network(rgb)
+
+
+@pytest.fixture
+def style_file(tmp_path: Path) -> Path:
+    path = tmp_path / "style.safetensors"
+    save_style(path, seeded(SMALL), METADATA)
+    return path
+
+
+@settings(max_examples=12, deadline=None)
+@given(height=SIDES, width=SIDES, frames=st.integers(1, 3))
+@pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER, Architecture("Identity")])
+def test_any_size_keeps_its_shape_and_range(
+    architecture: Architecture, height: int, width: int, frames: int
+) -> None:
+    painted = paint(seeded(architecture), torch.rand(frames, 3, height, width))
+    assert painted.shape == (frames, 3, height, width)
+    assert painted.dtype == torch.float32
+    assert 0 <= painted.min() <= painted.max() <= 1
+
+
+@pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER])
+def test_a_frame_does_not_depend_on_its_batch(architecture: Architecture) -> None:
+    network, frames = seeded(architecture), torch.rand(3, 3, 40, 52)
+    alone = torch.cat([paint(network, frame[None]) for frame in frames])
+    torch.testing.assert_close(paint(network, frames), alone, rtol=0, atol=1e-5)
+
+
+def test_style_net_does_not_pump() -> None:
+    """Blacking out one side changes nothing that lies beyond the receptive field."""
+    network, frame = seeded(SMALL), torch.rand(1, 3, 32, 256)
+    blacked = frame.clone()
+    blacked[..., :64] = 0
+    difference = (paint(network, frame) - paint(network, blacked)).abs()
+    assert difference[..., :64].max() > 0.01
+    assert difference[..., 160:].max() < 1e-6
+
+
+def test_style_net_follows_a_shift_by_four_pixels() -> None:
+    network, frame = seeded(SMALL), torch.rand(1, 3, 48, 192)
+    shifted = paint(network, frame.roll(4, dims=-1))
+    middle = slice(64, 128)
+    expected = paint(network, frame).roll(4, dims=-1)
+    torch.testing.assert_close(shifted[..., middle], expected[..., middle], rtol=0, atol=1e-5)
+
+
+def test_style_net_paints_in_bfloat16() -> None:
+    network, frame = seeded(SMALL), torch.rand(1, 3, 33, 47)
+    exact = paint(network, frame)
+    rounded = paint(network.to(torch.bfloat16), frame.to(torch.bfloat16))
+    torch.testing.assert_close(rounded.float(), exact, rtol=0, atol=0.05)
+
+
+def test_identity_returns_its_input() -> None:
+    frame = torch.rand(2, 3, 17, 19)
+    assert torch.equal(paint(seeded(Architecture("Identity")), frame), frame)
+
+
+def test_cost_grows_with_the_network() -> None:
+    costs = [flop_per_pixel(seeded(Architecture("StyleNet", 8, blocks))) for blocks in (1, 2, 3)]
+    assert costs[2] - costs[1] == costs[1] - costs[0] == 2 * 2 * 9 * 16 * 16 / 16
+    assert flop_per_pixel(seeded(Architecture("Identity"))) == 0
+
+
+@pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER, Architecture("Identity")])
+def test_a_style_is_kept_whole(architecture: Architecture, tmp_path: Path) -> None:
+    network, frame = seeded(architecture), torch.rand(1, 3, 24, 28)
+    save_style(tmp_path / "s.safetensors", network, METADATA)
+    style = load_style(tmp_path / "s.safetensors")
+    torch.testing.assert_close(paint(style.network, frame), paint(network, frame))
+    assert style.network.architecture == architecture
+    assert METADATA.items() <= style.metadata.items()
+    assert float(style.metadata["flop_per_pixel"]) == pytest.approx(
+        flop_per_pixel(network), abs=0.1
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["s.safetensors"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_a_shipped_style_paints_and_says_where_it_comes_from(path: Path) -> None:
+    style = load_style(path)
+    assert paint(style.network, torch.rand(1, 3, 36, 64)).shape == (1, 3, 36, 64)
+    assert style.metadata["licence"]
+    assert json.loads(style.metadata["recipe"]) or isinstance(style.network, Identity)
+    assert path.stat().st_size < 8_000_000
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StyleError, match=r"There is no style file lost\.safetensors"):
+        load_style(tmp_path / "lost.safetensors")
+
+
+@pytest.mark.parametrize("kept", [0, 5, 200, -1])
+def test_a_truncated_file_is_refused(style_file: Path, kept: int) -> None:
+    style_file.write_bytes(style_file.read_bytes()[:kept])
+    with pytest.raises(StyleError, match=r"style\.safetensors cannot be used: it is damaged"):
+        load_style(style_file)
+
+
+def described(**changes: object) -> str:
+    return json.dumps({"name": "StyleNet", "width": 8, "blocks": 2} | changes)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "sentence"),
+    [
+        ({"format_version": "99"}, "update the program"),
+        ({"format_version": "one"}, "not a style"),
+        ({"architecture": described(name="Magic")}, "unknown network 'Magic'"),
+        ({"architecture": described(width=10**9)}, "width"),
+        ({"architecture": described(width="8")}, "does not describe a network"),
+        ({"architecture": described(blocks=-1)}, "blocks"),
+        ({"architecture": described(depth=1)}, "does not describe a network"),
+        ({"architecture": "[]"}, "does not describe a network"),
+        ({"architecture": "{"}, "does not describe a network"),
+        ({"architecture": described(width=16)}, "do not fit"),
+        ({"architecture": described(blocks=1)}, "do not fit"),
+    ],
+)
+def test_metadata_that_does_not_fit_is_refused(
+    style_file: Path, metadata: dict[str, str], sentence: str
+) -> None:
+    whole = {"format_version": "1", "architecture": described()} | metadata
+    save_file(load_file(style_file), style_file, whole)
+    with pytest.raises(StyleError, match=sentence):
+        load_style(style_file)
+
+
+def test_plain_weights_are_not_a_style(style_file: Path) -> None:
+    save_file(load_file(style_file), style_file)
+    with pytest.raises(StyleError, match="not a style"):
+        load_style(style_file)
+
+
+def test_weights_that_are_not_finite_are_refused(style_file: Path) -> None:
+    weights = load_file(style_file)
+    weights["enter.weight"][0, 0, 0, 0] = float("nan")
+    save_file(weights, style_file, {"format_version": "1", "architecture": described()})
+    with pytest.raises(StyleError, match="not finite"):
+        load_style(style_file)
+
+
+def example_checkpoint() -> dict[str, Tensor]:
+    """State of a pytorch/examples network, with the statistics that old ones carry."""
+    state = seeded(Architecture("TransformerNet", 32, 5)).state_dict()
+    legacy = {f"{name}.running_mean": torch.zeros(32) for name in ("in1", "res3.in2")}
+    return dict(state) | legacy
+
+
+def test_a_pytorch_examples_checkpoint_loads(tmp_path: Path) -> None:
+    torch.save(example_checkpoint(), tmp_path / "candy.pth")
+    style = load_style(tmp_path / "candy.pth")
+    frame = torch.rand(1, 3, 30, 41)
+    expected = paint(seeded(Architecture("TransformerNet", 32, 5)), frame)
+    assert isinstance(style.network, TransformerNet)
+    torch.testing.assert_close(paint(style.network, frame), expected)
+
+
+def test_a_pytorch_examples_checkpoint_has_the_known_names_and_shapes() -> None:
+    state = seeded(Architecture("TransformerNet", 32, 5)).state_dict()
+    assert sum(weight.numel() for weight in state.values()) == 1_679_235
+    assert state["conv1.conv2d.weight"].shape == (32, 3, 9, 9)
+    assert state["res5.conv2.conv2d.weight"].shape == (128, 128, 3, 3)
+    assert state["deconv1.conv2d.weight"].shape == (64, 128, 3, 3)
+    assert state["in5.bias"].shape == (32,)
+
+
+class Hostile:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.target,))
+
+
+def test_a_pickle_that_would_run_code_does_not(tmp_path: Path) -> None:
+    proof = tmp_path / "it-ran"
+    torch.save({"conv1.conv2d.weight": Hostile(proof)}, tmp_path / "modern.pth")
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(Hostile(proof), protocol=2))
+    for name in ("modern.pth", "plain.pth"):
+        with pytest.raises(StyleError, match="more than the weights"):
+            load_style(tmp_path / name)
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", bytes(4096)])
+def test_a_checkpoint_of_rubbish_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "rubbish.pth").write_bytes(content)
+    with pytest.raises(StyleError, match="damaged"):
+        load_style(tmp_path / "rubbish.pth")
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "candy.pth"
+    torch.save(example_checkpoint(), path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(StyleError, match="damaged"):
+        load_style(path)
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ([1, 2], "by name"),
+        ({"epoch": 3}, "more than the weights"),
+        ({"weight": torch.zeros(1)}, "not a checkpoint of pytorch/examples"),
+        ({"conv1.conv2d.weight": torch.zeros(32, 3, 9, 9)}, "do not fit"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(
+    tmp_path: Path, state: object, sentence: str
+) -> None:
+    torch.save(state, tmp_path / "other.pth")
+    with pytest.raises(StyleError, match=sentence):
+        load_style(tmp_path / "other.pth")

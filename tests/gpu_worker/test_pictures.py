@@ -1,0 +1,140 @@
+"""Pictures of every kind become RGB tensors, and what is no picture is refused in a sentence."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from gpu_worker.errors import InputError
+from gpu_worker.pictures import random_crops, read_painting, read_picture, write_sheet
+
+RED = torch.tensor([1.0, 0.0, 0.0])
+
+
+def middle(picture: Tensor) -> Tensor:
+    return picture[:, picture.shape[1] // 2, picture.shape[2] // 2]
+
+
+def saved(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def test_a_picture_is_scaled_to_its_short_side(tmp_path: Path) -> None:
+    path = saved(tmp_path / "red.png", Image.new("RGB", (300, 200), "red"))
+    picture = read_picture(path, short_side=100)
+    assert picture.shape == (3, 100, 150)
+    assert picture.dtype == torch.float32
+    torch.testing.assert_close(middle(picture), RED)
+
+
+def test_a_small_picture_is_not_enlarged(tmp_path: Path) -> None:
+    path = saved(tmp_path / "red.png", Image.new("RGB", (30, 20), "red"))
+    assert read_picture(path, short_side=100).shape == (3, 20, 30)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "name"),
+    [
+        ("CMYK", (0, 255, 255, 0), "cmyk.jpg"),
+        ("P", 0, "palette.png"),
+        ("RGBA", (255, 0, 0, 255), "alpha.png"),
+    ],
+)
+def test_every_colour_mode_becomes_rgb(
+    tmp_path: Path, mode: str, colour: tuple[int, ...] | int, name: str
+) -> None:
+    image = Image.new(mode, (80, 80), colour)
+    if mode == "P":
+        image.putpalette([255, 0, 0])
+    picture = read_picture(saved(tmp_path / name, image), 80)
+    torch.testing.assert_close(middle(picture), RED, rtol=0, atol=0.03)
+
+
+@pytest.mark.parametrize("name", ["grey.png", "grey.tif"])
+def test_sixteen_bit_grey_keeps_its_brightness(tmp_path: Path, name: str) -> None:
+    path = saved(tmp_path / name, Image.new("I;16", (80, 80), 0x4000))
+    torch.testing.assert_close(
+        middle(read_picture(path, 80)), torch.full((3,), 0.25), rtol=0, atol=0.01
+    )
+
+
+def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
+    path = saved(tmp_path / "clear.png", Image.new("RGBA", (80, 80), (255, 0, 0, 0)))
+    torch.testing.assert_close(middle(read_picture(path, 80)), torch.ones(3))
+
+
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = saved(tmp_path / "turned.jpg", Image.new("RGB", (90, 60)), exif=exif)
+    assert read_picture(path, 60).shape == (3, 90, 60)
+
+
+def test_sixty_megapixels_are_read(tmp_path: Path) -> None:
+    path = saved(tmp_path / "large.jpg", Image.new("L", (10_000, 6_000), 128))
+    assert read_picture(path, 64).shape == (3, 64, 107)
+
+
+@pytest.mark.parametrize("size", [(10_001, 10_001), (20_000, 20_000)])
+def test_over_a_hundred_megapixels_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = saved(tmp_path / "huge.png", Image.new("1", size))
+    with pytest.raises(InputError, match=r"huge\.png has over 100 megapixels"):
+        read_picture(path, 64)
+
+
+def test_a_missing_picture_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"There is no picture lost\.png"):
+        read_picture(tmp_path / "lost.png", 64)
+
+
+@pytest.mark.parametrize("content", [b"", b"a poem", b"\x00\x00\x00\x18ftypmp42"])
+def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "poem.jpg"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"poem\.jpg is not a picture"):
+        read_picture(path, 64)
+
+
+@pytest.mark.parametrize("name", ["half.jpg", "half.png"])
+def test_a_truncated_picture_is_refused(tmp_path: Path, name: str) -> None:
+    path = saved(tmp_path / name, Image.effect_noise((200, 200), 50))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="is damaged"):
+        read_picture(path, 64)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (640, 20)])
+def test_a_painting_too_small_for_strokes_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = saved(tmp_path / "speck.png", Image.new("RGB", size))
+    sentence = rf"speck\.png has {size[0]}x{size[1]} pixels.* at least 64"
+    with pytest.raises(InputError, match=sentence):
+        read_painting(path, 512)
+
+
+def test_crops_repeat_by_seed() -> None:
+    pictures = [torch.rand(3, 50, 70), torch.rand(3, 64, 30)]
+    first, again, other = (
+        random_crops(pictures, 4, 24, Generator().manual_seed(seed)) for seed in (1, 1, 2)
+    )
+    assert first.shape == (4, 3, 24, 24)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_picture_smaller_than_the_crop_fills_it() -> None:
+    crops = random_crops([torch.full((3, 10, 12), 0.5)], 2, 24, Generator())
+    torch.testing.assert_close(crops, torch.full((2, 3, 24, 24), 0.5))
+
+
+def test_a_sheet_shows_every_picture(tmp_path: Path) -> None:
+    colours = [
+        [torch.full((3, 20, 50), value) for value in row] for row in ((0.0, 0.2), (0.6, 1.0))
+    ]
+    write_sheet(tmp_path / "sheet.png", colours, tile=(40, 40))
+    sheet = read_picture(tmp_path / "sheet.png", 1000)
+    assert sheet.shape == (3, 92, 92)
+    for row, column, value in ((20, 20, 0.0), (20, 70, 0.2), (70, 20, 0.6), (70, 70, 1.0)):
+        assert sheet[0, row, column].item() == pytest.approx(value, abs=0.01)

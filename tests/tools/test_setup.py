@@ -1,0 +1,151 @@
+"""The set-up, run for real on a tiny tree: one wheel, one npm lock file, nothing downloaded."""
+
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A project of another name, with spaces in its path."""
+    tree = tmp_path / "a tree"
+    (tree / "tools").mkdir(parents=True)
+    (tree / "gpu_worker").mkdir()
+    shutil.copy(ROOT / "tools" / "setup", tree / "tools")
+    shutil.copy(ROOT / ".python-version", tree)
+    write_wheel(tree, "1.0")
+    (tree / "requirements.txt").write_text("./tiny-1.0-py3-none-any.whl\n")
+    (tree / "gpu_worker" / "requirements.txt").write_text("")
+    (tree / "requirements-dev.txt").write_text("--requirement requirements.txt\n")
+    write_modules(tree)
+    return tree
+
+
+def write_wheel(folder: Path, version: str) -> None:
+    info = f"tiny-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"tiny-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", f"VERSION = {version!r}\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def write_modules(folder: Path) -> None:
+    (folder / "dep").mkdir()
+    (folder / "dep" / "package.json").write_text('{"name": "dep", "version": "1.0.0"}')
+    package = {"name": "tiny", "version": "1.0.0", "dependencies": {"dep": "file:dep"}}
+    lock = {
+        "lockfileVersion": 3,
+        "packages": {
+            "": package,
+            "dep": {"version": "1.0.0"},
+            "node_modules/dep": {"resolved": "dep", "link": True},
+        },
+    }
+    (folder / "package.json").write_text(json.dumps(package))
+    (folder / "package-lock.json").write_text(json.dumps(lock))
+
+
+def set_up(tree: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [tree / "tools" / "setup"],
+        env=os.environ | {"PIP_NO_INDEX": "1"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def installed_version(tree: Path) -> str:
+    python = tree / ".venv" / "bin" / "python"
+    command = [python, "-c", "import tiny; print(tiny.VERSION)"]
+    return subprocess.check_output(command, text=True).strip()
+
+
+def test_a_set_up_tree_is_left_alone(tree: Path) -> None:
+    first = set_up(tree)
+    assert first.returncode == 0, first.stderr
+    assert installed_version(tree) == "1.0"
+    again = set_up(tree)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_changed_requirement_is_installed(tree: Path) -> None:
+    set_up(tree)
+    write_wheel(tree, "2.0")
+    (tree / "requirements.txt").write_text("./tiny-2.0-py3-none-any.whl\n")
+    assert set_up(tree).returncode == 0
+    assert installed_version(tree) == "2.0"
+
+
+def test_an_interrupted_set_up_starts_over(tree: Path) -> None:
+    set_up(tree)
+    (tree / ".venv" / "made-from").unlink()
+    next(tree.glob(".venv/lib/*/site-packages/tiny.py")).unlink()
+    assert set_up(tree).returncode == 0
+    assert installed_version(tree) == "1.0"
+
+
+def test_a_venv_that_lost_its_python_is_made_anew(tree: Path) -> None:
+    set_up(tree)
+    python = tree / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to(tree / "gone")
+    assert set_up(tree).returncode == 0
+    assert installed_version(tree) == "1.0"
+
+
+def test_a_failed_installation_fails_and_is_tried_again(tree: Path) -> None:
+    (tree / "requirements.txt").write_text("./tiny-3.0-py3-none-any.whl\n")
+    assert set_up(tree).returncode != 0
+    write_wheel(tree, "3.0")
+    assert set_up(tree).returncode == 0
+    assert installed_version(tree) == "3.0"
+
+
+def path_of(folder: Path, *commands: str) -> str:
+    """A PATH with nothing on it but these commands."""
+    folder.mkdir()
+    for command in commands:
+        (folder / command).symlink_to(shutil.which(command) or command)
+    return str(folder)
+
+
+def test_without_python_it_says_what_to_install(tree: Path, tmp_path: Path) -> None:
+    set_up(tree)
+    shutil.rmtree(tree / ".venv")
+    path = path_of(tmp_path / "bin", "sh", "dirname", "cat", "cmp", "ls")
+    answer = set_up(tree, PATH=path, HOME=str(tmp_path))
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("setup: Python 3.13 is needed: get it from ")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_without_npm_it_says_what_to_install(tree: Path, tmp_path: Path) -> None:
+    path = path_of(tmp_path / "bin", "sh", "dirname", "cat", "cmp", "ls")
+    answer = set_up(tree, PATH=path, HOME=str(tmp_path))
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("setup: Node.js 20 or newer is needed")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_a_python_managed_by_pyenv_is_found(tree: Path, tmp_path: Path) -> None:
+    set_up(tree)
+    real = tree / ".venv" / "bin" / "python"
+    python = tmp_path / ".pyenv" / "versions" / "3.13.0" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(real.resolve())
+    shutil.rmtree(tree / ".venv")
+    path = path_of(tmp_path / "bin", "sh", "dirname", "cat", "cmp", "ls", "rm")
+    answer = set_up(tree, PATH=path, HOME=str(tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    assert installed_version(tree) == "1.0"

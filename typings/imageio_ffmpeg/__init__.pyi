@@ -1,0 +1,3 @@
+"""Types of the part of imageio-ffmpeg 0.8 that this project uses; it brings none itself."""
+
+def get_ffmpeg_exe() -> str: ...
