@@ -6,10 +6,10 @@ Data flows one way: triggers and api -> orchestrator -> activities -> preprocess
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import activities, api, orchestrator, triggers
+from function_app import activities, api, orchestrator, reaper, triggers
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
-for module in (triggers, api, orchestrator, activities):
+for module in (triggers, reaper, api, orchestrator, activities):
     app.register_functions(module.blueprint)
 
 __all__ = ["app"]

@@ -30,8 +30,6 @@ from gpu_worker.plan import (
 
 blueprint = df.Blueprint()
 
-MOST_ATTEMPTS = 3
-
 type Payload = dict[str, Any]
 
 
@@ -109,12 +107,7 @@ def poll(payload: Payload) -> Payload:
 @_answering
 def cancel(payload: Payload) -> bool:
     """Cancel whatever paints this job; return whether it has ended."""
-    job = Job(**payload)
-    attempts = [compute.attempt_name(job.job_id, n) for n in range(1, MOST_ATTEMPTS + 1)]
-    running = [name for name in attempts if compute.state(name) not in compute.FINAL]
-    for name in running:
-        compute.cancel(name)
-    return not running
+    return compute.cancel_all(payload["job_id"])
 
 
 @blueprint.activity_trigger(input_name="payload")

@@ -43,6 +43,8 @@ COMMAND = (
 EXPERIMENT = "atelier"
 SHARED_MEMORY = "16g"
 
+MOST_ATTEMPTS = 3
+
 COMPLETED = "Completed"
 FAILED = "Failed"
 CANCELED = "Canceled"
@@ -112,10 +114,21 @@ def cancel(name: str) -> None:
     Raises:
         ServiceError: the service did not answer.
     """
-    if state(name) in FINAL:
-        return
     with _service_errors(f"cancelling {name}"):
         _client().jobs.begin_cancel(name)
+
+
+def cancel_all(job_id: str) -> bool:
+    """Ask for the end of every attempt at a job; return whether all have ended.
+
+    Raises:
+        ServiceError: the service did not answer.
+    """
+    names = [attempt_name(job_id, number) for number in range(1, MOST_ATTEMPTS + 1)]
+    running = [name for name in names if state(name) not in FINAL]
+    for name in running:
+        cancel(name)
+    return not running
 
 
 def _command(attempt: Attempt) -> Command:

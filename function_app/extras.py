@@ -195,7 +195,7 @@ class _ToTimedText:
         subtitle = self._decoder.decode2(packet) if packet.size else None
         if subtitle is None or not len(subtitle) or packet.pts is None:
             return
-        text: Packet[Any] = self._encoder.encode_subtitle(subtitle)
+        text = cast("Packet[Any]", self._encoder.encode_subtitle(subtitle))
         text.pts = text.dts = packet.pts
         text.duration = packet.duration
         text.time_base = packet.time_base

@@ -16,7 +16,8 @@ import azure.durable_functions as df
 from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError, when_any
 
 from function_app import compute
-from function_app.activities import MOST_ATTEMPTS, Look
+from function_app.activities import Look
+from function_app.compute import MOST_ATTEMPTS
 from function_app.errors import InputError, ServiceError
 from function_app.jobs import Stage, State, Status, Work
 from function_app.settings import settings

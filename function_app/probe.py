@@ -215,7 +215,8 @@ class FrameIndex:
         self._hidden = 0
         self._first: VideoFrame | None = None
         self._nominal_step = max(1, round(1 / (stream.average_rate or 25) / stream.time_base))
-        self._promised = stream.frames
+        # Other containers promise frames that were never written: AVI counts the dropped ones.
+        self._promised = stream.frames if "mov" in stream.container.format.name else 0
 
     def add(self, packet: Packet[Any]) -> None:
         """Take note of one packet of the stream.

@@ -74,6 +74,13 @@ def names(container_name: str, prefix: str) -> Iterator[str]:
     yield from container(container_name).list_blob_names(name_starts_with=prefix)
 
 
+def folders(container_name: str) -> Iterator[str]:
+    """Yield the names of a container's topmost folders."""
+    for item in container(container_name).walk_blobs(delimiter="/"):
+        if item.name.endswith("/"):
+            yield item.name.rstrip("/")
+
+
 def delete_all(container_name: str, prefix: str) -> None:
     """Delete the blobs below a prefix; those that are gone already do not matter."""
     for name in names(container_name, prefix):

@@ -18,7 +18,12 @@ from tests.function_app.media import Clips
 
 LIMIT_SECONDS = 120
 ENDED = {"Completed", "Failed", "Cancelled"}
-SETTINGS = {"MAX_MINUTES": "1", "MAX_PIXELS": str(1920 * 1080), "POLL_SECONDS": "0.5"}
+SETTINGS = {
+    "MAX_MINUTES": "1",
+    "MAX_PIXELS": str(1920 * 1080),
+    "POLL_SECONDS": "0.5",
+    "REAPER_SCHEDULE": "*/2 * * * * *",
+}
 
 
 class Atelier:

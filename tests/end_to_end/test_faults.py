@@ -142,6 +142,19 @@ def test_cancel_ends_the_processes_and_leaves_no_shard(atelier: Atelier, media: 
     assert again.json()["code"] == "job-ended"
 
 
+def test_terminated_instance_is_reaped(atelier: Atelier, media: Media) -> None:
+    _, job_id = slow_job(atelier, media, "terminated.mp4")
+    some_shards(atelier, job_id)
+    url = f"/runtime/webhooks/durabletask/instances/{job_id}/terminate"
+    assert atelier.http.post(url, params={"reason": "a test"}).status_code == 202
+    assert atelier.wait(job_id)["status"] == "Cancelled"
+    deadline = time.monotonic() + 2 * CANCEL_SECONDS
+    while (ranks(atelier) or atelier.leftovers(job_id)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not ranks(atelier)
+    assert not atelier.leftovers(job_id)
+
+
 def test_cancel_of_an_unknown_job_fails(atelier: Atelier) -> None:
     answer = atelier.http.post("/api/jobs/nothing-000000000000/cancel")
     assert answer.status_code == 404

@@ -1,0 +1,45 @@
+"""The reaper: ends what is left of jobs whose instance is gone.
+
+Terminating an instance runs no code of its own, so whatever paints for it would go on, and cost,
+until its frames are done. Every job has a folder until its instance has cleaned up; a folder
+without a living instance is what the reaper looks for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import azure.durable_functions as df
+import azure.functions as func
+from durabletask.client import OrchestrationStatus
+
+from function_app import compute, paths, storage
+from function_app.paths import JobFolder
+
+blueprint = df.Blueprint()
+
+log = logging.getLogger(__name__)
+
+# Read when the functions are indexed, as a cron expression of six fields, seconds first.
+SCHEDULE = os.environ.get("REAPER_SCHEDULE", "0 */10 * * * *")
+
+ENDED = {
+    OrchestrationStatus.COMPLETED,
+    OrchestrationStatus.FAILED,
+    OrchestrationStatus.TERMINATED,
+}
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule=SCHEDULE)
+@blueprint.durable_client_input(client_name="client")
+def reap(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> None:
+    """Cancel what paints for ended instances; delete their folders once it has ended."""
+    del timer
+    for job_id in storage.folders(paths.JOBS):
+        state = client.get_orchestration_state(job_id)
+        if state is not None and state.runtime_status not in ENDED:
+            continue
+        log.warning("job %s has no living instance: what is left of it goes", job_id)
+        if compute.cancel_all(job_id):
+            storage.delete_all(paths.JOBS, JobFolder(job_id).root)
