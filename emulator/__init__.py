@@ -10,6 +10,7 @@ their settings differ from the cloud's.
 """
 
 from emulator.config import Config
-from emulator.supervisor import Emulator, EmulatorError
+from emulator.services import EmulatorError
+from emulator.supervisor import Emulator
 
 __all__ = ["Config", "Emulator", "EmulatorError"]

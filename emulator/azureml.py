@@ -27,8 +27,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from emulator.cluster import Cluster
 from emulator.config import HOST
-from emulator.jobs import TERMINAL, Cluster, Job
+from emulator.jobs import TERMINAL, Job
 from emulator.spec import InvalidJobError, JobSpec
 
 WORKSPACE = (

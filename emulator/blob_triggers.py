@@ -62,7 +62,7 @@ class BlobTrigger:
         self._durable_client = durable_client
         self._connection: str = trigger.connection
         self._pattern = _path_pattern(path)
-        service = BlobServiceClient.from_connection_string(storage)
+        service = BlobServiceClient.from_connection_string(storage, retry_total=0)
         self._container = service.get_container_client(path.partition("/")[0])
         self._receipts = _ReceiptBook(service, function.name)
         self._poison = QueueClient.from_connection_string(

@@ -12,14 +12,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from azure.storage.blob import BlobServiceClient
 
 from emulator import processes
+from emulator.cluster import Cluster, StoppedError
 from emulator.config import PROJECT_ROOT
 from emulator.mount import MountError, OutputMount, bring_file, bring_folder
 from emulator.spec import JobSpec
@@ -37,40 +37,6 @@ logger = logging.getLogger(__name__)
 
 class NotRunnableError(Exception):
     """This machine lacks something that every job needs; the message says what."""
-
-
-class StoppedError(Exception):
-    """The job was stopped before its end; the message says by what."""
-
-
-class Cluster:
-    """The nodes that jobs run on and wait for."""
-
-    def __init__(self, nodes: int) -> None:
-        """Begin with `nodes` nodes, all free."""
-        self.size = nodes
-        self._free = nodes
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def nodes(self, count: int, stopped: threading.Event) -> Generator[None]:
-        """Hold `count` nodes, waiting for them until `stopped`.
-
-        Raises:
-            StoppedError: `stopped` was set first.
-        """
-        with self._changed:
-            while self._free < count:
-                if stopped.is_set():
-                    raise StoppedError("Stopped while queued.")
-                self._changed.wait(timeout=0.2)
-            self._free -= count
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += count
-                self._changed.notify_all()
 
 
 class Job:
@@ -182,18 +148,14 @@ class Job:
         """
         if self._stopped.is_set():
             raise StoppedError("Stopped before the start.")
-        search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        mpiexec = shutil.which("mpiexec", path=search_path)
-        if mpiexec is None:
-            raise NotRunnableError("There is no mpiexec on PATH: install MPICH or Open MPI.")
         own = {
-            "PATH": search_path,
+            "PATH": _search_path(),
             "AZUREML_RUN_ID": self.name,
             processes.OWNER_VARIABLE: str(self.folder),
         }
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [mpiexec, "-n", str(spec.processes), *spec.arguments(paths)],
+                [_mpiexec(), "-n", str(spec.processes), *spec.arguments(paths)],
                 cwd=PROJECT_ROOT,
                 env=os.environ | dict(spec.environment) | own,
                 stdin=subprocess.DEVNULL,
@@ -230,8 +192,10 @@ class Job:
                 self._record(status)
 
     def _end(self, status: str, reason: str) -> None:
+        """Leave the node as it was found, with nothing but the log and the record."""
+        for brought in ("inputs", "outputs"):
+            shutil.rmtree(self.folder / brought, ignore_errors=True)
         with self._entering:
-            self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("a") as log:
                 log.write(f"{self.name}: {status}. {reason}\n")
             self._record(status)
@@ -243,3 +207,15 @@ class Job:
         draft = record.with_suffix(".part")
         draft.write_text(json.dumps({"status": status, "body": self.body}, indent=2))
         draft.replace(record)
+
+
+def _search_path() -> str:
+    """Return PATH with the programs of this Python's environment first."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def _mpiexec() -> str:
+    mpiexec = shutil.which("mpiexec", path=_search_path())
+    if mpiexec is None:
+        raise NotRunnableError("There is no mpiexec on PATH: install MPICH or Open MPI.")
+    return mpiexec

@@ -15,7 +15,11 @@ from typing import Self
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-_URI = re.compile(r"azureml://(?:.*/)?datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)")
+_URI = re.compile(
+    r"azureml://(?:subscriptions/[^/]+/resource[gG]roups/[^/]+/workspaces/[^/]+/)?"
+    r"datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)",
+    re.DOTALL,
+)
 
 type Stamp = tuple[int, int, int]
 """Inode, size (bytes) and modification time (ns) of a file: what tells that it changed."""

@@ -23,6 +23,8 @@ from gpu_worker.process import Ffmpeg, running
 
 _FORMATS: Final = "mov,matroska"
 """Demuxers that seek exactly; a playlist, whatever its name, is not among them."""
+_MOST_REORDERED: Final = 16
+"""Frames by which decoding may run ahead of showing (H.264 and H.265: max_num_reorder)."""
 _SCALE_MATRICES: Final = {"bt2020nc": "bt2020"}
 """Matrices that the scale filter calls otherwise than `-colorspace` does."""
 
@@ -44,45 +46,54 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
         InputError: nothing of the shard can be decoded.
         ToolError: the decoder was killed.
     """
-    pts = list(plan.source)
-    window = _Window.of(plan, shard, pts)
-    decoded = _decoded(video, plan, window, threads)
-    planned = deque(pts[shard.first : shard.last])
-    with closing(decoded):
+    edges = [*plan.source, plan.source.end]
+    planned = deque(edges[shard.first : shard.last])
+    with closing(_found(video, plan, _Window.of(plan, shard, edges), threads)) as decoded:
         for index, (planes, damaged) in enumerate(_match(decoded, planned), shard.first):
             yield Frame(shard, index, planes, damaged)
     if planned:
+        begin, end = (_clock(edges[at], plan) for at in (shard.first, shard.last))
         raise InputError(
-            f"Nothing can be decoded from {_clock(window.first)} to {_clock(window.end)}"
-            " of the video; cut that part out, or repair the file."
+            f"Nothing can be decoded from {begin} to {end} of the video;"
+            " cut that part out, or repair the file."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """The part of the source to decode, in seconds; its edges lie between two frames.
+    """The part of the source to decode, in seconds.
 
     Attributes:
-        first: timestamp of the first frame wanted.
-        start: where to begin; None for the very beginning.
-        end: where to stop.
+        first: timestamp of the first frame, in ticks of the plan's source.
+        start: half-way before the first frame; None for the very beginning.
+        earlier: so far before it that no keyframe between is decoded, but not shown, before it.
+        end: when the first frame is shown that is not wanted; None for the very end.
     """
 
-    first: Fraction
+    first: int
     start: Fraction | None
-    end: Fraction
+    earlier: Fraction | None
+    end: Fraction | None
 
     @classmethod
-    def of(cls, plan: Plan, shard: Shard, pts: Sequence[int]) -> _Window:
-        """Find the edges; the deinterlacer needs to see one frame before the first."""
+    def of(cls, plan: Plan, shard: Shard, edges: Sequence[int]) -> _Window:
+        """Find them; a deinterlacer wants to see one frame more on either side."""
         tick = plan.source.seconds_per_tick
-        begin = shard.first - plan.picture.interlaced
-        after = pts[shard.last] if shard.last < len(pts) else plan.source.end
+        first = max(0, shard.first - plan.picture.interlaced)
+        last = shard.last + plan.picture.interlaced
+        before = first - _MOST_REORDERED
         return cls(
-            first=pts[shard.first] * tick,
-            start=(pts[begin - 1] + pts[begin]) * tick / 2 if begin > 0 else None,
-            end=(pts[shard.last - 1] + after) * tick / 2,
+            first=edges[first],
+            start=(edges[first - 1] + edges[first]) * tick / 2 if first > 0 else None,
+            earlier=edges[before] * tick if before > 0 else None,
+            end=edges[last] * tick if last < plan.frame_count else None,
         )
+
+    @property
+    def trim(self) -> dict[str, str]:
+        """The limits there are, as options of the trim filter."""
+        limits = {"start": self.start, "end": self.end}
+        return {name: _seconds(time) for name, time in limits.items() if time is not None}
 
 
 def _match(
@@ -108,12 +119,28 @@ def _match(
         yield latest, True
 
 
+def _found(video: Path, plan: Plan, window: _Window, threads: int) -> Generator[tuple[int, Planes]]:
+    """Decode; if that begins too late, decode again from earlier on.
+
+    Fragmented MP4 is sought by the time of decoding: a frame that is shown just before a keyframe,
+    but decoded after it, is missed then.
+    """
+    for seek in (window.start, window.earlier):
+        with closing(_decoded(video, plan, window, seek, threads)) as decoded:
+            begin = next(decoded, None)
+            if begin is None or (begin[0] > window.first and seek != window.earlier):
+                continue
+            yield begin
+            yield from decoded
+            return
+
+
 def _decoded(
-    video: Path, plan: Plan, window: _Window, threads: int
+    video: Path, plan: Plan, window: _Window, seek: Fraction | None, threads: int
 ) -> Generator[tuple[int, Planes]]:
     """Yield what the decoder puts out: timestamps in ticks of the plan's source, and planes."""
     reading, writing = os.pipe()
-    graph = _graph(video, plan, window, threads, writing)
+    graph = _graph(video, plan, window, seek, threads, writing)
     with running(graph, [writing]) as child, os.fdopen(reading, encoding="ascii") as stamps:
         os.close(writing)
         while (planes := _read_planes(child, plan.picture)) is not None:
@@ -126,18 +153,30 @@ def _decoded(
 def _read_planes(child: Ffmpeg, picture: Picture) -> Planes | None:
     """Read one picture; None at the end, which may cut the last one short."""
     width, height = picture.padded_size
-    planes = np.empty((height * 3 // 2, width), np.uint8)
-    whole = child.stdout.readinto(planes) == planes.nbytes
-    return planes if whole else None
+    luma = picture.width * picture.height
+    codes = np.empty(luma + width * height // 2, np.uint8)
+    if child.stdout.readinto(codes) < codes.nbytes:
+        return None
+    if luma < width * height:
+        codes = np.concatenate((_padded(codes[:luma], picture), codes[luma:]))
+    return codes.reshape(height * 3 // 2, width)
 
 
-def _graph(video: Path, plan: Plan, window: _Window, threads: int, stamps: int) -> OutputStream:
+def _padded(luma: Planes, picture: Picture) -> Planes:
+    """Repeat the last row or column where their number is odd; chroma has the right size as is."""
+    width, height = picture.padded_size
+    rows = luma.reshape(picture.height, picture.width)
+    return np.pad(rows, ((0, height - len(rows)), (0, width - picture.width)), mode="edge").ravel()
+
+
+def _graph(
+    video: Path, plan: Plan, window: _Window, seek: Fraction | None, threads: int, stamps: int
+) -> OutputStream:
     # With -copyts an accurate seek would add the file's start time to where it starts; so seek to
     # the keyframe before, and trim.
-    seek, trim = {}, {"end": _seconds(window.end)}
-    if window.start is not None:
-        trim["start"] = _seconds(window.start)
-        seek = {"seek_timestamp": 1, "noaccurate_seek": None, "ss": _seconds(window.start)}
+    where: dict[str, object] = {}
+    if seek is not None:
+        where = {"seek_timestamp": 1, "noaccurate_seek": None, "ss": _seconds(seek)}
     source = ffmpeg.input(
         f"file:{video}",
         copyts=None,
@@ -145,9 +184,11 @@ def _graph(video: Path, plan: Plan, window: _Window, threads: int, stamps: int) 
         threads=threads,
         protocol_whitelist="file",
         format_whitelist=_FORMATS,
-        **seek,
+        **where,
     )
-    wanted = source[str(plan.stream)].filter("trim", **trim)
+    wanted = source[str(plan.stream)]
+    if window.trim:
+        wanted = wanted.filter("trim", **window.trim)
     return _pictures(wanted, plan.picture).output(
         "pipe:1",
         format="rawvideo",
@@ -164,7 +205,7 @@ def _pictures(stream: FilterableStream, picture: Picture) -> FilterableStream:
         stream = _tone_mapped(stream)
     codes = "full" if picture.full_range else "limited"
     matrix = _SCALE_MATRICES.get(picture.matrix, picture.matrix)
-    stream = stream.filter(
+    return stream.filter(
         "scale",
         picture.width,
         picture.height,
@@ -173,17 +214,12 @@ def _pictures(stream: FilterableStream, picture: Picture) -> FilterableStream:
         in_color_matrix=matrix,
         out_color_matrix=matrix,
     ).filter("format", "yuv420p")
-    return (
-        stream
-        if picture.padded_size == (picture.width, picture.height)
-        else _padded(stream, picture)
-    )
 
 
 def _tone_mapped(stream: FilterableStream) -> FilterableStream:
     """Map PQ or HLG to SDR BT.709, with white at 100 cd/m2 (FFmpeg's tonemap, Hable's curve)."""
     return (
-        stream.filter("zscale", transfer="linear", npl=100)
+        stream.filter("zscale", transfer="linear", npl=100, primariesin="2020", matrixin="2020_ncl")
         .filter("format", "gbrpf32le")
         .filter("zscale", primaries="bt709")
         .filter("tonemap", "hable", desat=0)
@@ -192,21 +228,12 @@ def _tone_mapped(stream: FilterableStream) -> FilterableStream:
     )
 
 
-def _padded(stream: FilterableStream, picture: Picture) -> FilterableStream:
-    """Repeat the last column or row where their number is odd."""
-    width, height = picture.padded_size
-    right, bottom = width - picture.width, height - picture.height
-    return stream.filter("pad", width, height).filter(
-        "fillborders", right=right, bottom=bottom, mode="smear"
-    )
-
-
 def _seconds(time: Fraction) -> str:
     return f"{float(time):.6f}"
 
 
-def _clock(time: Fraction) -> str:
-    """Write seconds as people do: 1:02:03.4."""
-    minutes, seconds = divmod(float(time), 60)
+def _clock(tick: int, plan: Plan) -> str:
+    """Write a timestamp as people do: 1:02:03.4."""
+    minutes, seconds = divmod(float(tick * plan.source.seconds_per_tick), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02}:{seconds:04.1f}"

@@ -18,11 +18,12 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from gpu_worker.content import read_content
 from gpu_worker.errors import WorkerError
-from gpu_worker.learner import CROP_SIDE_MIN, Learnt, Recipe, learn
-from gpu_worker.model import BLOCKS_MAX, WIDTH_MAX, Architecture, Network, StyleNet, save_style
-from gpu_worker.pictures import read_painting, write_sheet
+from gpu_worker.learning.content import read_content
+from gpu_worker.learning.learner import CROP_SIDE_MIN, Learnt, Recipe, learn
+from gpu_worker.learning.pictures import read_painting, write_sheet
+from gpu_worker.model import BLOCKS_MAX, WIDTH_MAX, save_style
+from gpu_worker.networks import Architecture, Network, StyleNet
 
 _PREVIEW_PHOTOS = 3
 _PREVIEW_TILE = (288, 432)

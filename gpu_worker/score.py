@@ -88,8 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         comm.Abort(_INTERRUPTED)
     except BaseException as error:
-        _report(error, task.out)
-        comm.Abort(1)
+        try:
+            _report(error, task.out)
+        finally:
+            comm.Abort(1)
 
 
 def _parse(arguments: Sequence[str] | None) -> Task:

@@ -1,7 +1,7 @@
 """A client of the HTTP API: upload a video, follow its job, fetch the result."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -72,34 +72,29 @@ class Client:
     """Talks to one function app.
 
     Args:
-        http: session whose base URL is the app's.
+        session: HTTP session whose base URL is the app's.
 
     Every method raises ApiError where the API refuses, httpx.HTTPError where it does not answer.
     """
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, session: httpx.Client) -> None:
         """Keep the session."""
-        self._http = http
+        self._session = session
 
-    def upload(
-        self, video: Path, style: str, progress: Callable[[int, int | None], None] | None = None
-    ) -> str:
+    def upload(self, video: Path, style: str) -> str:
         """Upload a video to be painted in a style.
 
         Args:
             video: file to upload.
             style: name of a style.
-            progress: called with the bytes that were sent and the bytes that there are.
 
         Returns:
             Name of the blob in the container `videos`.
         """
         order = {"filename": video.name, "style": style, "bytes": video.stat().st_size}
-        place = _json(self._http.post("/api/uploads", json=order))
+        place = _json(self._session.post("/api/uploads", json=order))
         with video.open("rb") as content:
-            BlobClient.from_blob_url(place["url"]).upload_blob(
-                content, overwrite=True, progress_hook=progress
-            )
+            BlobClient.from_blob_url(place["url"]).upload_blob(content, overwrite=True)
         return place["blob"]
 
     def find(self, blob: str) -> Job:
@@ -110,7 +105,7 @@ class Client:
         """
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            answer = self._http.get("/api/jobs", params={"video": blob, "top": "1"})
+            answer = self._session.get("/api/jobs", params={"video": blob, "top": "1"})
             if jobs := _json(answer)["jobs"]:
                 return Job.read(jobs[0])
             time.sleep(POLL_S)
@@ -119,7 +114,7 @@ class Client:
     def follow(self, job_id: str) -> Iterator[Job]:
         """Yield how a job stands, again and again, until it has ended."""
         while True:
-            job = Job.read(_json(self._http.get(f"/api/jobs/{job_id}")))
+            job = Job.read(_json(self._session.get(f"/api/jobs/{job_id}")))
             yield job
             if job.has_ended:
                 return
@@ -127,14 +122,14 @@ class Client:
 
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job."""
-        _json(self._http.post(f"/api/jobs/{job_id}/cancel"))
+        _json(self._session.post(f"/api/jobs/{job_id}/cancel"))
 
     def fetch(self, job_id: str, file: Path) -> None:
         """Write the painted video to a file; it appears under its name once it is whole."""
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f"{file.name}.part")
         url = f"/api/jobs/{job_id}/result"
-        with self._http.stream("GET", url, follow_redirects=True) as answer:
+        with self._session.stream("GET", url, follow_redirects=True) as answer:
             answer.raise_for_status()
             with part.open("wb") as content:
                 for chunk in answer.iter_bytes():

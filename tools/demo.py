@@ -10,15 +10,17 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
 import httpx
+from azure.core.exceptions import AzureError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -83,15 +85,15 @@ class Order:
         video = video.expanduser() if video else _made_clip()
         if not video.is_file():
             raise DemoError(f"there is no file {video}")
-        out = out.expanduser() if out else OUT / f"{video.stem}.{style}.mp4"
-        return cls(video, style, out)
+        name = f"{video.stem}.{style}.mp4"
+        out = out.expanduser() if out else OUT / name
+        return cls(video, style, out / name if out.is_dir() else out)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.demo",
-        description="Paint a video on this machine.",
+        prog="python -m tools.demo", description="Paint a video on this machine."
     )
     parser.add_argument("--video", type=Path, help="default: a clip that is made for you")
     parser.add_argument("--style", default=DEFAULT_STYLE, help="default: %(default)s")
@@ -107,10 +109,10 @@ def main() -> int:
         order = Order.of(arguments.video, arguments.style, arguments.out)
         paint(order)
     except KeyboardInterrupt:
-        console.print("Stopped.")
+        _say("Stopped.")
         return INTERRUPTED
-    except (DemoError, EmulatorError, ApiError, TimeoutError, httpx.HTTPError) as error:
-        console.print(f"{error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    except (DemoError, EmulatorError, ApiError, AzureError, httpx.HTTPError, OSError) as error:
+        _say(str(error))
         return 1
     print(order.out)
     return 0
@@ -127,10 +129,10 @@ def paint(order: Order) -> None:
     with (
         _state() as state,
         _emulator(state) as config,
-        httpx.Client(base_url=config.host_url, timeout=60) as http,
+        httpx.Client(base_url=config.host_url, timeout=60) as session,
     ):
-        client = Client(http)
-        with console.status(f"Uploading {order.video.name}"):
+        client = Client(session)
+        with console.status(f"Uploading {escape(order.video.name)}"):
             blob = client.upload(order.video, order.style)
             job = client.find(blob)
         _follow(client, job)
@@ -142,34 +144,33 @@ def _state() -> Generator[Path]:
     """Give a folder for the emulator's state; keep it for a look at the logs where things fail."""
     STATE.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=STATE))
-    try:
-        yield folder
-    except (DemoError, EmulatorError, TimeoutError, httpx.HTTPError):
-        console.print(f"The logs are in {folder}.", highlight=False, soft_wrap=True)
-        raise
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    shutil.rmtree(folder)
+    with ExitStack() as leaving:
+        leaving.callback(shutil.rmtree, folder)
+        try:
+            yield folder
+        except Exception:
+            leaving.pop_all()
+            _say(f"The logs are in {folder / 'logs'}.")
+            raise
 
 
 @contextmanager
 def _emulator(state: Path) -> Generator[Config]:
     config = Config.on_free_ports(state)
-    emulator = Emulator(config)
-    with console.status("Starting Azurite, Azure Machine Learning's endpoint and the host"):
-        emulator.__enter__()
-    try:
+    with ExitStack() as running:
+        with console.status("Starting Azurite, Azure Machine Learning's endpoint and the host"):
+            running.enter_context(Emulator(config))
         yield config
-    finally:
-        with console.status("Stopping"):
-            emulator.__exit__()
 
 
 def _follow(client: Client, job: Job) -> None:
-    """Show a progress bar until the job has ended; Ctrl-C cancels it."""
+    """Show a progress bar until the job has ended; Ctrl-C cancels it.
+
+    Raises:
+        DemoError: the job did not end well.
+    """
     try:
-        last = _show(client.follow(job.id))
+        last = _show(client, job)
     except KeyboardInterrupt:
         with console.status("Cancelling"):
             client.cancel(job.id)
@@ -178,7 +179,7 @@ def _follow(client: Client, job: Job) -> None:
     if last.status != "Completed":
         raise DemoError(last.message or f"the job {last.id} is {last.status.lower()}")
     for note in last.notes:
-        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
+        _say(f"Note: {note}")
 
 
 def _wait_for_end(client: Client, job: Job) -> None:
@@ -188,15 +189,14 @@ def _wait_for_end(client: Client, job: Job) -> None:
             return
 
 
-def _show(jobs: Iterator[Job]) -> Job:
-    """Show each state of a job; return the last."""
+def _show(client: Client, job: Job) -> Job:
+    """Show how a job stands until it has ended; return how it stands then."""
+    last = job
     with _bar() as bar:
-        task = bar.add_task(STAGES["preprocess"], total=None, pace="")
-        job = None
-        for job in jobs:
-            _update(bar, task, job)
-    assert job is not None
-    return job
+        task = bar.add_task(STAGES[job.stage], total=None, pace="")
+        for last in client.follow(job.id):
+            _update(bar, task, last)
+    return last
 
 
 def _update(bar: Progress, task: TaskID, job: Job) -> None:
@@ -233,6 +233,10 @@ def _made_clip() -> Path:
     with console.status("Making a clip"):
         clip.make(file)
     return file
+
+
+def _say(sentence: str) -> None:
+    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -161,16 +161,20 @@ def test_a_job_whose_input_is_missing_has_failed_and_says_so(workspace: Workspac
     assert "There is no blob 'absent.mp4' in 'videos'." in workspace.log(name)
 
 
-def test_a_folder_is_brought_to_disk_as_an_input(
+def test_a_folder_is_brought_to_disk_as_an_input_for_as_long_as_the_job_lives(
     workspace: Workspace, storage: BlobServiceClient, name: str
 ):
     from azure.ai.ml import Input
 
     storage.get_blob_client("styles", f"{name}/deep/er.txt").upload_blob(b"deep")
     folder = Input(type="uri_folder", path=f"azureml://datastores/styles/paths/{name}")
-    workspace.run(name, inputs={"video": folder})
+    workspace.submit(name, "await", "end", inputs={"video": folder})
+    workspace.reaches(name, "Running")
     brought = workspace.folder(name) / "inputs" / "video" / "deep" / "er.txt"
     assert brought.read_bytes() == b"deep"
+    workspace.let_go(name, "end")
+    assert workspace.reaches(name, *FINAL) == "Completed"
+    assert not brought.exists()
 
 
 def test_outputs_are_written_back_while_the_job_runs(

@@ -18,7 +18,7 @@ from azure.storage.blob import BlobServiceClient
 
 from emulator import Config, Emulator, EmulatorError, azurite
 from emulator.config import CONTAINERS, HOST, PROJECT_ROOT
-from emulator.processes import owned
+from emulator.processes import end, owned
 
 SAMPLE: dict[str, Any] = {"app": "sample_app", "app_root": Path(__file__).parent}
 WORKSPACE = (
@@ -123,6 +123,7 @@ def run(app_config: Config) -> Generator[Callable[[], subprocess.Popen[str]]]:
     names = ("state", "port", "aml_port", "blob_port", "queue_port", "table_port")
     options = [f"--{name.replace('_', '-')}={getattr(app_config, name)}" for name in names]
     with ExitStack() as running:
+        running.callback(end, app_config.state, grace_s=5)
 
         def run_it() -> subprocess.Popen[str]:
             process = running.enter_context(

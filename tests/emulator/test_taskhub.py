@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import uuid
 from collections.abc import Callable, Generator
 from datetime import timedelta
@@ -20,6 +21,9 @@ from emulator.config import HOST, free_ports
 from emulator.taskhub import DurableBackend
 
 INSTANCES = "/runtime/webhooks/durabletask/instances"
+
+THINKING, GO_ON = threading.Event(), threading.Event()
+WORKING, FINISH = threading.Event(), threading.Event()
 
 type WaitUntil = Callable[[Callable[[], object]], None]
 
@@ -99,6 +103,9 @@ class Hub:
         self.worker = TaskHubGrpcWorker(host_address=f"{HOST}:{port}")
         self.worker.add_orchestrator(sleep)
         self.worker.add_orchestrator(wait)
+        self.worker.add_orchestrator(think)
+        self.worker.add_orchestrator(delegate)
+        self.worker.add_activity(work)
         self.backend.start()
         self.worker.start()
 
@@ -113,9 +120,10 @@ class Hub:
         return state
 
     def stop(self) -> None:
+        """End the backend first, in the midst of whatever it does."""
+        self.backend.stop()
         self.worker.stop()
         self.client.close()
-        self.backend.stop()
 
 
 def sleep(context: task.OrchestrationContext, seconds: float) -> Any:
@@ -125,6 +133,21 @@ def sleep(context: task.OrchestrationContext, seconds: float) -> Any:
 
 def wait(context: task.OrchestrationContext, _: None) -> Any:
     return (yield context.wait_for_external_event("go"))
+
+
+def think(context: task.OrchestrationContext, _: None) -> Any:
+    THINKING.set()
+    GO_ON.wait()
+    return (yield context.wait_for_external_event("go"))
+
+
+def delegate(context: task.OrchestrationContext, _: None) -> Any:
+    return (yield context.call_activity(work))
+
+
+def work(_context: task.ActivityContext, _: None) -> None:
+    WORKING.set()
+    FINISH.wait()
 
 
 @pytest.fixture
@@ -157,6 +180,28 @@ def test_an_event_that_nobody_took_yet_is_kept(hubs: Callable[[], Hub]):
     first.client.raise_orchestration_event(name, "go", data="kept")
     first.stop()
     assert hubs().wait(name).get_output() == "kept"
+
+
+def test_events_that_an_orchestrator_had_in_hand_are_kept(hubs: Callable[[], Hub]):
+    first = hubs()
+    name = first.client.schedule_new_orchestration(think)
+    assert THINKING.wait(timeout=10)
+    first.client.raise_orchestration_event(name, "go", data="kept")
+    first.backend.stop()
+    GO_ON.set()
+    assert hubs().wait(name).get_output() == "kept"
+
+
+def test_a_result_that_comes_after_the_end_changes_nothing(hubs: Callable[[], Hub]):
+    hub = hubs()
+    name = hub.client.schedule_new_orchestration(delegate)
+    assert WORKING.wait(timeout=10)
+    hub.client.terminate_orchestration(name)
+    hub.wait(name)
+    before = hub.client.get_orchestration_history(name)
+    FINISH.set()
+    hub.wait(hub.client.schedule_new_orchestration(sleep, input=0.2))  # time for the result
+    assert hub.client.get_orchestration_history(name) == before
 
 
 def test_an_event_for_a_suspended_instance_is_kept(hubs: Callable[[], Hub], wait_until: WaitUntil):

@@ -12,10 +12,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A project of another name, with spaces in its path."""
-    tree = tmp_path / "a tree"
+COMMANDS = ("sh", "dirname", "cat", "cmp", "cp", "ls", "rm")
+
+
+@pytest.fixture(scope="module")
+def new_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was never set up, with a space in its path."""
+    tree = tmp_path_factory.mktemp("setup") / "new tree"
     (tree / "tools").mkdir(parents=True)
     (tree / "gpu_worker").mkdir()
     shutil.copy(ROOT / "tools" / "setup", tree / "tools")
@@ -26,6 +29,22 @@ def tree(tmp_path: Path) -> Path:
     (tree / "requirements-dev.txt").write_text("--requirement requirements.txt\n")
     write_modules(tree)
     return tree
+
+
+@pytest.fixture(scope="module")
+def ready_tree(new_tree: Path) -> Path:
+    """The same, set up."""
+    tree = new_tree.with_name("ready tree")
+    shutil.copytree(new_tree, tree)
+    first = set_up(tree)
+    assert first.returncode == 0, first.stderr
+    return tree
+
+
+@pytest.fixture
+def tree(ready_tree: Path, tmp_path: Path) -> Path:
+    """A copy of the tree that is set up, to do with as one likes."""
+    return shutil.copytree(ready_tree, tmp_path / "a tree", symlinks=True)
 
 
 def write_wheel(folder: Path, version: str) -> None:
@@ -71,47 +90,6 @@ def installed_version(tree: Path) -> str:
     return subprocess.check_output(command, text=True).strip()
 
 
-def test_a_set_up_tree_is_left_alone(tree: Path) -> None:
-    first = set_up(tree)
-    assert first.returncode == 0, first.stderr
-    assert installed_version(tree) == "1.0"
-    again = set_up(tree)
-    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
-
-
-def test_a_changed_requirement_is_installed(tree: Path) -> None:
-    set_up(tree)
-    write_wheel(tree, "2.0")
-    (tree / "requirements.txt").write_text("./tiny-2.0-py3-none-any.whl\n")
-    assert set_up(tree).returncode == 0
-    assert installed_version(tree) == "2.0"
-
-
-def test_an_interrupted_set_up_starts_over(tree: Path) -> None:
-    set_up(tree)
-    (tree / ".venv" / "made-from").unlink()
-    next(tree.glob(".venv/lib/*/site-packages/tiny.py")).unlink()
-    assert set_up(tree).returncode == 0
-    assert installed_version(tree) == "1.0"
-
-
-def test_a_venv_that_lost_its_python_is_made_anew(tree: Path) -> None:
-    set_up(tree)
-    python = tree / ".venv" / "bin" / "python"
-    python.unlink()
-    python.symlink_to(tree / "gone")
-    assert set_up(tree).returncode == 0
-    assert installed_version(tree) == "1.0"
-
-
-def test_a_failed_installation_fails_and_is_tried_again(tree: Path) -> None:
-    (tree / "requirements.txt").write_text("./tiny-3.0-py3-none-any.whl\n")
-    assert set_up(tree).returncode != 0
-    write_wheel(tree, "3.0")
-    assert set_up(tree).returncode == 0
-    assert installed_version(tree) == "3.0"
-
-
 def path_of(folder: Path, *commands: str) -> str:
     """A PATH with nothing on it but these commands."""
     folder.mkdir()
@@ -120,32 +98,61 @@ def path_of(folder: Path, *commands: str) -> str:
     return str(folder)
 
 
+def test_a_tree_that_is_set_up_is_left_alone(tree: Path) -> None:
+    assert installed_version(tree) == "1.0"
+    assert (tree / "node_modules" / "dep" / "package.json").exists()
+    before = (tree / ".venv" / "made-from").stat().st_mtime_ns
+    again = set_up(tree)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (tree / ".venv" / "made-from").stat().st_mtime_ns == before
+
+
+def test_a_changed_requirement_is_installed_beside_the_others(tree: Path) -> None:
+    (tree / ".venv" / "kept").touch()
+    write_wheel(tree, "2.0")
+    (tree / "requirements.txt").write_text("./tiny-2.0-py3-none-any.whl\n")
+    assert set_up(tree).returncode == 0
+    assert installed_version(tree) == "2.0"
+    assert (tree / ".venv" / "kept").exists()
+
+
+def test_an_installation_that_broke_off_is_started_over(tree: Path) -> None:
+    requirements = (tree / "requirements.txt").read_text()
+    (tree / "requirements.txt").write_text("./missing-1.0-py3-none-any.whl\n")
+    assert set_up(tree).returncode != 0
+    next(tree.glob(".venv/lib/*/site-packages/tiny.py")).unlink()
+    (tree / "requirements.txt").write_text(requirements)
+    assert set_up(tree).returncode == 0
+    assert installed_version(tree) == "1.0"
+
+
+def test_a_venv_whose_python_is_gone_is_made_anew_with_one_of_pyenv(
+    tree: Path, tmp_path: Path
+) -> None:
+    python = tree / ".venv" / "bin" / "python"
+    managed = tmp_path / ".pyenv" / "versions" / "3.13.0" / "bin" / "python"
+    managed.parent.mkdir(parents=True)
+    managed.symlink_to(python.resolve())
+    python.unlink()
+    python.symlink_to(tree / "gone")
+    path = path_of(tmp_path / "bin", *COMMANDS)
+    answer = set_up(tree, PATH=path, HOME=str(tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    assert installed_version(tree) == "1.0"
+
+
 def test_without_python_it_says_what_to_install(tree: Path, tmp_path: Path) -> None:
-    set_up(tree)
     shutil.rmtree(tree / ".venv")
-    path = path_of(tmp_path / "bin", "sh", "dirname", "cat", "cmp", "ls")
+    path = path_of(tmp_path / "bin", *COMMANDS)
     answer = set_up(tree, PATH=path, HOME=str(tmp_path))
     assert answer.returncode == 1
     assert answer.stderr.startswith("setup: Python 3.13 is needed: get it from ")
     assert answer.stderr.count("\n") == 1
 
 
-def test_without_npm_it_says_what_to_install(tree: Path, tmp_path: Path) -> None:
-    path = path_of(tmp_path / "bin", "sh", "dirname", "cat", "cmp", "ls")
-    answer = set_up(tree, PATH=path, HOME=str(tmp_path))
+def test_without_npm_it_says_what_to_install(new_tree: Path, tmp_path: Path) -> None:
+    path = path_of(tmp_path / "bin", *COMMANDS)
+    answer = set_up(new_tree, PATH=path, HOME=str(tmp_path))
     assert answer.returncode == 1
     assert answer.stderr.startswith("setup: Node.js 20 or newer is needed")
     assert answer.stderr.count("\n") == 1
-
-
-def test_a_python_managed_by_pyenv_is_found(tree: Path, tmp_path: Path) -> None:
-    set_up(tree)
-    real = tree / ".venv" / "bin" / "python"
-    python = tmp_path / ".pyenv" / "versions" / "3.13.0" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.symlink_to(real.resolve())
-    shutil.rmtree(tree / ".venv")
-    path = path_of(tmp_path / "bin", "sh", "dirname", "cat", "cmp", "ls", "rm")
-    answer = set_up(tree, PATH=path, HOME=str(tmp_path))
-    assert answer.returncode == 0, answer.stderr
-    assert installed_version(tree) == "1.0"

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from tqdm import trange
 
-from gpu_worker.model import place
-from gpu_worker.pictures import random_crops
+from gpu_worker.learning.pictures import random_crops
+from gpu_worker.networks import place
 
 TAPS = (0, 1, 3, 5)
 

@@ -11,12 +11,15 @@ from torch import Generator, Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from gpu_worker.adversary import Adversary
-from gpu_worker.features import learn_features
-from gpu_worker.losses import BrushworkLoss, PatchLoss, stability_loss, structure_loss
-from gpu_worker.model import Architecture, Network, build, place
-from gpu_worker.palette import Palette
-from gpu_worker.pictures import random_crops
+from gpu_worker.learning.adversary import Adversary
+from gpu_worker.learning.brushwork import BrushworkLoss
+from gpu_worker.learning.features import learn_features
+from gpu_worker.learning.palette import Palette
+from gpu_worker.learning.patches import PatchLoss
+from gpu_worker.learning.pictures import random_crops
+from gpu_worker.learning.stability import stability_loss
+from gpu_worker.learning.structure import structure_loss
+from gpu_worker.networks import Architecture, Network, build, place
 
 CROP_SIDE_MIN = 72  # at an eighth of it the structure loss still has its 9x9 window
 
@@ -41,12 +44,12 @@ class Recipe:
         feature_steps: steps of the feature network.
         learning_rate: of Adam, at its height.
         average: decay of the running mean of weights that is saved.
-        brushwork: weight of `losses.BrushworkLoss`.
-        patches: weight of `losses.PatchLoss`.
-        adversary: weight of `adversary.Adversary.loss`.
-        palette: weight of `palette.Palette.loss`.
-        structure: weight of `losses.structure_loss`.
-        stability: weight of `losses.stability_loss`.
+        brushwork: weight of `BrushworkLoss`.
+        patches: weight of `PatchLoss`.
+        adversary: weight of `Adversary.loss`.
+        palette: weight of `Palette.loss`.
+        structure: weight of `structure_loss`.
+        stability: weight of `stability_loss`.
     """
 
     steps: int = 0
@@ -58,12 +61,12 @@ class Recipe:
     feature_steps: int = 500
     learning_rate: float = 4e-3
     average: float = 0.99
-    brushwork: float = 0.7
-    patches: float = 0.7
-    adversary: float = 0.8
-    palette: float = 5.0
+    brushwork: float = 1.0
+    patches: float = 1.0
+    adversary: float = 1.0
+    palette: float = 4.0
     structure: float = 0.4
-    stability: float = 6.0
+    stability: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gpu_worker.model import place
+from gpu_worker.networks import place
 
 _SCALES = (1, 2, 4)
 _NOISE = 0.03

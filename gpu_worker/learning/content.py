@@ -7,7 +7,7 @@ import ffmpeg
 from torch import Tensor
 
 from gpu_worker.errors import InputError
-from gpu_worker.pictures import PICTURE_SUFFIXES, read_picture
+from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_picture
 from gpu_worker.process import running
 
 FRAMES_MAX = 240

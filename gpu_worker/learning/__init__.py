@@ -1,0 +1,1 @@
+"""Learning a style from one painting, without pretrained weights."""

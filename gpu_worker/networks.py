@@ -1,0 +1,243 @@
+"""The networks that paint: RGB pictures in, RGB pictures of the same size out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+MINIMUM_SIDE = 16
+
+_FLOP_PROBE_SIDE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What it takes to build a network before its weights are filled in.
+
+    Attributes:
+        name: a key of `NETWORKS`.
+        width: channels of the first layer; deeper layers are multiples of it.
+        blocks: residual blocks in the middle.
+    """
+
+    name: str
+    width: int = 0
+    blocks: int = 0
+
+
+class Network(nn.Module):
+    """What every style holds: `(N, 3, H, W)` float RGB in [0, 1] in, the same out.
+
+    H and W may be any numbers from `MINIMUM_SIDE` up. No frame depends on another in its batch.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        """Remember the architecture, so that the network can be saved."""
+        super().__init__()
+        self.architecture = architecture
+
+
+class Identity(Network):
+    """Returns its input: with it the pipeline around the networks can be judged."""
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Return `rgb` as it is."""
+        return rgb
+
+
+class PixelNorm(nn.Module):
+    """Layer normalisation over the channels of each pixel (as in ConvNeXt, Liu et al. 2022).
+
+    Instance norm divides by statistics of the whole frame, so whatever enters the picture changes
+    the colours everywhere; these statistics are a pixel's own.
+    """
+
+    def __init__(self, channels: int) -> None:
+        """Start as plain normalisation, without scale or shift."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(N, C, H, W)` over C; channels-last input stays channels-last, uncopied."""
+        last = x.permute(0, 2, 3, 1)
+        # The large epsilon keeps flat, dark regions from having their noise blown up.
+        normed = F.layer_norm(last, last.shape[-1:], self.weight, self.bias, eps=1e-3)
+        return normed.permute(0, 3, 1, 2)
+
+
+class PixelResidual(nn.Module):
+    """Two 3x3 convolutions, each normalised per pixel, added to what came in."""
+
+    def __init__(self, channels: int) -> None:
+        """Keep the number of channels and the size."""
+        super().__init__()
+        self.conv1 = _conv(channels, channels, 3)
+        self.norm1 = PixelNorm(channels)
+        self.conv2 = _conv(channels, channels, 3)
+        self.norm2 = PixelNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to the same shape."""
+        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        return self.norm2(self.conv2(y)).add_(x)
+
+
+class StyleNet(Network):
+    """The project's own network: a small U of two levels, its work done at a quarter of the size.
+
+    The picture is folded 2x2 into channels, halved once more, painted by residual blocks, and
+    unfolded again, with one skip connection that keeps edges where they were.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        """Build with random weights."""
+        super().__init__(architecture)
+        width = architecture.width
+        self.enter = _conv(12, width, 5)
+        self.enter_norm = PixelNorm(width)
+        self.down = _conv(width, 2 * width, 3, stride=2)
+        self.down_norm = PixelNorm(2 * width)
+        self.blocks = nn.Sequential(*(PixelResidual(2 * width) for _ in range(architecture.blocks)))
+        self.up = nn.Conv2d(2 * width, width, 1)
+        self.up_norm = PixelNorm(width)
+        self.leave = _conv(width, 12, 5)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Paint `(N, 3, H, W)` RGB in [0, 1]; the same shape and range come back."""
+        height, width = rgb.shape[-2:]
+        folded = F.pixel_unshuffle(_pad_to_multiple_of_4(rgb), 2)
+        fine = self._enter(folded.contiguous(memory_format=torch.channels_last))
+        painted = F.pixel_shuffle(self._leave(self._paint(fine), fine), 2)
+        return painted.sigmoid()[..., :height, :width]
+
+    def _enter(self, folded: Tensor) -> Tensor:
+        return F.relu(self.enter_norm(self.enter(folded)), inplace=True)
+
+    def _paint(self, fine: Tensor) -> Tensor:
+        coarse = F.relu(self.down_norm(self.down(fine)), inplace=True)
+        return self.up(self.blocks(coarse))
+
+    def _leave(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        # Bilinear, not transposed convolution: no checkerboard (Odena et al. 2016).
+        risen = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        return self.leave(F.relu(self.up_norm(risen + fine), inplace=True))
+
+
+class TransformerNet(Network):
+    """The network of pytorch/examples `fast_neural_style` (Johnson et al. 2016), key for key.
+
+    Inside it works on 0..255, as it was trained; outside on [0, 1], like every network here.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        """Build with random weights."""
+        super().__init__(architecture)
+        width = architecture.width
+        self.conv1 = ReflectedConv(3, width, 9)
+        self.in1 = nn.InstanceNorm2d(width, affine=True)
+        self.conv2 = ReflectedConv(width, 2 * width, 3, stride=2)
+        self.in2 = nn.InstanceNorm2d(2 * width, affine=True)
+        self.conv3 = ReflectedConv(2 * width, 4 * width, 3, stride=2)
+        self.in3 = nn.InstanceNorm2d(4 * width, affine=True)
+        for number in range(1, architecture.blocks + 1):
+            self.add_module(f"res{number}", InstanceResidual(4 * width))
+        self.deconv1 = ReflectedConv(4 * width, 2 * width, 3, upsample=2)
+        self.in4 = nn.InstanceNorm2d(2 * width, affine=True)
+        self.deconv2 = ReflectedConv(2 * width, width, 3, upsample=2)
+        self.in5 = nn.InstanceNorm2d(width, affine=True)
+        self.deconv3 = ReflectedConv(width, 3, 9)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Paint `(N, 3, H, W)` RGB in [0, 1]; the same shape and range come back."""
+        height, width = rgb.shape[-2:]
+        x = self._paint(_pad_to_multiple_of_4(rgb) * 255)
+        return (x / 255).clamp(0, 1)[..., :height, :width]
+
+    def _paint(self, x: Tensor) -> Tensor:
+        x = F.relu(self.in1(self.conv1(x)))
+        x = F.relu(self.in2(self.conv2(x)))
+        x = F.relu(self.in3(self.conv3(x)))
+        for number in range(1, self.architecture.blocks + 1):
+            x = self.get_submodule(f"res{number}")(x)
+        x = F.relu(self.in4(self.deconv1(x)))
+        x = F.relu(self.in5(self.deconv2(x)))
+        return self.deconv3(x)
+
+
+class InstanceResidual(nn.Module):
+    """`ResidualBlock` of pytorch/examples: two 3x3 convolutions with instance norm."""
+
+    def __init__(self, channels: int) -> None:
+        """Keep the number of channels and the size."""
+        super().__init__()
+        self.conv1 = ReflectedConv(channels, channels, 3)
+        self.in1 = nn.InstanceNorm2d(channels, affine=True)
+        self.conv2 = ReflectedConv(channels, channels, 3)
+        self.in2 = nn.InstanceNorm2d(channels, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to the same shape."""
+        y = F.relu(self.in1(self.conv1(x)))
+        return self.in2(self.conv2(y)) + x
+
+
+class ReflectedConv(nn.Module):
+    """`ConvLayer` and `UpsampleConvLayer` of pytorch/examples: convolution of a mirrored border."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: int = 1
+    ) -> None:
+        """`upsample` repeats pixels (nearest) before the convolution."""
+        super().__init__()
+        self.upsample = upsample
+        self.pad = nn.ReflectionPad2d(kernel // 2)
+        self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C', H * upsample / stride, W * upsample / stride)`."""
+        if self.upsample > 1:
+            x = F.interpolate(x, scale_factor=self.upsample, mode="nearest")
+        return self.conv2d(self.pad(x))
+
+
+NETWORKS: Mapping[str, type[Network]] = {
+    network.__name__: network for network in (StyleNet, TransformerNet, Identity)
+}
+
+
+def build(architecture: Architecture) -> Network:
+    """Build a network with random weights.
+
+    Raises:
+        KeyError: `NETWORKS` has none of that name.
+    """
+    return NETWORKS[architecture.name](architecture)
+
+
+def place[Module: nn.Module](module: Module, device: torch.device | str) -> Module:
+    """Bring a module to the device, its weights channels-last: on CPUs many times as fast."""
+    return module.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
+
+
+def flop_per_pixel(network: Network) -> float:
+    """Count the floating point operations that one pixel costs, on a small black picture."""
+    probe = torch.zeros(1, 3, _FLOP_PROBE_SIDE, _FLOP_PROBE_SIDE)
+    counter = FlopCounterMode(display=False)
+    parameter = next(network.parameters(), probe)
+    with counter, torch.no_grad():
+        network(probe.to(parameter.device, parameter.dtype))
+    return counter.get_total_flops() / _FLOP_PROBE_SIDE**2
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="replicate")
+
+
+def _pad_to_multiple_of_4(rgb: Tensor) -> Tensor:
+    height, width = rgb.shape[-2:]
+    padding = (0, -width % 4, 0, -height % 4)
+    return F.pad(rgb, padding, mode="replicate") if any(padding) else rgb

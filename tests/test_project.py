@@ -1,0 +1,135 @@
+"""The project as a whole: what its documents promise, what imports what, what is pinned."""
+
+import ast
+import graphlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from function_app.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("function_app", "gpu_worker", "emulator", "tools")
+MODULES = {
+    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+    for package in PACKAGES
+    for file in (ROOT / package).rglob("*.py")
+}
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+REQUIREMENTS = [*ROOT.glob("requirements*.txt"), ROOT / "gpu_worker" / "requirements.txt"]
+CONTRACT = "gpu_worker.plan"
+
+
+def named(paths: list[Path]) -> list[object]:
+    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
+
+
+def imports(module: str) -> Iterator[str]:
+    """The names that a module imports, wherever in its file."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            within = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else str(node.module) for name in within)
+
+
+def imported(package: str) -> set[str]:
+    """What a package imports that is not its own."""
+    names = {
+        name for module in MODULES if module.split(".")[0] == package for name in imports(module)
+    }
+    return {name for name in names if name.split(".")[0] != package}
+
+
+def test_orchestration_and_painting_meet_in_the_plan_alone() -> None:
+    ours = {name for name in imported("function_app") if name.split(".")[0] in PACKAGES}
+    assert ours == {CONTRACT}
+
+
+def test_the_worker_knows_nothing_of_azure_or_of_the_others() -> None:
+    foreign = {name.split(".")[0] for name in imported("gpu_worker")}
+    assert not foreign & {"azure", "azurefunctions", "durabletask", *PACKAGES}
+
+
+def test_the_plan_needs_the_standard_library_alone() -> None:
+    assert {name.split(".")[0] for name in imports(CONTRACT)} <= sys.stdlib_module_names
+
+
+def test_the_emulator_knows_azure_and_not_the_app() -> None:
+    assert not {name.split(".")[0] for name in imported("emulator")} & set(PACKAGES)
+
+
+def test_no_module_imports_upwards() -> None:
+    graph = {module: set(imports(module)) & MODULES.keys() for module in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("document", named(DOCUMENTS))
+def test_every_command_of_a_document_is_there(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    code = re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", document.read_text(), re.DOTALL)
+    commands = "\n".join(fence or span for fence, span in code)
+    assert set(re.findall(r"\bmake ([a-z]+)", commands)) <= targets
+    for module in re.findall(r"python -m ([\w.]+)", commands):
+        assert module in MODULES
+
+
+@pytest.mark.parametrize("document", named(DOCUMENTS))
+def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_layout_table_names_every_folder_that_holds_code() -> None:
+    table = (ROOT / "README.md").read_text().partition("## Layout")[2].partition("##")[0]
+    rows = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+    assert [row for row in rows if not (ROOT / row).exists()] == []
+    tracked = subprocess.check_output(["git", "ls-files", "*/*"], cwd=ROOT, text=True)
+    folders = {line.split("/")[0] for line in tracked.splitlines() if not line.startswith(".")}
+    assert folders - {"docs"} <= {row.rstrip("/") for row in rows}
+
+
+@pytest.mark.parametrize("file", named(REQUIREMENTS))
+def test_every_package_is_pinned(file: Path) -> None:
+    lines = [line.partition("#")[0].strip() for line in file.read_text().splitlines()]
+    packages = [line for line in lines if line and not line.startswith("--requirement ")]
+    assert [line for line in packages if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+
+
+def test_node_packages_are_pinned_and_come_from_no_particular_registry() -> None:
+    manifest = json.loads((ROOT / "package.json").read_text())
+    assert all(re.fullmatch(r"[\d.]+", each) for each in manifest["devDependencies"].values())
+    lock = json.loads((ROOT / "package-lock.json").read_text())
+    assert lock["packages"][""]["devDependencies"] == manifest["devDependencies"]
+    assert not any("resolved" in package for package in lock["packages"].values())
+
+
+def test_local_settings_suffice() -> None:
+    values = json.loads((ROOT / "local.settings.json").read_text())["Values"]
+    assert (ROOT / values["PYTHON_SCRIPT_FILE_NAME"]).exists()
+    Settings.read(values)
+
+
+def test_what_is_published_stands_alone(tmp_path: Path) -> None:
+    list_files = ["git", "ls-files", "--cached"]
+    every = set(subprocess.check_output(list_files, cwd=ROOT, text=True).splitlines())
+    list_kept = [*list_files, "--ignored", "--exclude-from=.funcignore"]
+    kept = set(subprocess.check_output(list_kept, cwd=ROOT, text=True).splitlines())
+    published = every - kept
+    assert {name for name in published if not name.startswith("function_app/")} == {
+        "app.py",
+        "host.json",
+        "requirements.txt",
+        "gpu_worker/__init__.py",
+        "gpu_worker/plan.py",
+    }
+    for name in published:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    subprocess.run([sys.executable, "-c", "import app"], cwd=tmp_path, check=True)
