@@ -62,6 +62,8 @@ def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payloa
         except InputError as error:
             return {"refused": str(error)}
 
+    # The Functions worker indexes no function whose annotations are more than plain classes.
+    wrapped.__annotations__ = {"payload": dict, "return": dict}
     return wrapped
 
 

@@ -42,7 +42,8 @@ STATUSES = {
 }
 ENDED = {"Completed", "Failed", "Cancelled"}
 
-type Client = df.SyncDurableFunctionsClient
+# A plain alias: the Functions worker refuses one that is made by a type statement.
+Client = df.SyncDurableFunctionsClient
 
 
 def _answering[**P](

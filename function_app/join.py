@@ -95,12 +95,13 @@ def _video_packets(
     """Yield the packets of all shards in decoding order, timed by the plan."""
     pts = list(plan.result)
     ends = [*pts[1:], plan.result.end]
-    parameters = first.streams.video[0].codec_context.extradata
-    delay = _reorder_delay(first)
+    codec = first.streams.video[0].codec_context
+    # What the parameter sets allow, which all shards share; a short one may reorder less.
+    delay = codec.reorder_depth
     step = plan.result.steps[0][0]
     for shard in plan.shards:
         with av.open(open_shard(shard), "r") as container:
-            if container.streams.video[0].codec_context.extradata != parameters:
+            if container.streams.video[0].codec_context.extradata != codec.extradata:
                 raise ServiceError(f"shard {shard.name} was encoded with other parameters")
             packets = _packets_of(container, shard)
         frames = _frame_numbers(packets, shard)
@@ -112,15 +113,8 @@ def _video_packets(
             packet.duration = ends[frame] - pts[frame]
             packet.stream = stream
             if packet.dts > packet.pts:
-                raise ServiceError(f"shard {shard.name} reorders frames further than the first")
+                raise ServiceError(f"shard {shard.name} reorders frames further than it says")
             yield packet
-
-
-def _reorder_delay(container: InputContainer) -> int:
-    """Return by how many frames decoding runs ahead of presentation."""
-    packets = [packet for packet in container.demux(video=0) if packet.size]
-    start = min(_pts(packet) for packet in packets)
-    return sum(packet.dts is not None and packet.dts < start for packet in packets)
 
 
 def _packets_of(container: InputContainer, shard: Shard) -> list[Packet[Any]]:

@@ -49,7 +49,7 @@ def write_shard(
                     damaged.append(frame.index)
             child.succeed()
         file.seek(0)
-        pass
+        _verify(file.fileno(), shard)
         file.seek(0)
         if damaged:
             write_whole(folder / shard.damage_name, json.dumps({"frames": damaged}).encode())

@@ -23,7 +23,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import (
     load_file,  # pyright: ignore[reportUnknownVariableType]
-    save_file,  # pyright: ignore[reportUnknownVariableType]
+    save,
 )
 from torch import Tensor
 
@@ -71,7 +71,7 @@ def save_style(path: Path, network: Network, metadata: Mapping[str, str]) -> Non
     }
     weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
     partial = path.with_name(path.name + ".partial")
-    save_file(weights, partial, described)
+    partial.write_bytes(save(weights, described))
     partial.replace(path)
 
 

@@ -7,8 +7,8 @@ import subprocess
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from threading import Thread
 from io import BufferedReader, BufferedWriter
+from threading import Thread
 from typing import Final, cast
 
 import imageio_ffmpeg

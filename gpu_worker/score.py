@@ -114,12 +114,13 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
         ToolError: something went wrong that may go right another time.
     """
     plan = Plan.from_json(task.plan.read_bytes())
+    # First of all, lest the clearing away take what a rank of this run has to say.
+    pending = comm.bcast(_pending(plan, task.out) if comm.rank == 0 else None)
     if not task.video.is_file():
         raise ToolError(f"The video {task.video.name} is not there.")
     machine = _machine(comm)
     torch.set_num_threads(machine.threads)
     network = load_style(task.style, machine.device).network
-    pending = comm.bcast(_pending(plan, task.out) if comm.rank == 0 else None)
     reporter = Reporter(task.out, comm.rank, str(machine), plan.picture)
     with tickets(comm, len(pending)) as mine:
         shards = (pending[ticket] for ticket in mine)

@@ -34,7 +34,8 @@ def be_busy() -> None:
         if last_is_drawn.exists():
             return
         time.sleep(0.01)
-    sys.exit("the others could not draw while rank 0 was busy")
+    print("the others could not draw while rank 0 was busy", file=sys.stderr)
+    comm.Abort(1)
 
 
 with tickets(comm, count) as mine:

@@ -10,9 +10,10 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from gpu_worker.learn import main
-from gpu_worker.learner import Budget, Learnt, Recipe, learn
-from gpu_worker.model import Architecture, load_style
-from gpu_worker.pictures import read_painting, read_picture
+from gpu_worker.learning.learner import Budget, Learnt, Recipe, learn
+from gpu_worker.learning.pictures import read_painting, read_picture
+from gpu_worker.model import load_style
+from gpu_worker.networks import Architecture
 
 TINY = Architecture("StyleNet", width=8, blocks=1)
 RECIPE = Recipe(steps=24, minutes=0, size=72, batch=2, painting_side=96, feature_steps=2)

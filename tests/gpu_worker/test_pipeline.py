@@ -76,7 +76,10 @@ def test_leaving_early_closes_every_stage():
             closed.append("second")
 
     before = threading.active_count()
-    with closing(prefetch(first(), 2)) as one, closing(prefetch(second(one), 2)) as two:
-        assert next(two) == 0
+    source = first()
+    with closing(prefetch(source, 2)) as one:
+        sink = second(one)
+        with closing(prefetch(sink, 2)) as two:
+            assert next(two) == 0
     assert sorted(closed) == ["first", "second"]
     assert threading.active_count() == before

@@ -2,7 +2,7 @@
 
 import torch
 
-from gpu_worker.adversary import Adversary
+from gpu_worker.learning.adversary import Adversary
 
 CPU = torch.device("cpu")
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Generator, Tensor
 
-from gpu_worker.features import TAPS, FeatureNet, learn_features
-from gpu_worker.pictures import random_crops
+from gpu_worker.learning.features import TAPS, FeatureNet, learn_features
+from gpu_worker.learning.pictures import random_crops
 
 CPU = torch.device("cpu")
 

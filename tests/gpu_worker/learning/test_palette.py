@@ -3,7 +3,7 @@
 import torch
 from torch import Generator
 
-from gpu_worker.palette import Palette, transport
+from gpu_worker.learning.palette import Palette, transport
 
 DARK_RED = torch.tensor([0.5, 0.1, 0.1])
 

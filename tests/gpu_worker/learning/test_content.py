@@ -7,8 +7,14 @@ import imageio_ffmpeg
 import pytest
 from PIL import Image
 
-from gpu_worker.content import read_content
 from gpu_worker.errors import InputError
+from gpu_worker.learning.content import read_content
+
+
+def make_video(path: Path) -> Path:
+    source = ffmpeg.input("testsrc2=size=160x96:rate=25:duration=3", format="lavfi")
+    source.output(str(path)).run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
+    return path
 
 
 def test_a_folder_gives_its_pictures_in_order(tmp_path: Path) -> None:
@@ -22,10 +28,7 @@ def test_a_folder_gives_its_pictures_in_order(tmp_path: Path) -> None:
 
 
 def test_a_video_gives_two_frames_a_second(tmp_path: Path) -> None:
-    video = tmp_path / "clip with spaces.mp4"
-    source = ffmpeg.input("testsrc2=size=160x96:rate=25:duration=3", format="lavfi")
-    source.output(str(video)).run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
-    frames = read_content(video)
+    frames = read_content(make_video(tmp_path / "clip with spaces.mp4"))
     assert [frame.shape for frame in frames] == [(3, 96, 160)] * 6
     assert (frames[0] - frames[-1]).abs().max() > 0.5
 
@@ -40,9 +43,17 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         read_content(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"a poem", b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n"])
+@pytest.mark.parametrize("content", [b"", b"a poem", b"#EXTM3U\n#EXTINF:1,\nsecret.mp4\n"])
 def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
     video = tmp_path / "poem.mp4"
     video.write_bytes(content)
     with pytest.raises(InputError, match=r"poem\.mp4 is not a video"):
         read_content(video)
+
+
+def test_what_a_playlist_names_is_not_opened(tmp_path: Path) -> None:
+    make_video(tmp_path / "secret.mp4")
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    with pytest.raises(InputError, match=r"list\.mp4 is not a video"):
+        read_content(playlist)

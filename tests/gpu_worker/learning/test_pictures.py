@@ -1,5 +1,7 @@
 """Pictures of every kind become RGB tensors, and what is no picture is refused in a sentence."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from gpu_worker.errors import InputError
-from gpu_worker.pictures import random_crops, read_painting, read_picture, write_sheet
+from gpu_worker.learning.pictures import random_crops, read_painting, read_picture, write_sheet
 
 RED = torch.tensor([1.0, 0.0, 0.0])
 
@@ -20,6 +22,11 @@ def middle(picture: Tensor) -> Tensor:
 def saved(path: Path, image: Image.Image, **options: object) -> Path:
     image.save(path, **options)
     return path
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
 
 
 def test_a_picture_is_scaled_to_its_short_side(tmp_path: Path) -> None:
@@ -80,7 +87,9 @@ def test_sixty_megapixels_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(10_001, 10_001), (20_000, 20_000)])
 def test_over_a_hundred_megapixels_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
-    path = saved(tmp_path / "huge.png", Image.new("1", size))
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0))
+    path = tmp_path / "huge.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", b""))
     with pytest.raises(InputError, match=r"huge\.png has over 100 megapixels"):
         read_picture(path, 64)
 

@@ -1,0 +1,95 @@
+"""Real Azurite for the function app, its settings, and a place for the clips of the tests."""
+
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobClient
+
+from emulator import azurite
+from emulator.config import Config
+from function_app import paths, storage
+from function_app.jobs import Job
+from function_app.settings import settings
+from tests.function_app.media import Clips
+
+
+@pytest.fixture(scope="session")
+def azurite_config(tmp_path_factory: pytest.TempPathFactory) -> Generator[Config]:
+    """Configuration of an Azurite that runs, with the project's containers in it."""
+    config = Config.on_free_ports(tmp_path_factory.mktemp("azurite"))
+    with subprocess.Popen(azurite.command(config), stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_for_port(config.blob_port)
+            azurite.furnish(config)
+            yield config
+        finally:
+            process.terminate()
+
+
+def wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, "Azurite does not answer"
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture(autouse=True)
+def configure(
+    azurite_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> Generator[Callable[..., None]]:
+    """Set the app's settings for one test; return a way to change them by variable."""
+
+    def change(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    change(**azurite_config.app_settings)
+    yield change
+    settings.cache_clear()
+
+
+@pytest.fixture
+def new_blob() -> Callable[[], BlobClient]:
+    """Return a way to get blobs in `jobs` that do not exist yet."""
+
+    def new() -> BlobClient:
+        return storage.blob(paths.JOBS, f"test-{uuid.uuid4().hex}/blob")
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Clips made by ffmpeg, each once."""
+    return Clips(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture
+def upload(style: str) -> Callable[..., Job]:
+    """Return a way to upload a file as a video, which gives the job that it would start."""
+
+    def put(file: Path | bytes, name: str, style: str = style) -> Job:
+        client = storage.blob(paths.VIDEOS, f"{style}/{name}")
+        content = file if isinstance(file, bytes) else file.read_bytes()
+        etag = client.upload_blob(content, overwrite=True)["etag"]
+        return Job.of(client.blob_name, etag)
+
+    return put
+
+
+@pytest.fixture
+def style() -> str:
+    """Return the name of a style that exists; its content is nothing to the function app."""
+    storage.write(paths.STYLES, paths.style("plain"), b"weights", "application/octet-stream")
+    return "plain"

@@ -1,0 +1,266 @@
+"""A job from its event to its end, on durabletask's own engine.
+
+Preprocessing, stitching, reporting and cleaning up are the app's own, on Azurite; the Azure
+Machine Learning job is a script of looks at it.
+"""
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubGrpcClient
+from durabletask.task import RetryPolicy
+
+from function_app import orchestrator, paths, storage
+from function_app.activities import Look
+from function_app.compute import MOST_ATTEMPTS
+from function_app.jobs import Job, State
+from function_app.orchestrator import CANCEL_EVENT, POLLS_PER_HISTORY
+from function_app.triggers import start
+from gpu_worker.plan import Plan
+from tests.function_app.hub import running_hub
+from tests.function_app.media import FRAMES, Clips, paint
+
+type Upload = Callable[..., Job]
+type Payload = dict[str, Any]
+
+RUNNING, COMPLETED = Look("Running", 12, 3.0), Look("Completed", FRAMES)
+LOST = Look("Failed")
+
+
+@dataclass
+class Script:
+    """What becomes of the attempts at painting.
+
+    Attributes:
+        source: the video, whose frames a completed attempt leaves as they are.
+        looks: for each attempt what its polls see; the last is seen again and again.
+        submitted: attempts so far.
+        polls: looks at the present attempt so far.
+        polled: whether there was any.
+        cancelled: how often the end of the painting was asked for.
+    """
+
+    source: Path
+    looks: list[list[Look]]
+    submitted: list[int] = field(default_factory=list)
+    polls: int = 0
+    polled: Event = field(default_factory=Event)
+    cancelled: int = 0
+
+    def submit(self, payload: Payload) -> Payload:
+        state = State.from_dict(payload)
+        if self.source.exists():
+            self._paint(state.job)
+        self.submitted.append(state.attempt)
+        self.polls = 0
+        return {"value": 0}
+
+    def poll(self, payload: Payload) -> Payload:
+        looks = self.looks[State.from_dict(payload).attempt - 1]
+        look = looks[min(self.polls, len(looks) - 1)]
+        self.polls += 1
+        self.polled.set()
+        return {"value": asdict(look)}
+
+    def cancel(self, _: Payload) -> Payload:
+        self.cancelled += 1
+        return {"value": self.cancelled > 1}
+
+    def _paint(self, job: Job) -> None:
+        plan = Plan.from_json(storage.read(paths.JOBS, job.folder.plan) or b"")
+        for shard, content in paint(plan, self.source).items():
+            storage.write(paths.JOBS, job.folder.shard(shard), content, "video/mp4")
+
+
+@pytest.fixture
+def script(clips: Clips, configure: Callable[..., None]) -> Script:
+    configure(POLL_SECONDS="0.01")
+    return Script(clips["plain.mp4"], [[COMPLETED]])
+
+
+@pytest.fixture
+def hub(script: Script) -> Generator[TaskHubGrpcClient]:
+    scoring = {"submit": script.submit, "poll": script.poll, "cancel": script.cancel}
+    with running_hub(scoring) as running:
+        yield running.client
+
+
+@pytest.fixture
+def job(clips: Clips, upload: Upload) -> Job:
+    job = upload(clips["plain.mp4"], "film.mp4")
+    storage.delete_all(paths.RESULTS, job.video.result(""))
+    return job
+
+
+def ended(hub: TaskHubGrpcClient, job: Job) -> OrchestrationState:
+    state = hub.wait_for_orchestration_completion(job.job_id, timeout=60)
+    assert state is not None
+    return state
+
+
+def failure(state: OrchestrationState) -> str:
+    assert state.runtime_status == OrchestrationStatus.FAILED
+    assert state.failure_details is not None
+    return state.failure_details.message
+
+
+def files_of(job: Job) -> list[str]:
+    return list(storage.names(paths.JOBS, job.folder.root))
+
+
+def has_result(job: Job) -> bool:
+    return storage.blob(paths.RESULTS, job.video.result(".mp4")).exists()
+
+
+def test_a_good_video_gets_its_result(hub: TaskHubGrpcClient, script: Script, job: Job) -> None:
+    script.looks = [[Look("Queued"), RUNNING, COMPLETED]]
+    assert start(hub, job)
+    state = ended(hub, job)
+    assert state.runtime_status == OrchestrationStatus.COMPLETED
+    assert state.get_output() == {
+        "stage": "done",
+        "result": "plain/film.mp4",
+        "frames": FRAMES,
+        "notes": [],
+    }
+    status = state.get_custom_status()
+    assert (status["stage"], status["frames"]) == ("done", {"done": FRAMES, "total": FRAMES})
+    assert has_result(job)
+    assert files_of(job) == []
+    assert script.submitted == [1]
+
+
+def test_a_job_tells_how_far_it_is(hub: TaskHubGrpcClient, script: Script, job: Job) -> None:
+    script.looks = [[RUNNING]]
+    start(hub, job)
+    assert script.polled.wait(60)
+    while (status := shown(hub, job)).get("stage") != "score":
+        time.sleep(0.02)
+    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
+    ended(hub, job)
+    assert status == {
+        "stage": "score",
+        "frames": {"done": 12, "total": FRAMES},
+        "fps": 3.0,
+        "eta_s": 12.0,
+        "attempt": 1,
+        "nodes": 1,
+        "message": "Azure Machine Learning: Running",
+        "notes": [],
+    }
+
+
+def shown(hub: TaskHubGrpcClient, job: Job) -> dict[str, Any]:
+    state = hub.get_orchestration_state(job.job_id)
+    assert state is not None
+    return state.get_custom_status() or {}
+
+
+def test_bad_input_fails_in_a_sentence_and_is_not_painted(
+    hub: TaskHubGrpcClient, script: Script, upload: Upload
+) -> None:
+    job = upload(b"Dear diary,\n", "diary.mp4")
+    start(hub, job)
+    state = ended(hub, job)
+    sentence = "diary.mp4 is text, not a video: upload a video"
+    assert sentence in failure(state)
+    assert state.get_custom_status()["message"] == sentence
+    report = storage.read(paths.RESULTS, job.video.result(".error.json")) or b""
+    assert sentence in report.decode()
+    assert script.submitted == []
+    assert files_of(job) == []
+
+
+def test_a_lost_attempt_is_followed_by_another(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[RUNNING, LOST], [COMPLETED]]
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.submitted == [1, 2]
+    assert has_result(job)
+
+
+def test_three_lost_attempts_are_enough(hub: TaskHubGrpcClient, script: Script, job: Job) -> None:
+    script.looks = [[LOST], [LOST], [replace(LOST, fault="world", message="the disk is full")]]
+    start(hub, job)
+    assert "painting failed 3 times, the last time because: the disk is full" in failure(
+        ended(hub, job)
+    )
+    assert script.submitted == [1, 2, 3]
+    assert files_of(job) == []
+
+
+def test_what_the_worker_refuses_is_not_tried_again(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[replace(LOST, fault="input", message="the style is no network")]]
+    start(hub, job)
+    assert "the style is no network" in failure(ended(hub, job))
+    assert script.submitted == [1]
+
+
+def test_a_cancelled_job_ends_what_paints_and_leaves_nothing(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[RUNNING]]
+    start(hub, job)
+    assert script.polled.wait(60)
+    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
+    state = ended(hub, job)
+    assert state.get_output() == {"stage": "cancelled"}
+    assert state.get_custom_status()["stage"] == "cancelled"
+    assert script.cancelled == 2
+    assert files_of(job) == []
+    assert not has_result(job)
+
+
+def test_painting_that_others_cancelled_cancels_the_job(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[Look("Canceled")]]
+    start(hub, job)
+    assert ended(hub, job).get_output() == {"stage": "cancelled"}
+    assert script.submitted == [1]
+
+
+def test_a_long_painting_goes_on_in_a_new_history(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[*[RUNNING] * (POLLS_PER_HISTORY + 5), COMPLETED]]
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.polls == POLLS_PER_HISTORY + 6
+    assert script.submitted == [1]
+    assert len(hub.get_orchestration_history(job.job_id)) < 8 * POLLS_PER_HISTORY
+
+
+def test_the_same_event_again_starts_nothing(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    assert start(hub, job)
+    assert not start(hub, job)
+    ended(hub, job)
+    assert not start(hub, job)
+    assert script.submitted == [1]
+
+
+def test_a_service_that_fails_again_and_again_fails_the_job(
+    hub: TaskHubGrpcClient, script: Script, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = RetryPolicy(
+        first_retry_interval=timedelta(milliseconds=1), max_number_of_attempts=MOST_ATTEMPTS
+    )
+    monkeypatch.setattr(orchestrator, "RETRY", at_once)
+    script.source = script.source.with_name("painted by nobody")
+    start(hub, job)
+    message = failure(ended(hub, job))
+    assert "stitch failed" in message
+    assert "00000.mp4 is missing from the job's folder" in message
+    assert not has_result(job)

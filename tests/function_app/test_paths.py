@@ -1,0 +1,74 @@
+"""Names in blob storage: where things lie, which names are refused, which are plain."""
+
+import pytest
+
+from function_app import paths
+from function_app.errors import InputError
+from function_app.paths import JobFolder, Video
+from gpu_worker.plan import Shard
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("clip.mp4", "scream/clip.mp4"),
+        ("clip.final.cut.mov", "scream/clip.final.cut.mp4"),
+        ("holiday/day 1.webm", "scream/holiday/day 1.mp4"),
+        ("no_suffix", "scream/no_suffix.mp4"),
+    ],
+)
+def test_a_result_is_called_like_its_video(name: str, result: str) -> None:
+    assert Video("scream", name).result(".mp4") == result
+
+
+@pytest.mark.parametrize(
+    "name", ["clip.mp4", "A/b_c-d.1.mov", "%2F.mp4", "a b.mp4", "Zürich ☃.mp4"]
+)
+def test_a_usable_name_is_accepted(name: str) -> None:
+    Video("scream", name).check()
+
+
+@pytest.mark.parametrize("character", ['"', "'", "`", "\\", "\n", "\0", "\x7f"])
+def test_a_name_with_a_quote_or_control_character_is_refused(character: str) -> None:
+    with pytest.raises(InputError, match="rename the video without quotes") as refusal:
+        Video("scream", f"a{character}b.mp4").check()
+    assert repr(character) in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["../clip.mp4", "a/../../b.mp4", "./a.mp4", "a//b.mp4", "", "/a"])
+def test_a_name_that_climbs_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="is no plain path: rename the video so that"):
+        Video("scream", name).check()
+
+
+@pytest.mark.parametrize(
+    ("style", "name", "plain"),
+    [
+        ("scream", "dir/clip-1_a.mp4", True),
+        ("scream", "a b.mp4", False),
+        ("scream", "%2F.mp4", False),
+        ("scream", "ü.mp4", False),
+        ("scream", "$(id).mp4", False),
+        ("the wave", "clip.mp4", False),
+    ],
+)
+def test_a_plain_name_means_the_same_everywhere(style: str, name: str, plain: bool) -> None:
+    assert Video(style, name).has_plain_name is plain
+
+
+def test_everything_of_a_job_lies_below_its_root() -> None:
+    folder, shard = JobFolder("clip-0123456789ab"), Shard(7, 0, 1)
+    assert folder.shard(shard) == "clip-0123456789ab/work/00007.mp4"
+    for name in (
+        folder.plan,
+        folder.sidecar,
+        folder.extras,
+        folder.source(".mkv"),
+        folder.output("preview.jpg"),
+        folder.shard(shard),
+    ):
+        assert name.startswith(folder.root)
+
+
+def test_a_style_is_one_file() -> None:
+    assert paths.style("scream") == "scream.safetensors"

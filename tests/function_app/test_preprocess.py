@@ -1,0 +1,192 @@
+"""From an uploaded video to its plan, through Azurite."""
+
+from collections.abc import Callable
+
+import pytest
+
+from function_app import paths, storage
+from function_app.errors import InputError
+from function_app.extras import Sidecar
+from function_app.jobs import Job, Work
+from function_app.preprocess import nodes_for, preprocess
+from function_app.settings import settings
+from gpu_worker.plan import Plan
+from tests.function_app.media import PLAYLISTS, Clips, frames_of, packets_of
+
+type Upload = Callable[..., Job]
+
+
+def plan_of(job: Job) -> Plan:
+    return Plan.from_json(content(paths.JOBS, job.folder.plan))
+
+
+def content(container: str, blob_name: str) -> bytes:
+    return storage.blob(container, blob_name).download_blob().readall()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain.mp4", "one_keyframe.mp4", "one_frame.mp4", "three_frames.mp4", "vfr.mp4",
+        "ntsc.mov", "fragmented.mp4", "odd.webm", "offset.mp4", "offset.mkv", "tracks.mkv",
+    ],
+)  # fmt: skip
+def test_every_frame_is_planned_once_at_its_timestamp(
+    clips: Clips, upload: Upload, name: str
+) -> None:
+    job = upload(clips[name], name)
+    work = preprocess(job)
+    plan, frames = plan_of(job), frames_of(clips[name])
+    assert work == Work(paths.VIDEOS, f"plain/{name}", len(frames), 1, ())
+    assert plan.source == plan.result
+    assert [pts * plan.result.seconds_per_tick for pts in plan.result] == [f.time for f in frames]
+    assert plan.job_id == job.job_id
+
+
+@pytest.mark.parametrize("name", ["plain.ts", "plain.avi", "gaps.avi", "mpeg4.mp4", "mpeg2.mpg"])
+def test_what_does_not_seek_exactly_is_copied_to_matroska(
+    clips: Clips, upload: Upload, name: str
+) -> None:
+    job = upload(clips[name], name)
+    work = preprocess(job)
+    plan, frames = plan_of(job), frames_of(clips[name])
+    assert (work.source_container, work.source_blob) == (paths.JOBS, job.folder.source(".mkv"))
+    assert [pts * plan.result.seconds_per_tick for pts in plan.result] == [f.time for f in frames]
+    copied = frames_of(content(paths.JOBS, work.source_blob))
+    assert [pts * plan.source.seconds_per_tick for pts in plan.source] == [f.time for f in copied]
+    assert [frame.grey for frame in copied] == [frame.grey for frame in frames]
+
+
+def test_preprocessing_again_gives_the_same(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["tracks.mkv"], "tracks.mkv")
+    first = preprocess(job), content(paths.JOBS, job.folder.plan)
+    assert (preprocess(job), content(paths.JOBS, job.folder.plan)) == first
+
+
+def test_shards_keep_every_rank_busy_though_there_is_one_keyframe(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(AML_PROCESSES_PER_NODE="3")
+    job = upload(clips["one_keyframe.mp4"], "clip.mp4")
+    preprocess(job)
+    assert [len(shard) for shard in plan_of(job).shards] == [4] * 12
+
+
+def test_the_encoder_is_told_what_the_settings_say(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(ENCODER_CRF="23", ENCODER_PRESET="slow")
+    job = upload(clips["one_frame.mp4"], "clip.mp4")
+    preprocess(job)
+    encoding = plan_of(job).encoding
+    assert (encoding.crf, encoding.preset) == (23, "slow")
+
+
+@pytest.mark.parametrize("name", ["a b.mp4", "Zürich.mp4", "100%2F.mp4", "$(id).mp4"])
+def test_a_name_that_tools_misread_is_copied_to_a_plain_one(
+    clips: Clips, upload: Upload, name: str
+) -> None:
+    job = upload(clips["one_frame.mp4"], name)
+    work = preprocess(job)
+    assert (work.source_container, work.source_blob) == (paths.JOBS, job.folder.source(".mp4"))
+    assert content(paths.JOBS, work.source_blob) == clips["one_frame.mp4"].read_bytes()
+
+
+def test_sound_subtitles_chapters_and_metadata_are_kept_aside(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["tracks.mkv"], "tracks.mkv")
+    preprocess(job)
+    sidecar = Sidecar.from_json(content(paths.JOBS, job.folder.sidecar))
+    assert sidecar.tracks == 4
+    assert [chapter.title for chapter in sidecar.chapters] == ["First", "Zweites"]
+    extras = content(paths.JOBS, job.folder.extras)
+    assert packets_of(extras, "audio") == packets_of(clips["tracks.mkv"], "audio")
+
+
+def test_a_silent_video_has_no_extras(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["one_keyframe.mp4"], "clip.mp4")
+    preprocess(job)
+    assert Sidecar.from_json(content(paths.JOBS, job.folder.sidecar)).tracks == 0
+    assert not storage.blob(paths.JOBS, job.folder.extras).exists()
+
+
+def test_sound_that_mp4_cannot_hold_is_noted(clips: Clips, upload: Upload) -> None:
+    work = preprocess(upload(clips["mulaw.mov"], "mulaw.mov"))
+    assert work.notes == ("the pcm_mulaw sound of track 1 was encoded to AAC",)
+
+
+@pytest.mark.parametrize("name", ["empty.mp4", "text.mp4", "audio.mp4", "cover.mp4", "picture.png"])
+def test_what_is_no_video_is_refused(clips: Clips, upload: Upload, name: str) -> None:
+    job = upload(clips[name], name)
+    with pytest.raises(InputError, match=f"^{name} (is|holds) .*: upload "):
+        preprocess(job)
+    assert list(storage.names(paths.JOBS, job.folder.root)) == []
+
+
+@pytest.mark.parametrize("name", PLAYLISTS)
+def test_a_playlist_is_refused(clips: Clips, upload: Upload, name: str) -> None:
+    text = PLAYLISTS[name].format(target=clips["plain.mp4"])
+    with pytest.raises(InputError, match="not a video: upload"):
+        preprocess(upload(text.encode(), name))
+
+
+def test_a_truncated_video_is_refused(clips: Clips, upload: Upload) -> None:
+    whole = clips["plain.mp4"].read_bytes()
+    with pytest.raises(InputError, match="is cut short or damaged"):
+        preprocess(upload(whole[:-2000], "cut.mp4"))
+
+
+def test_a_file_too_big_is_refused(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(MAX_BYTES="1000")
+    with pytest.raises(InputError, match="has 0 MiB, more than the limit of 0 MiB: cut it into"):
+        preprocess(upload(clips["plain.mp4"], "plain.mp4"))
+
+
+def test_a_video_too_long_is_refused_though_its_header_is_silent(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(MAX_MINUTES="0.01")
+    with pytest.raises(InputError, match=r"minutes long; the limit is 0\.01 minutes"):
+        preprocess(upload(clips["vfr.mkv"], "vfr.mkv"))
+
+
+def test_an_unknown_style_is_refused_and_the_known_ones_listed(
+    clips: Clips, upload: Upload
+) -> None:
+    with pytest.raises(InputError, match=r"there is no style 'cubism': .*\bplain\b"):
+        preprocess(upload(clips["plain.mp4"], "plain.mp4", "cubism"))
+
+
+def test_a_name_with_quotes_is_refused(clips: Clips, upload: Upload) -> None:
+    with pytest.raises(InputError, match="rename the video without quotes"):
+        preprocess(upload(clips["one_frame.mp4"], "it's.mp4"))
+
+
+def test_a_video_replaced_since_the_event_is_refused(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "replaced.mp4")
+    upload(clips["vfr.mp4"], "replaced.mp4")
+    with pytest.raises(InputError, match="was replaced by a newer upload"):
+        preprocess(job)
+
+
+def test_a_video_deleted_since_the_event_is_refused(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "deleted.mp4")
+    storage.blob(paths.VIDEOS, job.video.blob).delete_blob()
+    with pytest.raises(InputError, match="was replaced or deleted"):
+        preprocess(job)
+
+
+@pytest.mark.parametrize(("frames", "nodes"), [(1, 1), (60_000, 1), (60_001, 2), (10**6, 4)])
+def test_nodes_are_enough_for_the_target_time_within_the_limit(
+    clips: Clips, upload: Upload, configure: Callable[..., None], frames: int, nodes: int
+) -> None:
+    configure(
+        AML_NODES_MAX="4",
+        AML_PROCESSES_PER_NODE="2",
+        MEGAPIXELS_PER_SECOND=str(64 * 48 * 50 / 1e6),
+        TARGET_MINUTES="10",
+    )
+    job = upload(clips["one_frame.mp4"], "clip.mp4")
+    preprocess(job)
+    assert nodes_for(frames, plan_of(job).picture, settings()) == nodes

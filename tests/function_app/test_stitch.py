@@ -1,0 +1,300 @@
+"""From a job's folder to its result: every frame at its timestamp, everything else kept."""
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from azure.core.exceptions import ResourceNotFoundError
+
+from function_app import paths, storage
+from function_app.errors import InputError, ServiceError
+from function_app.jobs import Job
+from function_app.preprocess import preprocess
+from function_app.stitch import stitch
+from gpu_worker.plan import PREVIEW_NAME, Plan
+from tests.function_app.media import (
+    Clips,
+    Media,
+    display_matrix_of,
+    frames_of,
+    opened,
+    packets_of,
+    paint,
+    times_of,
+)
+
+type Upload = Callable[..., Job]
+type Result = Callable[[str], bytes]
+
+# Bytes ahead of each AAC packet in an MPEG transport stream (ISO/IEC 13818-7, 6.2).
+ADTS_HEADER = 7
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "videos"
+SHARED_VIDEOS = sorted(SHARED.glob("*")) if SHARED.exists() else []
+
+
+@pytest.fixture
+def painted(upload: Upload) -> Callable[[Path], Job]:
+    """Return a way to bring a clip to the point where it is to be stitched."""
+
+    def paint_clip(clip: Path) -> Job:
+        job = upload(clip, clip.name)
+        work = preprocess(job)
+        source = clip
+        source = read(work.source_container, work.source_blob)
+        for shard, content in paint(plan_of(job), source).items():
+            storage.write(paths.JOBS, job.folder.shard(shard), content, "video/mp4")
+        return job
+
+    return paint_clip
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, bytes]:
+    """Results by the name of their clip, each made when it is first asked for."""
+    return {}
+
+
+@pytest.fixture
+def result_of_clip(
+    clips: Clips, painted: Callable[[Path], Job], results: dict[str, bytes]
+) -> Result:
+    """Return a way to get the result of a clip."""
+
+    def result(name: str) -> bytes:
+        if name not in results:
+            job = painted(clips[name])
+            assert stitch(job) == ""
+            results[name] = result_of(job)
+        return results[name]
+
+    return result
+
+
+def plan_of(job: Job) -> Plan:
+    return Plan.from_json(read(paths.JOBS, job.folder.plan))
+
+
+def read(container: str, blob_name: str) -> bytes:
+    return storage.blob(container, blob_name).download_blob().readall()
+
+
+def result_of(job: Job) -> bytes:
+    return read(paths.RESULTS, job.video.result(".mp4"))
+
+
+def tick_of(file: Media) -> Fraction:
+    with opened(file) as container:
+        return container.streams.best("video").time_base
+
+
+def assert_same_frames(result: bytes, source: Path) -> None:
+    """Every frame once, at its timestamp to within a tick of the coarser time base."""
+    made, given = frames_of(result), frames_of(source)
+    assert len(made) == len(given)
+    tick = max(tick_of(result), tick_of(source))
+    assert all(abs(a.time - b.time) <= tick for a, b in zip(made, given, strict=True))
+    assert all(abs(a.grey - b.grey) <= 3 for a, b in zip(made, given, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain.mp4", "one_keyframe.mp4", "one_frame.mp4", "three_frames.mp4", "vfr.mp4", "vfr.mkv",
+        "ntsc.mov", "fragmented.mp4", "odd.webm", "vp8.webm", "rotated.mp4", "offset.mp4",
+        "offset.mkv", "late_sound.mkv", "tracks.mkv", "plain.ts", "plain.avi", "gaps.avi",
+        "mpeg4.mp4", "mpeg2.mpg", "cut.mp4",
+    ],
+)  # fmt: skip
+def test_every_frame_comes_back_once_at_its_timestamp(
+    clips: Clips, result_of_clip: Result, name: str
+) -> None:
+    assert_same_frames(result_of_clip(name), clips[name])
+
+
+@pytest.mark.parametrize("file", SHARED_VIDEOS, ids=lambda file: file.name)
+def test_every_real_video_is_planned_whole(upload: Upload, file: Path) -> None:
+    job = upload(file, file.name)
+    preprocess(job)
+    plan = plan_of(job)
+    assert [pts * plan.result.seconds_per_tick for pts in plan.result] == decoded_times(file)
+
+
+def decoded_times(file: Path) -> list[Fraction]:
+    with opened(file) as container:
+        video = container.streams.best("video")
+        return [frame.pts * frame.time_base for frame in container.decode(video)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["plain.mp4", "offset.mp4", "offset.mkv", "late_sound.mkv", "pcm.mov", "flac.mkv",
+     "vorbis.mkv", "plain.ts", "plain.avi", "mpeg2.mpg", "fragmented.mp4", "vp8.webm"],
+)  # fmt: skip
+def test_sound_comes_back_bit_for_bit_and_in_sync(
+    clips: Clips, result_of_clip: Result, name: str
+) -> None:
+    result = result_of_clip(name)
+    header = ADTS_HEADER if name == "plain.ts" else 0
+    given = b"".join(packet[header:] for packet in packets_of(clips[name], "audio"))
+    assert b"".join(packets_of(result, "audio")) == given
+    heard, given = times_of(result, "audio"), times_of(clips[name], "audio")
+    assert abs(heard[0] - given[0]) <= Fraction(1, 1000)
+    assert abs(heard[-1] - given[-1]) <= Fraction(1, 20)
+
+
+def test_every_track_keeps_its_language_title_and_role(
+    clips: Clips, result_of_clip: Result
+) -> None:
+    result = result_of_clip("tracks.mkv")
+    for number in (0, 1):
+        made = packets_of(result, "audio", number)
+        assert made == packets_of(clips["tracks.mkv"], "audio", number)
+    with opened(result) as container:
+        tracks = [
+            (stream.type, stream.codec_context.name, stream.metadata.get("language"))
+            for stream in container.streams
+            if stream.type in {"audio", "subtitle"}
+        ]
+        default = [bool(stream.disposition & 1) for stream in container.streams.audio]
+    assert tracks == [
+        ("audio", "aac", "fra"),
+        ("audio", "opus", "deu"),
+        ("subtitle", "mov_text", "eng"),
+        ("subtitle", "mov_text", "nld"),
+    ]
+    assert default == [False, True]
+
+
+def test_subtitles_come_back_as_timed_text(result_of_clip: Result) -> None:
+    result = result_of_clip("tracks.mkv")
+    english = [packet[2:].split(b"\0")[0] for packet in packets_of(result, "subtitle")]
+    assert [text.decode() for text in english if text] == ["Hello", "World & all"]
+    starts = times_of(result, "subtitle")
+    shown = [float(time) for time, text in zip(starts, english, strict=True) if text]
+    assert shown == pytest.approx([0.2, 1.0], abs=0.001)
+
+
+def test_chapters_and_metadata_come_back(result_of_clip: Result) -> None:
+    with opened(result_of_clip("tracks.mkv")) as container:
+        chapters = [
+            (
+                float(chapter["start"] * chapter["time_base"]),
+                float(chapter["end"] * chapter["time_base"]),
+                chapter["metadata"]["title"],
+            )
+            for chapter in container.chapters()
+        ]
+        assert chapters == [(0.0, 0.75, "First"), (0.75, 2.0, "Zweites")]
+        assert container.metadata["title"] == "A film"
+        assert container.metadata["artist"] == "Somebody"
+
+
+def test_orientation_comes_back(clips: Clips, result_of_clip: Result) -> None:
+    result = result_of_clip("rotated.mp4")
+    assert display_matrix_of(result) == display_matrix_of(clips["rotated.mp4"]) != ()
+
+
+def test_the_shape_of_pixels_comes_back(result_of_clip: Result) -> None:
+    with opened(result_of_clip("anamorphic.mp4")) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "primaries", "transfer", "matrix", "colour_range"),
+    [
+        ("full_range.mp4", 1, 13, 1, 2),
+        ("pal.mp4", 5, 6, 5, 1),
+        ("pq.mp4", 1, 1, 1, 1),
+        ("plain.mp4", 6, 6, 6, 1),
+    ],
+)
+def test_colours_are_tagged_as_planned(
+    result_of_clip: Result,
+    name: str,
+    primaries: int,
+    transfer: int,
+    matrix: int,
+    colour_range: int,
+) -> None:
+    with opened(result_of_clip(name)) as container:
+        context = container.streams.video[0].codec_context
+        assert (
+            context.color_primaries,
+            context.color_trc,
+            context.colorspace,
+            context.color_range,
+        ) == (primaries, transfer, matrix, colour_range)
+
+
+def test_the_index_stands_ahead_of_the_data(result_of_clip: Result) -> None:
+    content = result_of_clip("tracks.mkv")
+    assert 0 < content.index(b"moov") < content.index(b"mdat")
+
+
+def test_the_preview_becomes_the_poster(clips: Clips, painted: Callable[[Path], Job]) -> None:
+    job = painted(clips["one_frame.mp4"])
+    storage.write(paths.JOBS, job.folder.output(PREVIEW_NAME), b"picture", "image/jpeg")
+    stitch(job)
+    assert read(paths.RESULTS, job.video.result(".jpg")) == b"picture"
+
+
+def test_a_result_ends_the_report_of_an_earlier_failure(
+    clips: Clips, painted: Callable[[Path], Job]
+) -> None:
+    job = painted(clips["one_frame.mp4"])
+    report = job.video.result(".error.json")
+    storage.write(paths.RESULTS, report, "{}", "application/json")
+    stitch(job)
+    assert storage.read(paths.RESULTS, report) is None
+
+
+def test_stitching_again_leaves_the_result_as_it_is(
+    clips: Clips, painted: Callable[[Path], Job]
+) -> None:
+    job = painted(clips["three_frames.mp4"])
+    stitch(job)
+    result = storage.blob(paths.RESULTS, job.video.result(".mp4"))
+    before = result.get_blob_properties().etag
+    storage.delete_all(paths.JOBS, job.folder.root)
+    assert stitch(job) == ""
+    assert result.get_blob_properties().etag == before
+
+
+def test_a_missing_shard_is_refused_and_nothing_shown(
+    clips: Clips, painted: Callable[[Path], Job], tmp_path: Path
+) -> None:
+    (clip := tmp_path / "missing.mp4").write_bytes(clips["plain.mp4"].read_bytes())
+    job = painted(clip)
+    storage.blob(paths.JOBS, job.folder.shard(plan_of(job).shards[2])).delete_blob()
+    with pytest.raises(ServiceError, match=r"work/00002\.mp4 is missing"):
+        stitch(job)
+    with pytest.raises(ResourceNotFoundError):
+        result_of(job)
+
+
+def damage(job: Job, frames: list[int]) -> None:
+    shard = plan_of(job).shards[0]
+    name = job.folder.output(shard.damage_name)
+    storage.write(paths.JOBS, name, json.dumps({"frames": frames}), "application/json")
+
+
+def test_a_few_damaged_frames_are_noted(clips: Clips, painted: Callable[[Path], Job]) -> None:
+    job = painted(clips["plain.mp4"])
+    damage(job, [2, 3])
+    assert stitch(job).startswith("2 frames could not be decoded")
+
+
+def test_too_many_damaged_frames_are_refused(clips: Clips, painted: Callable[[Path], Job]) -> None:
+    job = painted(clips["plain.mp4"])
+    damage(job, [1, 2, 3])
+    with pytest.raises(InputError, match="is damaged: 3 of its 48 frames cannot be decoded"):
+        stitch(job)
+
+
+def test_a_job_without_a_plan_is_refused(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "unplanned.mp4")
+    with pytest.raises(ServiceError, match=r"plan\.json is missing from the job's folder"):
+        stitch(job)

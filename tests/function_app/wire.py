@@ -1,0 +1,142 @@
+"""The Functions host's side of the wire: messages to the real Python worker library.
+
+The worker takes its message classes from a namespace `protos`, which is made of protobuf in the
+real worker; records of the same names and fields serve as well.
+"""
+
+import asyncio
+import json
+import uuid
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import azure_functions_runtime as worker
+
+
+class Message:
+    """A message with the fields that it was given; `WhichOneof` names the one that is set."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+    def WhichOneof(self, _: str) -> str | None:  # noqa: N802 (protobuf's own name)
+        return next((name for name in self.__dict__ if name != "name"), None)
+
+
+class StatusResult(Message):
+    Failure, Success = "failure", "success"
+
+
+class BindingInfo(Message):
+    undefined, out, inout = 0, 1, 2
+
+
+MESSAGES = (
+    "FunctionMetadataResponse",
+    "InvocationResponse",
+    "NullableBool",
+    "NullableDouble",
+    "NullableString",
+    "NullableTimestamp",
+    "ParameterBinding",
+    "RpcException",
+    "RpcFunctionMetadata",
+    "RpcHttp",
+    "RpcHttpCookie",
+    "RpcRetryOptions",
+    "TypedData",
+    "WorkerInitResponse",
+    "WorkerMetadata",
+)
+PROTOS = SimpleNamespace(
+    StatusResult=StatusResult,
+    BindingInfo=BindingInfo,
+    **{name: type(name, (Message,), {}) for name in MESSAGES},
+)
+
+
+class Worker:
+    """The worker library with the app of one folder indexed.
+
+    Attributes:
+        functions: metadata of the app's functions, by name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        init = Message(capabilities={}, function_app_directory=str(folder))
+        response = self._send(worker.worker_init_request, "worker_init_request", init)
+        assert response.result.status == StatusResult.Success, response.result.exception.message
+        answer = self._send(worker.functions_metadata_request, "functions_metadata_request", None)
+        self.functions = {each.name: each for each in answer.function_metadata_results or ()}
+
+    def bindings(self, name: str) -> list[dict[str, Any]]:
+        """Return the bindings of a function as function.json would have them."""
+        return [json.loads(binding) for binding in self.functions[name].raw_bindings]
+
+    def invoke(self, name: str, **inputs: Message) -> Any:
+        """Invoke a function; return the response, whether it succeeded or not."""
+        request = Message(
+            invocation_id=str(uuid.uuid4()),
+            function_id=self.functions[name].function_id,
+            input_data=[binding(key, value) for key, value in inputs.items()],
+            trigger_metadata={},
+            trace_context=Message(trace_parent="", trace_state="", attributes={}),
+            retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
+        )
+        return self._send(worker.invocation_request, "invocation_request", request)
+
+    def call(self, name: str, **inputs: Message) -> Any:
+        """Invoke a function that must succeed; return what it returned."""
+        response = self.invoke(name, **inputs)
+        assert response.result.status == StatusResult.Success, response.result.exception.message
+        return response.return_value
+
+    @staticmethod
+    def _send(handle: Any, field: str, message: Message | None) -> Any:
+        properties = {"host": "127.0.0.1", "protos": PROTOS}
+        return asyncio.run(
+            handle(Message(request=Message(**{field: message}), properties=properties))
+        )
+
+
+def binding(name: str, data: Message) -> Message:
+    return Message(name=name, data=data)
+
+
+def text(value: str) -> Message:
+    """A string, as activities, orchestrators and durable clients get."""
+    return Message(string=value)
+
+
+def json_text(value: Any) -> Message:
+    return text(json.dumps(value))
+
+
+def http(method: str, path: str, body: Any = None, **route: str) -> Message:
+    """An HTTP request; its query is taken from the path."""
+    path, _, query = path.partition("?")
+    pairs = dict(pair.split("=") for pair in query.split("&") if pair)
+    return Message(
+        http=Message(
+            method=method,
+            url=f"http://127.0.0.1{path}",
+            headers={"content-type": "application/json"},
+            params=route,
+            query=pairs,
+            body=Message(bytes=b"" if body is None else json.dumps(body).encode()),
+        )
+    )
+
+
+def blob(connection: str, container: str, name: str) -> Message:
+    """A reference to a blob, as the blob trigger passes it to an SDK type."""
+    content = {"Connection": connection, "ContainerName": container, "BlobName": name}
+    return Message(
+        model_binding_data=Message(
+            version="1.0",
+            source="AzureStorageBlobs",
+            content_type="application/json",
+            content=json.dumps(content).encode(),
+        )
+    )

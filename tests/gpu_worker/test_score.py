@@ -1,0 +1,272 @@
+"""Scoring: the real program under real MPI, from a video to painted shards or a sentence."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from gpu_worker.model import Architecture, build, save_style
+from gpu_worker.plan import FAILURE_NAME, PREVIEW_NAME, Failure, Plan, Progress
+from tests.function_app.media import Clips, ffmpeg, frames_of
+from tests.gpu_worker.mpi import environment, mpiexec, run
+from tests.gpu_worker.plans import plan_of
+
+MODULE = ("-m", "gpu_worker.score")
+
+
+class Job:
+    """A job for the worker: its files, and ways to run it."""
+
+    def __init__(self, folder: Path, video: Path, plan: Plan) -> None:
+        self.video = video
+        self.plan = plan
+        self.out = folder / "out"
+        self.style = folder / "style.safetensors"
+        self.plan_file = folder / "plan.json"
+        self.plan_file.write_text(plan.to_json())
+        self.choose_style(Architecture("Identity"))
+
+    def choose_style(self, architecture: Architecture) -> None:
+        save_style(self.style, build(architecture), {})
+
+    @property
+    def words(self) -> list[str | Path]:
+        files = ("--plan", self.plan_file, "--video", self.video, "--style", self.style)
+        return [*MODULE, *files, "--out", self.out]
+
+    def run(self, ranks: int = 2) -> subprocess.CompletedProcess[str]:
+        return run(ranks, *self.words)
+
+    def succeed(self, ranks: int = 2) -> subprocess.CompletedProcess[str]:
+        result = self.run(ranks)
+        assert result.returncode == 0, result.stderr
+        return result
+
+    def fail(self, ranks: int = 1) -> Failure:
+        """Run, and return the reason that the worker gives."""
+        result = self.run(ranks)
+        assert result.returncode != 0
+        failure = Failure.from_json((self.out / FAILURE_NAME).read_bytes())
+        assert "\n" not in failure.message
+        assert "Traceback" not in failure.message
+        return failure
+
+    @property
+    def shards(self) -> list[Path]:
+        return sorted(self.out.glob("*.mp4"))
+
+    def greys(self) -> list[int]:
+        """Return the grey of each painted frame, all shards in order."""
+        assert [file.name for file in self.shards] == [shard.name for shard in self.plan.shards]
+        return [frame.grey for file in self.shards for frame in frames_of(file)]
+
+
+@pytest.fixture
+def job(clips: Clips, tmp_path: Path) -> Job:
+    video = clips["plain.mp4"]
+    return Job(tmp_path, video, plan_of(video))
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_every_frame_comes_out_at_its_place(job: Job, ranks: int):
+    result = job.succeed(ranks)
+    assert job.greys() == pytest.approx([frame.grey for frame in frames_of(job.video)], abs=1)
+    names = {file.name for file in job.out.iterdir()} - {file.name for file in job.shards}
+    assert names == {PREVIEW_NAME, *(f"progress-{rank:03d}.json" for rank in range(ranks))}
+    reports = [Progress.from_json(file.read_bytes()) for file in job.out.glob("progress-*")]
+    assert sum(report.frames for report in reports) == job.plan.frame_count
+    for shard in job.plan.shards:
+        assert f"shard {shard.index}: frames {shard.first} to {shard.last}" in result.stderr
+
+
+def test_identity_keeps_the_luma(tmp_path: Path):
+    video = tmp_path / "moving.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=192x128:r=25:d=1", "-pix_fmt", "yuv420p", str(video))
+    job = Job(tmp_path, video, plan_of(video, 10))
+    job.succeed()
+    painted = [frame for file in job.shards for frame in luma_of(file)]
+    for before, after in zip(luma_of(video), painted, strict=True):
+        assert np.mean((before - after) ** 2) < 255**2 / 10**3.8  # 38 dB
+
+
+def luma_of(file: Path) -> list[np.ndarray]:
+    with av.open(file) as container:
+        return [
+            f.to_ndarray(format="yuv420p")[: f.height].astype(float) for f in container.decode()
+        ]
+
+
+def test_a_network_paints(job: Job):
+    job.choose_style(Architecture("StyleNet", width=8, blocks=1))
+    job.succeed()
+    source = [frame.grey for frame in frames_of(job.video)]
+    assert len(job.greys()) == len(source)
+    assert np.mean(np.abs(np.subtract(job.greys(), source))) > 5
+
+
+def test_shards_that_are_there_are_left_as_they_are(job: Job):
+    job.succeed(ranks=1)
+    gone = job.shards[3]
+    gone.unlink()
+    (job.out / FAILURE_NAME).write_text(Failure("world", "earlier").to_json())
+    (job.out / "progress-007.json").write_text(Progress(7, 5, 1.0, "earlier").to_json())
+    kept = {file: file.stat().st_mtime_ns for file in job.shards}
+    job.succeed()
+    assert gone.exists()
+    assert {file: file.stat().st_mtime_ns for file in kept} == kept
+    assert not (job.out / FAILURE_NAME).exists()
+    assert not (job.out / "progress-007.json").exists()
+    assert "shard" not in job.succeed(ranks=1).stderr
+
+
+def slow_job(folder: Path) -> Job:
+    """Make a job that takes some seconds."""
+    video = folder / "long.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=4", str(video))
+    job = Job(folder, video, plan_of(video, 10))
+    job.choose_style(Architecture("StyleNet", width=16, blocks=4))
+    return job
+
+
+def test_a_rank_that_is_killed_ends_the_job_and_the_next_run_finishes_it(
+    tmp_path: Path, wait_until: Callable[[Callable[[], object]], None]
+):
+    job = slow_job(tmp_path)
+    with subprocess.Popen(
+        mpiexec(2, *job.words), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as world:
+        wait_until(lambda: job.shards)
+        ranks = ranks_of(job)
+        assert len(ranks) == 2
+        os.kill(ranks[-1], signal.SIGKILL)
+        assert world.stderr
+        world.stderr.read()
+        assert world.wait(timeout=30) != 0
+    wait_until(lambda: not processes_with(str(job.video)))
+    whole = {file: file.stat().st_mtime_ns for file in job.shards}
+    assert 0 < len(whole) < len(job.plan.shards)
+    for file in whole:
+        assert len(frames_of(file)) == 10
+    job.choose_style(Architecture("Identity"))
+    job.succeed()
+    assert {file: file.stat().st_mtime_ns for file in whole} == whole
+    assert len(job.greys()) == 100
+    assert not list(job.out.glob("*.part"))
+
+
+def processes_with(word: str) -> dict[int, str]:
+    """Return the command lines of the processes that have a word in theirs."""
+    found: dict[int, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue  # it has just ended
+        if word in line:
+            found[int(process.name)] = line
+    return found
+
+
+def ranks_of(job: Job) -> list[int]:
+    lines = processes_with(str(job.plan_file))
+    return sorted(pid for pid, line in lines.items() if "mpiexec" not in line.split()[0])
+
+
+def test_a_file_that_is_no_style_is_the_inputs_fault(job: Job):
+    job.style.write_bytes(b"not weights")
+    failure = job.fail()
+    assert failure.fault == "input"
+    assert "style.safetensors" in failure.message
+
+
+def test_a_missing_video_is_the_worlds_fault(job: Job):
+    job.video = job.video.with_name("missing.mp4")
+    assert job.fail() == Failure("world", "The video missing.mp4 is not there.")
+
+
+def test_a_plan_of_another_version_is_refused(job: Job):
+    fields = json.loads(job.plan.to_json()) | {"version": 99}
+    job.plan_file.write_text(json.dumps(fields))
+    failure = job.fail()
+    assert failure.fault == "world"
+    assert "version 99" in failure.message
+
+
+def test_a_video_that_does_not_decode_is_the_inputs_fault(job: Job):
+    content = job.video.read_bytes()
+    job.video = job.plan_file.with_name("text.mp4")
+    job.video.write_bytes(content[:20] + b"so what" * 999)
+    failure = job.fail(ranks=2)
+    assert failure.fault == "input"
+    assert failure.message.startswith("Nothing can be decoded from 0:00:00.")
+    assert not job.shards
+
+
+def test_a_fault_nobody_thought_of_is_the_worlds_and_its_trace_is_in_the_log(job: Job):
+    job.plan_file.unlink()
+    result = job.run(1)
+    assert result.returncode != 0
+    failure = Failure.from_json((job.out / FAILURE_NAME).read_bytes())
+    assert failure == Failure("world", "The worker failed (FileNotFoundError); its log says more.")
+    assert "Traceback" in result.stderr
+
+
+def test_frames_that_do_not_decode_are_listed(tmp_path: Path):
+    video = tmp_path / "moving.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=128x96:r=25:d=2", "-c:v", "mjpeg", str(video))
+    job = Job(tmp_path, video, plan_of(video, 10, full_range=True))
+    content = bytearray(video.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + len(content) // 20] = bytes(len(content) // 20)
+    video.write_bytes(content)
+    job.succeed()
+    assert sum(len(frames_of(file)) for file in job.shards) == 50
+    listed = [json.loads(file.read_bytes())["frames"] for file in job.out.glob("*.damage.json")]
+    assert 0 < len([frame for frames in listed for frame in frames]) < 10
+
+
+def test_an_interrupt_ends_every_rank_without_a_failure(
+    tmp_path: Path, wait_until: Callable[[Callable[[], object]], None]
+):
+    job = slow_job(tmp_path)
+    with subprocess.Popen(
+        mpiexec(2, *job.words), env=environment(), stderr=subprocess.DEVNULL
+    ) as world:
+        wait_until(lambda: job.shards)
+        world.send_signal(signal.SIGINT)
+        assert world.wait(timeout=30) != 0
+    wait_until(lambda: not processes_with(str(job.video)))
+    assert not (job.out / FAILURE_NAME).exists()
+
+
+def test_help_says_what_it_does():
+    result = run(1, *MODULE, "--help")
+    assert result.returncode == 0
+    assert "--style" in result.stdout
+
+
+def test_a_missing_argument_is_named():
+    result = run(1, *MODULE, "--plan", "plan.json")
+    assert result.returncode != 0
+    assert "--video" in result.stderr
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], object]], None]:
+    """Return a way to wait for something to become true."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        for _ in range(600):
+            if condition():
+                return
+            time.sleep(0.05)
+        pytest.fail("it did not happen within 30 s")
+
+    return wait
