@@ -9,7 +9,7 @@ override OUT := $(value OUT)
 export VIDEO STYLE OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lint types picture clean
+.PHONY: help setup demo run test check lint types clean
 
 help: ## List the commands
 	@awk -F ': .*## ' '/^[a-z]+: .*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,9 +34,6 @@ lint: setup
 
 types: setup
 	$(PYTHON) -m pyright
-
-picture: setup ## Make the README's picture of a video before and after [VIDEO=file] [STYLE=name]
-	@$(PYTHON) -m tools.picture $${VIDEO:+"--video=$$VIDEO"} $${STYLE:+"--style=$$STYLE"}
 
 clean: ## Remove what was installed, made and kept
 	rm -rf .venv node_modules .emulator out .pytest_cache .ruff_cache .hypothesis

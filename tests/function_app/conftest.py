@@ -1,8 +1,6 @@
 """Real Azurite for the function app, its settings, and a place for the clips of the tests."""
 
-import socket
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -11,11 +9,14 @@ import pytest
 from azure.storage.blob import BlobClient
 
 from emulator import azurite
-from emulator.config import Config
+from emulator.config import PROJECT_ROOT, Config
 from function_app import paths, storage
 from function_app.jobs import Job
 from function_app.settings import settings
+from tests.function_app.hub import Hub, running_hub
 from tests.function_app.media import Clips
+from tests.function_app.ports import wait_for_port
+from tests.function_app.wire import Message, Worker, durable_client
 
 
 @pytest.fixture(scope="session")
@@ -31,18 +32,6 @@ def azurite_config(tmp_path_factory: pytest.TempPathFactory) -> Generator[Config
             process.terminate()
 
 
-def wait_for_port(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline, "Azurite does not answer"
-            time.sleep(0.05)
-        else:
-            return
-
-
 @pytest.fixture(autouse=True)
 def configure(
     azurite_config: Config, monkeypatch: pytest.MonkeyPatch
@@ -54,7 +43,7 @@ def configure(
             monkeypatch.setenv(name, value)
         settings.cache_clear()
 
-    change(**azurite_config.app_settings)
+    change(**azurite_config.app_settings | {"AML_PROCESSES_PER_NODE": "1"})
     yield change
     settings.cache_clear()
 
@@ -93,3 +82,24 @@ def style() -> str:
     """Return the name of a style that exists; its content is nothing to the function app."""
     storage.write(paths.STYLES, paths.style("plain"), b"weights", "application/octet-stream")
     return "plain"
+
+
+@pytest.fixture(scope="session")
+def worker() -> Worker:
+    """The Functions worker with the app, which can be indexed but once in a process."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYTHON_SCRIPT_FILE_NAME", "app.py")
+        return Worker(PROJECT_ROOT)
+
+
+@pytest.fixture(scope="session")
+def idle_hub() -> Generator[Hub]:
+    """A task hub whose instances stay as they were scheduled."""
+    with running_hub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def durable(idle_hub: Hub) -> Message:
+    """The durable client binding of the idle task hub."""
+    return durable_client(idle_hub.address)

@@ -104,6 +104,7 @@ RECIPES: dict[str, list[str]] = {
     "vorbis.mkv": ["-i", "@plain.mp4", "-c:v", "copy", "-c:a", "libvorbis"],
     "mulaw.mov": ["-i", "@plain.mp4", "-c:v", "copy", "-c:a", "pcm_mulaw", "-ac", "1"],
     "wma.mkv": ["-i", "@plain.mp4", "-c:v", "copy", "-c:a", "wmav2"],
+    "plain.nut": ["-i", "@plain.mp4", "-c", "copy"],
     "plain.ts": ["-i", "@plain.mp4", "-c", "copy"],
     "plain.avi": [*numbered(), *tone(), "-c:v", "mpeg4", "-bf", "0", "-c:a", "libmp3lame"],
     "gaps.avi": [

@@ -1,6 +1,8 @@
 """From an uploaded video to its plan, through Azurite."""
 
 from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,12 @@ from function_app.jobs import Job, Work
 from function_app.preprocess import nodes_for, preprocess
 from function_app.settings import settings
 from gpu_worker.plan import Plan
-from tests.function_app.media import PLAYLISTS, Clips, frames_of, packets_of
+from tests.function_app.media import PLAYLISTS, Clips, frames_of, opened, packets_of
 
 type Upload = Callable[..., Job]
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "videos"
+SHARED_VIDEOS = sorted(SHARED.glob("*")) if SHARED.exists() else []
 
 
 def plan_of(job: Job) -> Plan:
@@ -41,6 +46,20 @@ def test_every_frame_is_planned_once_at_its_timestamp(
     assert plan.source == plan.result
     assert [pts * plan.result.seconds_per_tick for pts in plan.result] == [f.time for f in frames]
     assert plan.job_id == job.job_id
+
+
+@pytest.mark.parametrize("file", SHARED_VIDEOS, ids=lambda file: file.name)
+def test_every_real_video_is_planned_whole(upload: Upload, file: Path) -> None:
+    job = upload(file, file.name)
+    preprocess(job)
+    plan = plan_of(job)
+    assert [pts * plan.result.seconds_per_tick for pts in plan.result] == decoded_times(file)
+
+
+def decoded_times(file: Path) -> list[Fraction]:
+    with opened(file) as container:
+        video = container.streams.best("video")
+        return [frame.pts * frame.time_base for frame in container.decode(video)]
 
 
 @pytest.mark.parametrize("name", ["plain.ts", "plain.avi", "gaps.avi", "mpeg4.mp4", "mpeg2.mpg"])

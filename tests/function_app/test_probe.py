@@ -102,6 +102,11 @@ def test_bytes_without_meaning_are_refused(tmp_path: Path, limits: Settings) -> 
         probe(file, limits)
 
 
+def test_a_video_in_another_format_is_refused(clips: Clips, limits: Settings) -> None:
+    with pytest.raises(InputError, match=r"plain\.nut is not a video in a format that can be read"):
+        probe(clips["plain.nut"], limits)
+
+
 def test_an_mp4_without_its_index_is_refused(
     clips: Clips, tmp_path: Path, limits: Settings
 ) -> None:

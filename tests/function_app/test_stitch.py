@@ -31,9 +31,6 @@ type Result = Callable[[str], bytes]
 # Bytes ahead of each AAC packet in an MPEG transport stream (ISO/IEC 13818-7, 6.2).
 ADTS_HEADER = 7
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "videos"
-SHARED_VIDEOS = sorted(SHARED.glob("*")) if SHARED.exists() else []
-
 
 @pytest.fixture
 def painted(upload: Upload) -> Callable[[Path], Job]:
@@ -42,7 +39,6 @@ def painted(upload: Upload) -> Callable[[Path], Job]:
     def paint_clip(clip: Path) -> Job:
         job = upload(clip, clip.name)
         work = preprocess(job)
-        source = clip
         source = read(work.source_container, work.source_blob)
         for shard, content in paint(plan_of(job), source).items():
             storage.write(paths.JOBS, job.folder.shard(shard), content, "video/mp4")
@@ -112,20 +108,6 @@ def test_every_frame_comes_back_once_at_its_timestamp(
     clips: Clips, result_of_clip: Result, name: str
 ) -> None:
     assert_same_frames(result_of_clip(name), clips[name])
-
-
-@pytest.mark.parametrize("file", SHARED_VIDEOS, ids=lambda file: file.name)
-def test_every_real_video_is_planned_whole(upload: Upload, file: Path) -> None:
-    job = upload(file, file.name)
-    preprocess(job)
-    plan = plan_of(job)
-    assert [pts * plan.result.seconds_per_tick for pts in plan.result] == decoded_times(file)
-
-
-def decoded_times(file: Path) -> list[Fraction]:
-    with opened(file) as container:
-        video = container.streams.best("video")
-        return [frame.pts * frame.time_base for frame in container.decode(video)]
 
 
 @pytest.mark.parametrize(

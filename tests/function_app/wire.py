@@ -140,3 +140,27 @@ def blob(connection: str, container: str, name: str) -> Message:
             content=json.dumps(content).encode(),
         )
     )
+
+
+def timer() -> Message:
+    """A tick of a timer that is not late."""
+    return Message(json=json.dumps({"IsPastDue": False, "Schedule": {}, "ScheduleStatus": {}}))
+
+
+def durable_client(address: str) -> Message:
+    """The durable client binding of a task hub, as the durable extension passes it."""
+    return json_text(
+        {
+            "taskHubName": "test",
+            "rpcBaseUrl": f"http://{address}",
+            "baseUrl": "",
+            "httpBaseUrl": "",
+            "requiredQueryStringParameters": "",
+            "managementUrls": {},
+        }
+    )
+
+
+def body(answer: Any) -> Any:
+    """Return the JSON of an HTTP response."""
+    return json.loads(answer.http.body.bytes)

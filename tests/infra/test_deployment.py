@@ -12,6 +12,7 @@ import yaml
 from tests.infra.bicep import INFRA, infra_file
 
 ROOT = INFRA.parent
+OPERATIONS = ROOT / "docs" / "operations.md"
 HOOKS = ["postprovision", "postdeploy"]
 OPTIONAL = {"BASE_DIGEST"}
 """Variables that a hook does without; the others are outputs of main.bicep."""
@@ -39,6 +40,15 @@ def test_defaults_are_the_same_in_both_places():
         if found := re.fullmatch(r"\$\{\w+=(.*)\}", value):
             default = params[name].value
             assert found[1] == (default if isinstance(default, str) else json.dumps(default)), name
+
+
+def test_operations_page_lists_the_parameters():
+    listed = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", OPERATIONS.read_text(), re.MULTILINE)
+    parameters = (INFRA / "main.parameters.json").read_text()
+    given = re.findall(r'"(\w+)": \{ "value": "\$\{(\w+)', parameters)
+    assert {(bicep, variable) for variable, bicep in listed} == {
+        (bicep, variable) for bicep, variable in given if not variable.startswith("AZURE_")
+    }
 
 
 def test_abbreviations_are_those_in_use():

@@ -9,9 +9,12 @@ SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 
 SCOPES = {
     "onDataAccount": "data account",
-    "onDataContainers": "container `{container}`",
+    "onVideos": "container `videos`",
+    "onStyles": "container `styles`",
+    "onResults": "container `results`",
     "onJobsAccount": "jobs account",
-    "onJobsContainers": "container `{container}`",
+    "onJobs": "container `jobs`",
+    "onDeadLetters": "container `dead-letters`",
     "onRunsAccount": "runs account",
     "onWorkspace": "workspace",
     "onRegistry": "registry",
@@ -75,7 +78,7 @@ def test_nodes_write_shards_and_logs_alone():
 
 def _assigned() -> list[Row]:
     return [
-        (row["identity"], row["role"], SCOPES[name].format(**row), row["why"])
+        (row["who"], row["role"], SCOPES[name], row["why"])
         for file in FILES
         for name, table in file.all("var").items()
         if name.startswith("on")

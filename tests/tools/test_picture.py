@@ -1,21 +1,30 @@
 from pathlib import Path
 
+import av
 from PIL import Image
 
 from tools import clip, picture
 
 
-def test_frames_are_taken_through_the_whole_video(tmp_path: Path) -> None:
+def test_the_frame_in_the_middle_is_taken(tmp_path: Path) -> None:
     clip.make(video := tmp_path / "clip.mp4")
-    frames = picture.frames(video)
-    assert [frame.size for frame in frames] == [(400, 225)] * len(picture.MOMENTS)
-    assert len({frame.tobytes() for frame in frames}) == len(picture.MOMENTS)
+    with av.open(str(video)) as container:
+        frames = list(container.decode(container.streams.video[0]))
+    expected = frames[50].to_image().resize(picture.TILE, Image.Resampling.BICUBIC)
+    assert picture.middle_frame(video).tobytes() == expected.tobytes()
 
 
-def test_a_sheet_has_a_place_for_each_image() -> None:
-    colours = [["red", "lime"], ["blue", "black"]]
-    sheet = picture.sheet([[Image.new("RGB", (20, 10), each) for each in row] for row in colours])
-    assert sheet.size == (20 + picture.GAP + 20, 10 + picture.GAP + 10)
+def test_a_sheet_has_a_place_for_each_tile() -> None:
+    colours = [("red", "blue"), ("lime", "black")]
+    sheet = picture.sheet(
+        [(tile(above), tile(below)) for above, below in colours],
+    )
+    width, height = picture.TILE
+    assert sheet.size == (2 * width + picture.GAP, 2 * height + picture.GAP)
     corners = [sheet.getpixel((x, y)) for y in (0, sheet.height - 1) for x in (0, sheet.width - 1)]
     assert corners == [(255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)]
-    assert sheet.getpixel((21, 0)) == (255, 255, 255)
+    assert sheet.getpixel((width, height)) == (255, 255, 255)
+
+
+def tile(colour: str) -> Image.Image:
+    return Image.new("RGB", picture.TILE, colour)

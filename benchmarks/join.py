@@ -1,0 +1,164 @@
+"""How much memory and time the join of an hour of video takes.
+
+Joins 108,000 frames (1 h at 30 fps) from shards of 4 s, read from Azurite, into one MP4 of more
+than 500 MB, written to Azurite: the same way as in Azure. What was measured is printed and kept
+in `results/join.json`. The frames are noise, since only their size matters here.
+
+    python -m benchmarks.join
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+import resource
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, cast
+
+import av
+import numpy as np
+import psutil
+from azure.core.exceptions import ServiceRequestError
+from azure.storage.blob import BlobServiceClient, ContainerClient
+
+from emulator import azurite
+from emulator.config import Config
+from function_app.extras import Sidecar
+from function_app.join import join, reserved_bytes
+from function_app.stitch import AROUND_INDEX
+from function_app.storage import BlobReader, BlobWriter
+from gpu_worker.plan import Picture, Plan, Shard, Timeline
+
+RESULT = Path(__file__).with_name("results") / "join.json"
+RATE = 30
+FRAMES = 3600 * RATE
+SHARD_FRAMES = 4 * RATE
+WIDTH, HEIGHT = 128, 96
+CRF = 18
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one join took.
+
+    Attributes:
+        frames: of the result.
+        shards: that were joined.
+        result_mib: size of the result.
+        seconds: wall-clock time.
+        memory_growth_mib: peak of the process's resident memory over what it had before.
+    """
+
+    frames: int
+    shards: int
+    result_mib: float
+    seconds: float
+    memory_growth_mib: float
+
+
+def main() -> None:
+    """Measure once, print the result and keep it."""
+    with running_azurite() as container:
+        container.upload_blob("shard.mp4", _shard())
+        measured = _measure(container)
+    report = {
+        "benchmark": "join",
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} x {_processor()}",
+        "versions": {"python": platform.python_version(), "av": version("av")},
+        "result": asdict(measured),
+    }
+    text = json.dumps(report, indent=2)
+    RESULT.write_text(f"{text}\n")
+    print(text)
+
+
+def _measure(container: ContainerClient) -> Measured:
+    plan = _plan()
+    shard_blob, result_blob = (
+        container.get_blob_client(name) for name in ("shard.mp4", "result.mp4")
+    )
+
+    def open_shard(_: Shard) -> IO[bytes]:
+        return cast("IO[bytes]", io.BufferedReader(BlobReader(shard_blob)))
+
+    memory, start = psutil.Process().memory_info().rss, time.perf_counter()
+    out = BlobWriter(result_blob, reserved_bytes(plan, None) + AROUND_INDEX, "video/mp4")
+    join(plan, open_shard, None, Sidecar((), {}, 0), out)
+    out.commit()
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kibibytes on Linux
+    return Measured(
+        frames=plan.frame_count,
+        shards=len(plan.shards),
+        result_mib=round(result_blob.get_blob_properties().size / MIB, 1),
+        seconds=round(seconds, 1),
+        memory_growth_mib=round((peak - memory) / MIB, 1),
+    )
+
+
+def _plan() -> Plan:
+    timeline = Timeline((1, RATE), 0, ((1, FRAMES),))
+    starts = range(0, FRAMES, SHARD_FRAMES)
+    shards = (Shard(index, first, first + SHARD_FRAMES) for index, first in enumerate(starts))
+    picture = Picture(WIDTH, HEIGHT, (1, 1), "bt709", "bt709", "bt709", False, False, False)
+    return Plan("benchmark", 0, timeline, timeline, picture, tuple(shards))
+
+
+def _shard() -> bytes:
+    """Encode frames of noise, with B-frames."""
+    noise = np.random.default_rng(0)
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.options = {"crf": str(CRF), "preset": "veryfast", "threads": "1"}
+        for number in range(SHARD_FRAMES):
+            pixels = noise.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+@contextmanager
+def running_azurite() -> Generator[ContainerClient]:
+    """Run Azurite while the context lasts; give an empty container."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config.on_free_ports(Path(folder))
+        with subprocess.Popen(azurite.command(config), stdout=subprocess.DEVNULL) as process:
+            try:
+                yield _new_container(config)
+            finally:
+                process.terminate()
+
+
+def _new_container(config: Config) -> ContainerClient:
+    service = BlobServiceClient.from_connection_string(config.storage)
+    while True:
+        try:
+            return service.create_container("benchmark")
+        except ServiceRequestError:
+            time.sleep(0.1)  # the client itself tries for a while before it raises
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+
+
+if __name__ == "__main__":
+    main()

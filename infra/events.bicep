@@ -1,0 +1,84 @@
+// The subscription by which an uploaded video reaches the blob trigger. It is created after the
+// code is deployed: the function app has to answer Event Grid's handshake.
+
+@description('Name of the function app.')
+param functionAppName string
+
+@description('Name of the Event Grid topic of the data account.')
+param topicName string
+
+@description('Name of the account that keeps events which could not be delivered.')
+param jobsAccountName string
+
+@description('Endings of the names of files that are taken for videos; case does not matter.')
+@maxLength(25)
+param suffixes array = [
+  '.3gp'
+  '.asf'
+  '.avi'
+  '.flv'
+  '.h264'
+  '.hevc'
+  '.m2ts'
+  '.m2v'
+  '.m4v'
+  '.mkv'
+  '.mov'
+  '.mp4'
+  '.mpeg'
+  '.mpg'
+  '.mts'
+  '.mxf'
+  '.ogg'
+  '.ogv'
+  '.qt'
+  '.ts'
+  '.vob'
+  '.webm'
+  '.wmv'
+]
+
+resource app 'Microsoft.Web/sites@2024-11-01' existing = {
+  name: functionAppName
+}
+
+resource jobsAccount 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: jobsAccountName
+}
+
+resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
+  name: topicName
+}
+
+// The host makes this key itself, for Event Grid alone; it is read here and kept nowhere.
+var key = listKeys('${app.id}/host/default', '2023-12-01').systemKeys.blobs_extension
+var webhook = 'https://${app.properties.defaultHostName}/runtime/webhooks/blobs'
+
+resource uploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
+  parent: topic
+  name: 'videos'
+  properties: {
+    eventDeliverySchema: 'EventGridSchema'
+    destination: {
+      endpointType: 'WebHook'
+      properties: {
+        endpointUrl: '${webhook}?functionName=Host.Functions.on_video_uploaded&code=${key}'
+        maxEventsPerBatch: 1
+        minimumTlsVersionAllowed: '1.2'
+      }
+    }
+    filter: {
+      includedEventTypes: ['Microsoft.Storage.BlobCreated']
+      subjectBeginsWith: '/blobServices/default/containers/videos/'
+      advancedFilters: [{ operatorType: 'StringEndsWith', key: 'subject', values: suffixes }]
+    }
+    retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
+    deadLetterWithResourceIdentity: {
+      identity: { type: 'SystemAssigned' }
+      deadLetterDestination: {
+        endpointType: 'StorageBlob'
+        properties: { resourceId: jobsAccount.id, blobContainerName: 'dead-letters' }
+      }
+    }
+  }
+}

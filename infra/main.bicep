@@ -1,0 +1,431 @@
+// Everything of Atelier in one resource group. `events.bicep` follows once the code is deployed.
+
+targetScope = 'subscription'
+
+@description('Name of the deployment; names of resources are derived from it.')
+@minLength(2)
+@maxLength(32)
+param name string
+
+@description('Region. It must offer Flex Consumption and the GPU SKU.')
+param location string
+
+@description('Object id of who deploys: may upload styles.')
+param principalId string
+
+@description('Kind of the deployer.')
+@allowed(['User', 'Group', 'ServicePrincipal'])
+param principalType string = 'User'
+
+@description('VM size of the nodes that paint; one of those in `gpusOf`.')
+param gpuSku string = 'Standard_NC4as_T4_v3'
+
+@description('Nodes that stay when there is nothing to paint.')
+@minValue(0)
+param nodesMin int = 0
+
+@description('Most nodes at once, for one job and for all together.')
+@minValue(1)
+@maxValue(100)
+param nodesMax int = 4
+
+@description('LowPriority is cheaper, and nodes may be taken away in the middle of a job.')
+@allowed(['Dedicated', 'LowPriority'])
+param tier string = 'Dedicated'
+
+@description('Seconds that a node stays after its last job.')
+@minValue(60)
+@maxValue(7200)
+param idleSeconds int = 120
+
+@description('Tag of the image and version of the environment; raise it when gpu_worker changes.')
+param workerVersion string = '1'
+
+@description('Days after which what a job left behind is deleted.')
+@minValue(8)
+@maxValue(365)
+param jobDays int = 30
+
+@description('Days for which deleted and overwritten blobs can be restored.')
+@minValue(1)
+@maxValue(365)
+param restoreDays int = 7
+
+@description('A virtual network with private endpoints, and nodes without public addresses.')
+param privateNetwork bool = false
+
+@description('In a private network: who may upload: IPv4 addresses and ranges, with commas.')
+param clientAddresses string = ''
+
+@description('Keep orchestrations in a Durable Task Scheduler, not in storage.')
+param durableTaskScheduler bool = false
+
+@description('Further settings of the app, by the names in function_app/settings.py.')
+param appSettings object = {}
+
+@description('Resource id of an AKS cluster that paints in place of a GPU cluster; empty for none.')
+param kubernetesClusterId string = ''
+
+@description('The AKS cluster is attached already. Attaching it again would fail.')
+param kubernetesAttached bool = false
+
+@description('Budget a month, in the currency of the subscription; 0 for none.')
+@minValue(0)
+param budgetPerMonth int = 0
+
+@description('Where alerts are sent; empty for no alerts.')
+param alertEmail string = ''
+
+@description('First day of the month in which the budget was made; empty for this month.')
+param budgetStart string = ''
+
+@description('First day of this month; not to be given.')
+param thisMonth string = utcNow('yyyy-MM-01')
+
+var short = loadJsonContent('abbreviations.json')
+var token = uniqueString(subscription().id, name, location)
+var tags = { 'azd-env-name': name }
+
+// https://learn.microsoft.com/azure/virtual-machines/sizes/overview#gpu-accelerated
+var gpusOf = {
+  Standard_NC4as_T4_v3: 1
+  Standard_NC8as_T4_v3: 1
+  Standard_NC16as_T4_v3: 1
+  Standard_NC64as_T4_v3: 4
+  Standard_NV36ads_A10_v5: 1
+  Standard_NV72ads_A10_v5: 2
+  Standard_NC24ads_A100_v4: 1
+  Standard_NC48ads_A100_v4: 2
+  Standard_NC96ads_A100_v4: 4
+  Standard_NC40ads_H100_v5: 1
+  Standard_NC80adis_H100_v5: 2
+  Standard_ND96isr_H100_v5: 8
+}
+
+var appName = '${short.functionApp}${token}'
+var computeName = 'gpu'
+var packageContainer = 'app-package'
+var onKubernetes = !empty(kubernetesClusterId)
+var attaches = onKubernetes && !kubernetesAttached
+var clients = privateNetwork && !empty(clientAddresses) ? split(clientAddresses, ',') : []
+
+var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
+var queueZone = 'privatelink.queue.${environment().suffixes.storage}'
+var tableZone = 'privatelink.table.${environment().suffixes.storage}'
+var fileZone = 'privatelink.file.${environment().suffixes.storage}'
+var vaultZone = 'privatelink.vaultcore.azure.net'
+var registryZone = 'privatelink.azurecr.io'
+var storageZones = [blobZone, queueZone, tableZone, fileZone]
+var workspaceZones = ['privatelink.api.azureml.ms', 'privatelink.notebooks.azure.net']
+
+resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+  name: '${short.resourceGroup}${name}'
+  location: location
+  tags: tags
+}
+
+module identities 'modules/identities.bicep' = {
+  scope: group
+  params: { location: location, prefix: short.managedIdentity, token: token, tags: tags }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  params: {
+    location: location
+    logsName: '${short.logAnalyticsWorkspace}${token}'
+    insightsName: '${short.applicationInsights}${token}'
+    tags: tags
+  }
+}
+
+module network 'modules/network.bicep' = if (privateNetwork) {
+  scope: group
+  params: {
+    location: location
+    names: {
+      network: '${short.virtualNetwork}${token}'
+      gateway: '${short.natGateway}${token}'
+      address: '${short.publicIpAddress}${token}'
+      securityGroup: '${short.networkSecurityGroup}${token}'
+    }
+    zones: concat(storageZones, [vaultZone, registryZone], workspaceZones)
+    tags: tags
+  }
+}
+
+// What users may reach.
+module dataAccount 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: '${short.storageAccount}data${token}'
+    containers: ['videos', 'styles', 'results']
+    reachableFrom: privateNetwork ? 'clients' : 'anywhere'
+    clientAddresses: clients
+    restoreDays: restoreDays
+    browserOrigins: ['https://${appName}.azurewebsites.net']
+    logsId: monitoring.outputs.logsId
+    tags: tags
+  }
+}
+
+// What they may not: state of the host, deployment package, plans and shards.
+module jobsAccount 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: '${short.storageAccount}jobs${token}'
+    containers: ['jobs', packageContainer, 'dead-letters']
+    reachableFrom: privateNetwork ? 'endpoints' : 'anywhere'
+    // Shards are deleted with every job; they would be paid for as long as they can be restored.
+    restoreDays: 1
+    expiryDays: jobDays
+    expiringPrefix: 'jobs/'
+    logsId: monitoring.outputs.logsId
+    tags: tags
+  }
+}
+
+// Logs of runs. An account of its own, because nodes write to it: in the jobs account, whoever
+// takes a decoder over could replace the deployment package.
+module runsAccount 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: '${short.storageAccount}runs${token}'
+    reachableFrom: privateNetwork ? 'endpoints' : 'anywhere'
+    restoreDays: 1
+    logsId: monitoring.outputs.logsId
+    tags: tags
+  }
+}
+
+module registry 'modules/registry.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: '${short.containerRegistry}${token}'
+    privateNetwork: privateNetwork
+    clientAddresses: clients
+    tags: tags
+  }
+}
+
+module vault 'modules/key-vault.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: '${short.keyVault}${token}'
+    privateNetwork: privateNetwork
+    logsId: monitoring.outputs.logsId
+    tags: tags
+  }
+}
+
+module workspace 'modules/workspace.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: '${short.machineLearningWorkspace}${token}'
+    privateNetwork: privateNetwork
+    identityId: identities.outputs.workspaceId
+    storageId: runsAccount.outputs.id
+    vaultId: vault.outputs.id
+    registryId: registry.outputs.id
+    insightsId: monitoring.outputs.insightsId
+    dataAccount: dataAccount.outputs.name
+    jobsAccount: jobsAccount.outputs.name
+    image: '${registry.outputs.server}/gpu-worker:${workerVersion}'
+    environmentVersion: workerVersion
+    logsId: monitoring.outputs.logsId
+    tags: tags
+  }
+  // The service acts by the workspace's identity while it makes the workspace.
+  dependsOn: [rbac]
+}
+
+module cluster 'modules/gpu-cluster.bicep' = if (!onKubernetes) {
+  scope: group
+  params: {
+    location: location
+    workspaceName: workspace.outputs.name
+    name: computeName
+    gpuSku: gpuSku
+    nodesMin: nodesMin
+    nodesMax: nodesMax
+    tier: tier
+    idleSeconds: idleSeconds
+    identityId: identities.outputs.workerId
+    subnetId: privateNetwork ? network.?outputs.?nodesSubnetId ?? '' : ''
+    tags: tags
+  }
+  // Nodes pull the image and reach the workspace as soon as they start.
+  dependsOn: [rbac, endpoints]
+}
+
+module kubernetesExtension 'modules/kubernetes-extension.bicep' = if (onKubernetes) {
+  scope: resourceGroup(split(kubernetesClusterId, '/')[2], split(kubernetesClusterId, '/')[4])
+  params: { clusterName: last(split(kubernetesClusterId, '/')) }
+}
+
+module kubernetesCompute 'modules/kubernetes-compute.bicep' = if (attaches) {
+  scope: group
+  params: {
+    location: location
+    workspaceName: workspace.outputs.name
+    name: computeName
+    clusterId: kubernetesClusterId
+    gpusPerNode: gpusOf[gpuSku]
+    identityId: identities.outputs.workerId
+  }
+  dependsOn: [rbac, kubernetesExtension]
+}
+
+module scheduler 'modules/durable-task.bicep' = if (durableTaskScheduler) {
+  scope: group
+  params: {
+    location: location
+    name: '${short.durableTaskScheduler}${token}'
+    hubName: loadJsonContent('../host.json').extensions.durableTask.hubName
+    clientId: identities.outputs.appClientId
+    tags: tags
+  }
+}
+
+module functionApp 'modules/function-app.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: appName
+    planName: '${short.appServicePlan}${token}'
+    identityId: identities.outputs.appId
+    clientId: identities.outputs.appClientId
+    host: {
+      blob: jobsAccount.outputs.blobEndpoint
+      queue: jobsAccount.outputs.queueEndpoint
+      table: jobsAccount.outputs.tableEndpoint
+    }
+    packageContainer: packageContainer
+    data: { blob: dataAccount.outputs.blobEndpoint, queue: dataAccount.outputs.queueEndpoint }
+    jobs: { blob: jobsAccount.outputs.blobEndpoint }
+    machineLearning: {
+      workspace: workspace.outputs.name
+      compute: computeName
+      environment: workspace.outputs.environment
+    }
+    nodesMax: nodesMax
+    processesPerNode: gpusOf[gpuSku]
+    insightsConnectionString: monitoring.outputs.insightsConnectionString
+    schedulerConnection: durableTaskScheduler ? scheduler.?outputs.?connectionString ?? '' : ''
+    furtherSettings: appSettings
+    subnetId: privateNetwork ? network.?outputs.?appSubnetId ?? '' : ''
+    logsId: monitoring.outputs.logsId
+    tags: tags
+  }
+  // The host reads its own state as soon as it starts.
+  dependsOn: [rbac, endpoints]
+}
+
+module topic 'modules/event-topic.bicep' = {
+  scope: group
+  params: {
+    location: location
+    name: '${short.eventGridSystemTopic}${token}'
+    accountId: dataAccount.outputs.id
+    tags: tags
+  }
+}
+
+module rbac 'modules/rbac.bicep' = {
+  scope: group
+  params: {
+    principals: {
+      app: identities.outputs.appPrincipalId
+      worker: identities.outputs.workerPrincipalId
+      workspace: identities.outputs.workspacePrincipalId
+      events: topic.outputs.principalId
+      deployer: principalId
+    }
+    deployerType: principalType
+    names: {
+      dataAccount: dataAccount.outputs.name
+      jobsAccount: jobsAccount.outputs.name
+      runsAccount: runsAccount.outputs.name
+      registry: registry.outputs.name
+      vault: vault.outputs.name
+      insights: monitoring.outputs.insightsName
+    }
+    schedulerName: durableTaskScheduler ? scheduler.?outputs.?name ?? '' : ''
+  }
+}
+
+module rbacWorkspace 'modules/rbac-workspace.bicep' = {
+  scope: group
+  params: {
+    principals: {
+      app: identities.outputs.appPrincipalId
+      workspace: identities.outputs.workspacePrincipalId
+    }
+    workspaceName: workspace.outputs.name
+  }
+}
+
+module endpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
+  scope: group
+  params: {
+    location: location
+    prefix: short.privateEndpoint
+    subnetId: network.?outputs.?endpointsSubnetId ?? ''
+    endpoints: [
+      { name: 'data-blob', serviceId: dataAccount.outputs.id, group: 'blob', zones: [blobZone] }
+      { name: 'data-queue', serviceId: dataAccount.outputs.id, group: 'queue', zones: [queueZone] }
+      { name: 'jobs-blob', serviceId: jobsAccount.outputs.id, group: 'blob', zones: [blobZone] }
+      { name: 'jobs-queue', serviceId: jobsAccount.outputs.id, group: 'queue', zones: [queueZone] }
+      { name: 'jobs-table', serviceId: jobsAccount.outputs.id, group: 'table', zones: [tableZone] }
+      { name: 'runs-blob', serviceId: runsAccount.outputs.id, group: 'blob', zones: [blobZone] }
+      { name: 'runs-file', serviceId: runsAccount.outputs.id, group: 'file', zones: [fileZone] }
+      { name: 'vault', serviceId: vault.outputs.id, group: 'vault', zones: [vaultZone] }
+      { name: 'registry', serviceId: registry.outputs.id, group: 'registry', zones: [registryZone] }
+      {
+        name: 'workspace'
+        serviceId: workspace.outputs.id
+        group: 'amlworkspace'
+        zones: workspaceZones
+      }
+    ]
+    tags: tags
+  }
+}
+
+module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
+  scope: group
+  params: {
+    actionGroupName: '${short.actionGroup}${token}'
+    email: alertEmail
+    workspaceId: workspace.outputs.id
+    dataAccountId: dataAccount.outputs.id
+    topicId: topic.outputs.id
+    tags: tags
+  }
+}
+
+module budget 'modules/budget.bicep' = if (budgetPerMonth > 0) {
+  scope: group
+  params: {
+    name: '${short.budget}${token}'
+    amount: budgetPerMonth
+    startDate: empty(budgetStart) ? thisMonth : budgetStart
+    actionGroupId: empty(alertEmail) ? '' : alerts.?outputs.?actionGroupId ?? ''
+  }
+}
+
+output AZURE_RESOURCE_GROUP string = group.name
+output FUNCTION_APP_NAME string = functionApp.outputs.name
+output FUNCTION_APP_URL string = 'https://${functionApp.outputs.host}'
+output DATA_ACCOUNT_NAME string = dataAccount.outputs.name
+output JOBS_ACCOUNT_NAME string = jobsAccount.outputs.name
+output EVENT_TOPIC_NAME string = topic.outputs.name
+output REGISTRY_NAME string = registry.outputs.name
+output WORKER_IMAGE string = 'gpu-worker:${workerVersion}'
+output PRIVATE_NETWORK bool = privateNetwork

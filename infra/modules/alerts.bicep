@@ -1,0 +1,91 @@
+// Who is told when something is wrong: a painting job that failed, an event that nobody took.
+
+@description('Name of the action group.')
+param actionGroupName string
+
+@description('Address that is written to.')
+param email string
+
+@description('Azure Machine Learning workspace.')
+param workspaceId string
+
+@description('Data account. Its only queue is the one of the poison blobs.')
+param dataAccountId string
+
+@description('Event Grid topic of the data account.')
+param topicId string
+
+param tags object
+
+var alerts = [
+  {
+    name: 'painting-failed'
+    description: 'A painting job failed: see its instance. Another attempt may follow.'
+    scope: workspaceId
+    metric: 'Failed Runs'
+    aggregation: 'Total'
+    window: 'PT15M'
+    every: 'PT5M'
+  }
+  {
+    name: 'upload-not-started'
+    description: 'An upload started no job: see queue webjobs-blobtrigger-poison, data account.'
+    scope: '${dataAccountId}/queueServices/default'
+    metric: 'QueueMessageCount'
+    aggregation: 'Average'
+    window: 'PT1H'
+    every: 'PT1H'
+  }
+  {
+    name: 'event-not-delivered'
+    description: 'The app did not take an event: see container dead-letters, jobs account.'
+    scope: topicId
+    metric: 'DeadLetteredCount'
+    aggregation: 'Total'
+    window: 'PT15M'
+    every: 'PT5M'
+  }
+]
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: actionGroupName
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'atelier'
+    emailReceivers: [{ name: 'owner', emailAddress: email, useCommonAlertSchema: true }]
+  }
+}
+
+resource rules 'Microsoft.Insights/metricAlerts@2026-01-01' = [
+  for alert in alerts: {
+    name: alert.name
+    location: 'global'
+    tags: tags
+    properties: {
+      description: alert.description
+      severity: 2
+      enabled: true
+      scopes: [alert.scope]
+      windowSize: alert.window
+      evaluationFrequency: alert.every
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            criterionType: 'StaticThresholdCriterion'
+            name: 'any'
+            metricName: alert.metric
+            timeAggregation: alert.aggregation
+            operator: 'GreaterThan'
+            threshold: 0
+          }
+        ]
+      }
+      actions: [{ actionGroupId: people.id }]
+    }
+  }
+]
+
+output actionGroupId string = people.id

@@ -1,0 +1,171 @@
+// The function app on Flex Consumption, and everything that it is told by app settings.
+
+@description('Region.')
+param location string
+
+@description('Name of the app.')
+param name string
+
+@description('Name of the plan.')
+param planName string
+
+@description('User-assigned identity of the app.')
+param identityId string
+
+@description('Its client id.')
+param clientId string
+
+@description('Blob, queue and table endpoint of the account that the host keeps its own state in.')
+param host object
+
+@description('Container for the deployment package.')
+param packageContainer string
+
+@description('Blob and queue endpoint of the data account.')
+param data object
+
+@description('Blob endpoint of the jobs account.')
+param jobs object
+
+@description('Where jobs are submitted: workspace, compute, and environment as `name:version`.')
+param machineLearning object
+
+@description('Most nodes for one job.')
+@minValue(1)
+param nodesMax int
+
+@description('MPI processes on a node.')
+@minValue(1)
+param processesPerNode int
+
+@description('Connection string of Application Insights. No secret: identities alone may write.')
+param insightsConnectionString string
+
+@description('Connection string of the Durable Task Scheduler; empty for none.')
+param schedulerConnection string
+
+@description('Further app settings; they win.')
+param furtherSettings object
+
+@description('Subnet for outbound traffic; empty for none.')
+param subnetId string
+
+@description('Log Analytics workspace for the logs.')
+param logsId string
+
+param tags object
+
+var settings = {
+  PYTHON_SCRIPT_FILE_NAME: 'app.py'
+  AzureWebJobsStorage__blobServiceUri: host.blob
+  AzureWebJobsStorage__queueServiceUri: host.queue
+  AzureWebJobsStorage__tableServiceUri: host.table
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: clientId
+  DATA__blobServiceUri: data.blob
+  DATA__queueServiceUri: data.queue
+  DATA__credential: 'managedidentity'
+  DATA__clientId: clientId
+  JOBS__blobServiceUri: jobs.blob
+  JOBS__clientId: clientId
+  BLOB_TRIGGER_SOURCE: 'EventGrid'
+  AML_SUBSCRIPTION_ID: subscription().subscriptionId
+  AML_RESOURCE_GROUP: resourceGroup().name
+  AML_WORKSPACE: machineLearning.workspace
+  AML_COMPUTE: machineLearning.compute
+  AML_ENVIRONMENT: machineLearning.environment
+  AML_CLIENT_ID: clientId
+  AML_NODES_MAX: string(nodesMax)
+  AML_PROCESSES_PER_NODE: string(processesPerNode)
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+}
+
+var schedulerSettings = {
+  AzureFunctionsJobHost__extensions__durableTask__storageProvider__type: 'azureManaged'
+  AzureFunctionsJobHost__extensions__durableTask__storageProvider__connectionStringName: 'DURABLE_TASK_SCHEDULER'
+  DURABLE_TASK_SCHEDULER: schedulerConnection
+}
+
+var providerSettings = empty(schedulerConnection) ? {} : schedulerSettings
+var allSettings = union(settings, providerSettings, furtherSettings)
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  // checkov:skip=CKV_AZURE_225: a second zone needs instances that are always paid
+  sku: { name: 'FC1', tier: 'FlexConsumption' }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2024-11-01' = {
+  name: name
+  location: location
+  tags: union(tags, { 'azd-service-name': 'function-app' })
+  kind: 'functionapp,linux'
+  // checkov:skip=CKV_AZURE_17: users and Event Grid show keys, and have no certificates
+  // checkov:skip=CKV_AZURE_212: no instance while there is nothing to do
+  // checkov:skip=CKV_AZURE_213: Flex Consumption replaces unhealthy instances by itself
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    // checkov:skip=CKV_AZURE_222: Event Grid and users call from public addresses
+    publicNetworkAccess: 'Enabled'
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    siteConfig: {
+      minTlsVersion: '1.2'
+      scmMinTlsVersion: '1.2'
+      ftpsState: 'Disabled'
+      http20Enabled: true
+      remoteDebuggingEnabled: false
+      appSettings: [for setting in items(allSettings): { name: setting.key, value: setting.value }]
+    }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${host.blob}${packageContainer}'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: { name: 'python', version: '3.13' }
+      scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: 40 }
+    }
+  }
+}
+
+resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'ftp'
+  properties: { allow: false }
+}
+
+resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'scm'
+  properties: { allow: false }
+}
+
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'logs'
+  scope: app
+  properties: {
+    workspaceId: logsId
+    logs: [{ category: 'FunctionAppLogs', enabled: true }]
+  }
+}
+
+output name string = app.name
+output host string = app.properties.defaultHostName

@@ -1,0 +1,62 @@
+// An AKS cluster with GPU nodes as the compute target, in place of a GPU cluster of the workspace's
+// own. Attaching is not idempotent: deploy this once.
+
+@description('Region.')
+param location string
+
+@description('Name of the Azure Machine Learning workspace.')
+param workspaceName string
+
+@description('Name of the compute target.')
+param name string
+
+@description('Resource id of the AKS cluster.')
+param clusterId string
+
+@description('GPUs of a node.')
+@minValue(1)
+param gpusPerNode int
+
+@description('Label of the GPU node pool: its nodes are the ones that paint.')
+param nodePool string = 'gpu'
+
+@description('User-assigned identity by which pods read videos and write shards.')
+param identityId string
+
+resource workspace 'Microsoft.MachineLearningServices/workspaces@2025-12-01' existing = {
+  name: workspaceName
+}
+
+var resources = {
+  'nvidia.com/gpu': string(gpusPerNode)
+  cpu: string(4 * gpusPerNode)
+  memory: '${24 * gpusPerNode}Gi'
+}
+
+resource target 'Microsoft.MachineLearningServices/workspaces/computes@2025-12-01' = {
+  parent: workspace
+  name: name
+  location: location
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    computeType: 'Kubernetes'
+    resourceId: clusterId
+    disableLocalAuth: true
+    properties: {
+      namespace: 'default'
+      // A job names no instance type, and the service's own default has no GPU.
+      defaultInstanceType: 'gpu'
+      instanceTypes: {
+        gpu: {
+          nodeSelector: { agentpool: nodePool }
+          resources: { requests: resources, limits: resources }
+        }
+      }
+    }
+  }
+}
+
+output name string = target.name
