@@ -115,6 +115,9 @@ class Config:
             "DATA": self.storage,
             "JOBS": self.storage,
             "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
+            # azure-ai-ml leaves the name of its last cloud in the environment of its process, and
+            # so to every emulator that is started from there; no other process knows that cloud.
+            "AZUREML_CURRENT_CLOUD": "AzureCloud",
             "AML_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000",
             "AML_RESOURCE_GROUP": "local",
             "AML_WORKSPACE": "local",
