@@ -15,15 +15,10 @@ from av.video.stream import VideoStream
 from function_app import paths, storage
 from function_app.errors import InputError
 from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
+from function_app.frame_index import FrameIndex
 from function_app.jobs import Job, Work
-from function_app.probe import (
-    FrameIndex,
-    check_limits,
-    find_video,
-    open_video,
-    picture_of,
-    seeks_exactly,
-)
+from function_app.picture import picture_of
+from function_app.probe import check_limits, find_video, open_video, seeks_exactly
 from function_app.settings import Settings, settings
 from function_app.storage import BlobReader, BlobWriter
 from gpu_worker.plan import Encoding, Picture, Plan, Timeline, cut_shards
@@ -182,6 +177,8 @@ def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
 def _plan(job: Job, index: FrameIndex, picture: Picture, source: FrameIndex) -> tuple[Plan, int]:
     limits = settings()
     result = _timeline(index)
+    if result.first < 0:
+        raise InputError(f"{job.name} begins before its own zero: convert it to MP4 and upload it")
     if result.duration > limits.max_minutes * 60:
         raise InputError(
             f"{job.name} is {float(result.duration) / 60:.1f} minutes long; "

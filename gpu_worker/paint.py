@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gpu_worker.colour import Coding, to_planes, to_rgb
 from gpu_worker.frame import Frame
-from gpu_worker.model import Network
+from gpu_worker.networks import Network
 from gpu_worker.plan import Picture
 
 _BYTES_PER_PIXEL: Final = 4096

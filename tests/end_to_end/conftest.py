@@ -12,7 +12,8 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
 from emulator import Config, Emulator
 from function_app.jobs import job_id
-from gpu_worker.model import Architecture, TransformerNet, save_style
+from gpu_worker.model import save_style
+from gpu_worker.networks import Architecture, TransformerNet
 from tests.end_to_end.media import Media
 from tests.function_app.media import Clips
 

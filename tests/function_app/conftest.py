@@ -12,7 +12,7 @@ from emulator import azurite
 from emulator.config import PROJECT_ROOT, Config
 from function_app import paths, storage
 from function_app.jobs import Job
-from function_app.settings import settings
+from function_app.settings import Settings, settings
 from tests.function_app.hub import Hub, running_hub
 from tests.function_app.media import Clips
 from tests.function_app.ports import wait_for_port
@@ -103,3 +103,9 @@ def idle_hub() -> Generator[Hub]:
 def durable(idle_hub: Hub) -> Message:
     """The durable client binding of the idle task hub."""
     return durable_client(idle_hub.address)
+
+
+@pytest.fixture
+def limits() -> Settings:
+    """Return the settings as they are."""
+    return settings()

@@ -1,4 +1,4 @@
-"""What is refused as no video, in which words, and what is read off a video's frames."""
+"""What is refused as no video, and in which words."""
 
 import os
 import socket
@@ -11,39 +11,15 @@ from threading import Event, Thread
 import pytest
 
 from function_app.errors import InputError
-from function_app.probe import (
-    FrameIndex,
-    check_limits,
-    find_video,
-    open_video,
-    picture_of,
-    seeks_exactly,
-)
-from function_app.settings import Settings, settings
-from gpu_worker.plan import Picture
-from tests.function_app.media import PLAYLISTS, Clips, frames_of
+from function_app.probe import find_video, open_video, seeks_exactly
+from function_app.settings import Settings
+from tests.function_app.media import PLAYLISTS, Clips
+from tests.function_app.reading import probe
 
 OTHER_STILLS = {
     "picture.heic": b"\x00\x00\x00\x24ftypheic" + bytes(32),
     "picture.avif": b"\x00\x00\x00\x20ftypavif" + bytes(32),
 }
-
-
-@pytest.fixture
-def limits() -> Settings:
-    return settings()
-
-
-def probe(file: Path, limits: Settings) -> tuple[FrameIndex, Picture]:
-    """Read a whole file as preprocessing does."""
-    with file.open("rb") as content, open_video(content, file.name) as container:
-        stream = find_video(container, file.name)
-        check_limits(container, stream, file.name, limits)
-        index = FrameIndex(stream, file.name, limits)
-        for packet in container.demux(stream):
-            index.add(packet)
-        index.flush()
-        return index, picture_of(index.first_frame(), stream)
 
 
 @contextmanager
@@ -116,15 +92,6 @@ def test_an_mp4_without_its_index_is_refused(
         probe(file, limits)
 
 
-def test_an_mp4_without_its_last_frames_is_refused(
-    clips: Clips, tmp_path: Path, limits: Settings
-) -> None:
-    whole = clips["fast_start.mp4"].read_bytes()
-    (file := tmp_path / "cut.mp4").write_bytes(whole[:-8000])
-    with pytest.raises(InputError, match=r"cut short: \d+ of its 48 frames are there: upload"):
-        probe(file, limits)
-
-
 @pytest.mark.parametrize("name", PLAYLISTS)
 def test_a_playlist_is_refused_and_the_file_that_it_names_not_opened(
     tmp_path: Path, limits: Settings, name: str
@@ -171,47 +138,6 @@ def test_a_video_at_its_limits_is_accepted(clips: Clips, limits: Settings) -> No
     assert len(index.pts) == 48
 
 
-def test_a_video_whose_header_counts_no_frames_is_refused_at_the_limit(
-    clips: Clips, limits: Settings
-) -> None:
-    with pytest.raises(InputError, match="has 48 frames or more; the limit is"):
-        probe(clips["vfr.mkv"], replace(limits, max_frames=47))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "plain.mp4", "one_keyframe.mp4", "one_frame.mp4", "three_frames.mp4", "vfr.mp4", "vfr.mkv",
-        "ntsc.mov", "fragmented.mp4", "odd.webm", "vp8.webm", "rotated.mp4", "offset.mp4",
-        "offset.mkv", "plain.ts", "plain.avi", "mpeg4.mp4", "mpeg2.mpg", "gaps.avi", "cut.mp4",
-    ],
-)  # fmt: skip
-def test_every_frame_is_found_at_its_timestamp(clips: Clips, limits: Settings, name: str) -> None:
-    index, _ = probe(clips[name], limits)
-    decoded = frames_of(clips[name])
-    assert [pts * index.time_base for pts in index.pts] == [frame.time for frame in decoded]
-    assert index.same_timestamp == 0
-
-
-def test_frames_without_timestamps_are_refused(clips: Clips, limits: Settings) -> None:
-    with pytest.raises(InputError, match="has frames without timestamps: convert it to MP4"):
-        probe(clips["before_zero.mkv"], limits)
-
-
-def test_keyframes_are_found(clips: Clips, limits: Settings) -> None:
-    index, _ = probe(clips["plain.mp4"], limits)
-    assert [index.pts.index(tick) for tick in sorted(index.keyframes)] == [0, 12, 24, 36]
-    index, _ = probe(clips["one_keyframe.mp4"], limits)
-    assert index.keyframes == {index.pts[0]}
-
-
-def test_the_last_frame_lasts_as_long_as_stated(clips: Clips, limits: Settings) -> None:
-    index, _ = probe(clips["ntsc.mov"], limits)
-    assert index.last_duration * index.time_base * 30000 == 1001
-    index, _ = probe(clips["one_frame.mp4"], limits)
-    assert index.last_duration * index.time_base * 24 == 1
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -228,29 +154,3 @@ def test_the_last_frame_lasts_as_long_as_stated(clips: Clips, limits: Settings) 
 def test_seeking_is_trusted_where_it_is_exact(clips: Clips, name: str, expected: bool) -> None:
     with clips[name].open("rb") as content, open_video(content, name) as container:
         assert seeks_exactly(container, find_video(container, name)) is expected
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("plain.mp4", {"width": 64, "height": 48, "sample_aspect_ratio": (1, 1)}),
-        ("plain.mp4", {"matrix": "smpte170m", "primaries": "smpte170m", "transfer": "smpte170m"}),
-        ("plain.mp4", {"full_range": False, "interlaced": False, "hdr": False}),
-        ("hd.mp4", {"matrix": "bt709", "primaries": "bt709", "transfer": "bt709"}),
-        ("odd.webm", {"width": 65, "height": 49, "padded_size": (66, 50)}),
-        ("anamorphic.mp4", {"sample_aspect_ratio": (4, 3)}),
-        ("full_range.mp4", {"full_range": True, "matrix": "bt709", "transfer": "iec61966-2-1"}),
-        ("mjpeg.mov", {"full_range": True}),
-        ("pal.mp4", {"matrix": "bt470bg", "primaries": "bt470bg", "transfer": "smpte170m"}),
-        ("pq.mp4", {"hdr": True, "matrix": "bt709", "primaries": "bt709", "transfer": "bt709"}),
-        ("hlg.mp4", {"hdr": True, "matrix": "bt709", "full_range": False}),
-        ("interlaced.mp4", {"interlaced": True}),
-        ("plain.mp4", {"display_matrix": ()}),
-        ("rotated.mp4", {"display_matrix": (0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)}),
-    ],
-)
-def test_the_picture_is_read_off_the_frames(
-    clips: Clips, limits: Settings, name: str, expected: dict[str, object]
-) -> None:
-    _, picture = probe(clips[name], limits)
-    assert {key: getattr(picture, key) for key in expected} == expected
