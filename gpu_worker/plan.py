@@ -33,7 +33,7 @@ class Timeline:
 
     Attributes:
         time_base: seconds per tick, as (numerator, denominator).
-        first: timestamp of the first frame in ticks; may be negative.
+        first: timestamp of the first frame in ticks.
         steps: runs of (ticks from one frame to the next, how many times). Every step is
             positive; the last frame's step is its duration, so there are as many steps as
             frames.
