@@ -33,7 +33,7 @@ lint: setup
 	$(PYTHON) -m ruff format --check .
 
 types: setup
-	$(PYTHON) -m pyright
+	$(PYTHON) -m pyright --project pyproject.toml
 
 clean: ## Remove what was installed, made and kept
 	rm -rf .venv node_modules .emulator out .pytest_cache .ruff_cache .hypothesis
