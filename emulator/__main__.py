@@ -44,7 +44,9 @@ def main() -> int:
     logging.basicConfig(format="%(message)s")
     logger.setLevel(logging.INFO)
     config = parse_arguments()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: whoever is started in the background by a shell inherits that it is ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _interrupt)
     try:
         with Emulator(config):
             logger.info("Logs: %s. Ctrl-C ends all of it.", config.state / "logs")
@@ -58,7 +60,7 @@ def main() -> int:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Handle SIGTERM like Ctrl-C."""
+    """Handle both as Python handles Ctrl-C."""
     raise KeyboardInterrupt
 
 

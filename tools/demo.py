@@ -104,7 +104,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Run the demo; return the exit status."""
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: whoever is started in the background by a shell inherits that it is ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _interrupt)
     try:
         order = Order.of(arguments.video, arguments.style, arguments.out)
         paint(order)
@@ -240,7 +242,7 @@ def _say(sentence: str) -> None:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Handle SIGTERM like Ctrl-C."""
+    """Handle both as Python handles Ctrl-C."""
     raise KeyboardInterrupt
 
 
