@@ -92,11 +92,12 @@ def poll(payload: Payload) -> Payload:
     """Look at one attempt; the value is a `Look`."""
     state = State.from_dict(payload)
     job, attempt = state.job, _attempt(state)
-    progress = list(_progress(job))
-    failure = _failure(job)
+    # First of all: once the state is final, what the worker had to say is in storage.
+    state_of_job = compute.state(attempt.name)
+    progress, failure = _progress(job), _failure(job)
     return asdict(
         Look(
-            compute.state(attempt.name),
+            state_of_job,
             sum(each.frames for each in progress),
             sum(each.frames_per_second for each in progress),
             failure.fault if failure else "",

@@ -42,6 +42,12 @@ def test_unknown_style_is_refused_with_those_there_are(atelier: Atelier, media: 
     assert "slow" in job["error"]
 
 
+def test_fault_that_the_worker_finds_is_not_tried_again(atelier: Atelier, media: Media) -> None:
+    atelier.container("styles").upload_blob("broken.safetensors", b"no weights", overwrite=True)
+    job_id = atelier.upload(media.moving(1), "broken.mp4", style="broken")
+    prove_refused(atelier, job_id, "style", attempts=1)
+
+
 @pytest.mark.parametrize("name", ["../up.mp4", "a/../b.mp4", 'a"b.mp4', "it's.mp4", ""])
 def test_upload_under_a_bad_name_is_refused(atelier: Atelier, name: str) -> None:
     wish = {"filename": name, "style": "identity", "bytes": 1}
@@ -74,11 +80,11 @@ def test_damage_in_the_middle_ends_by_the_rule(atelier: Atelier, media: Media) -
         assert any("could not be decoded" in note for note in job["notes"])
 
 
-def prove_refused(atelier: Atelier, job_id: str, sentence: str) -> dict:
+def prove_refused(atelier: Atelier, job_id: str, sentence: str, attempts: int = 0) -> dict:
     job = atelier.wait(job_id)
     assert job["status"] == "Failed"
     assert job["stage"] == "failed"
-    assert job["attempt"] == 0
+    assert job["attempt"] == attempts
     assert sentence in job["error"]
     assert "\n" not in job["error"]
     stem = job["name"].rpartition(".")[0]
