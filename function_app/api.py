@@ -73,13 +73,7 @@ def get_page(req: func.HttpRequest) -> func.HttpResponse:
 def get_styles(req: func.HttpRequest) -> func.HttpResponse:
     """List the styles that a video can be painted in."""
     del req
-    names = storage.names(paths.STYLES, "")
-    styles = [
-        {"name": name.removesuffix(paths.STYLE_SUFFIX)}
-        for name in names
-        if name.endswith(paths.STYLE_SUFFIX)
-    ]
-    return _json({"styles": styles})
+    return _json({"styles": [{"name": name} for name in storage.style_names()]})
 
 
 @blueprint.route(route="api/uploads", methods=["POST"])

@@ -18,7 +18,6 @@ from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import (
     AzureError,
     HttpResponseError,
-    ResourceExistsError,
     ResourceNotFoundError,
 )
 
@@ -88,7 +87,7 @@ def submit(attempt: Attempt) -> None:
     with _service_errors(f"submitting {attempt.name}"):
         try:
             _client().jobs.create_or_update(_command(attempt))
-        except (HttpResponseError, ResourceExistsError):
+        except HttpResponseError:
             if state(attempt.name) == MISSING:
                 raise
 

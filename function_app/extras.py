@@ -88,6 +88,12 @@ def chapters_of(container: InputContainer) -> tuple[Chapter, ...]:
     )
 
 
+def describe(stream: Stream, source: Stream) -> None:
+    """Carry over what a container says of a track: language, title, default or forced."""
+    stream.metadata.update(source.metadata)
+    stream.disposition = source.disposition
+
+
 def metadata_of(container: InputContainer) -> dict[str, str]:
     """Return what a container says of its content, without what it says of itself."""
     of_itself = {"major_brand", "minor_version", "compatible_brands", "encoder"}
@@ -167,7 +173,7 @@ class _Copy:
     def __init__(self, out: OutputContainer, source: Stream) -> None:
         self._container = out
         self._stream = out.add_stream_from_template(source)
-        _describe(self._stream, source)
+        describe(self._stream, source)
         self._last: int | None = None
 
     def __call__(self, packet: Packet[Any]) -> None:
@@ -189,7 +195,7 @@ class _ToTimedText:
         self._encoder = self._stream.codec_context
         self._encoder.subtitle_header = self._decoder.subtitle_header
         self._encoder.open(strict=False)
-        _describe(self._stream, source)
+        describe(self._stream, source)
 
     def __call__(self, packet: Packet[Any]) -> None:
         subtitle = self._decoder.decode2(packet) if packet.size else None
@@ -213,7 +219,7 @@ class _ToAac:
         layout = AAC_LAYOUTS.get(source.channels, "stereo")
         self._stream.codec_context.layout = layout
         self._resampler = AudioResampler("fltp", layout, source.rate, frame_size=AAC_FRAME)
-        _describe(self._stream, source)
+        describe(self._stream, source)
 
     def __call__(self, packet: Packet[Any]) -> None:
         for frame in self._source.decode(packet) if packet.size else ():
@@ -227,9 +233,3 @@ class _ToAac:
         for piece in self._resampler.resample(None):
             self._container.mux(self._stream.encode(piece))
         self._container.mux(self._stream.encode(None))
-
-
-def _describe(stream: Stream, source: Stream) -> None:
-    """Carry over what the container says of a track: language, title, default or forced."""
-    stream.metadata.update(source.metadata)
-    stream.disposition = source.disposition

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Self
@@ -103,6 +103,12 @@ class Work:
     nodes: int
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` and JSON made of one."""
+        values: dict[str, Any] = {**fields, "notes": tuple(fields["notes"])}
+        return cls(**values)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -130,7 +136,7 @@ class State:
         work = fields["work"]
         return cls(
             Job(**fields["job"]),
-            work and Work(**work | {"notes": tuple(work["notes"])}),
+            work and Work.from_dict(work),
             fields["attempt"],
             fields["frames_before"],
         )
@@ -159,7 +165,7 @@ class Status:
     attempt: int = 0
     nodes: int = 0
     message: str = ""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that the durable status endpoint shows."""

@@ -20,7 +20,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from function_app.errors import ServiceError
-from function_app.extras import Sidecar, index_size, mp4_options
+from function_app.extras import Sidecar, describe, index_size, mp4_options
 from gpu_worker.plan import Plan, Shard
 
 OpenShard = Callable[[Shard], IO[bytes]]
@@ -142,9 +142,8 @@ def _extra_packets(extras: InputContainer, result: OutputContainer) -> Iterator[
     streams: dict[int, Stream] = {}
     for source in extras.streams:
         if source.type in {"audio", "subtitle"}:
-            stream = streams[source.index] = result.add_stream_from_template(source)
-            stream.metadata.update(source.metadata)
-            stream.disposition = source.disposition
+            streams[source.index] = result.add_stream_from_template(source)
+            describe(streams[source.index], source)
     return _redirected(extras, streams)
 
 

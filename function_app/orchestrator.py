@@ -96,8 +96,7 @@ class _Restyling:
     def _preprocess(self) -> Steps[None]:
         self._show(Status(Stage.PREPROCESS, message="reading the video"))
         found = yield from self._call("preprocess", asdict(self.state.job))
-        work = Work(**found | {"notes": tuple(found["notes"])})
-        self.state = replace(self.state, work=work)
+        self.state = replace(self.state, work=Work.from_dict(found))
 
     def _paint(self) -> Steps[None]:
         """Submit attempts until one has painted every frame."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import IO, Any, cast
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -18,9 +17,9 @@ from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, m
 from function_app.frame_index import FrameIndex
 from function_app.jobs import Job, Work
 from function_app.picture import picture_of
-from function_app.probe import check_limits, find_video, open_video, seeks_exactly
+from function_app.probe import check_limits, find_video, open_video, seeks_exactly, too_long
 from function_app.settings import Settings, settings
-from function_app.storage import BlobReader, BlobWriter
+from function_app.storage import BlobReader, BlobWriter, buffered
 from gpu_worker.plan import Encoding, Picture, Plan, Timeline, cut_shards
 
 SHARDS_PER_RANK = 4
@@ -42,7 +41,7 @@ def preprocess(job: Job) -> Work:
     job.video.check()
     _check_style(job.style)
     reader = _reader(job)
-    with open_video(_buffered(reader), job.name) as container:
+    with open_video(buffered(reader), job.name) as container:
         stream = find_video(container, job.name)
         check_limits(container, stream, job.name, settings())
         exact = seeks_exactly(container, stream)
@@ -74,10 +73,7 @@ def nodes_for(frames: int, picture: Picture, limits: Settings) -> int:
 def _check_style(name: str) -> None:
     if storage.blob(paths.STYLES, paths.style(name)).exists():
         return
-    files = storage.names(paths.STYLES, "")
-    known = sorted(
-        file.removesuffix(paths.STYLE_SUFFIX) for file in files if file.endswith(paths.STYLE_SUFFIX)
-    )
+    known = storage.style_names()
     raise InputError(
         f"there is no style {name!r}: upload the video to the folder of one of "
         f"{', '.join(known) or 'the styles, once there are any'}"
@@ -94,10 +90,6 @@ def _reader(job: Job) -> BlobReader:
             f"{settings().max_bytes / 2**20:.0f} MiB: cut it into parts or encode it smaller"
         )
     return reader
-
-
-def _buffered(reader: BlobReader) -> IO[bytes]:
-    return cast("IO[bytes]", io.BufferedReader(reader, buffer_size=2**16))
 
 
 def _one_pass(
@@ -162,7 +154,7 @@ def _source(job: Job, index: FrameIndex, exact: bool) -> tuple[tuple[str, str], 
 def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
     """Read the timestamps of the remuxed file, which Matroska rounds to milliseconds."""
     reader = BlobReader(storage.blob(paths.JOBS, blob_name))
-    with open_video(_buffered(reader), original.name) as container:
+    with open_video(buffered(reader), original.name) as container:
         stream = container.streams.video[0]
         index = FrameIndex(stream, original.name, settings())
         for packet in container.demux(stream):
@@ -180,10 +172,7 @@ def _plan(job: Job, index: FrameIndex, picture: Picture, source: FrameIndex) -> 
     if result.first < 0:
         raise InputError(f"{job.name} begins before its own zero: convert it to MP4 and upload it")
     if result.duration > limits.max_minutes * 60:
-        raise InputError(
-            f"{job.name} is {float(result.duration) / 60:.1f} minutes long; "
-            f"the limit is {limits.max_minutes:g} minutes: cut it into parts"
-        )
+        raise too_long(f"{job.name} is {float(result.duration) / 60:.1f} minutes long", limits)
     nodes = nodes_for(len(result), picture, limits)
     shards = cut_shards(
         source.pts,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-from typing import IO, cast
+from typing import IO
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient
@@ -14,7 +13,7 @@ from function_app.errors import InputError, ServiceError
 from function_app.extras import Sidecar
 from function_app.jobs import Job
 from function_app.join import join, reserved_bytes
-from function_app.storage import BlobReader, BlobWriter
+from function_app.storage import BlobReader, BlobWriter, buffered
 from gpu_worker.plan import PREVIEW_NAME, Plan
 
 MOST_DAMAGED = 0.05
@@ -66,7 +65,7 @@ def _needed(blob_name: str) -> bytes:
 
 def _stream(blob_name: str) -> IO[bytes]:
     try:
-        return cast("IO[bytes]", io.BufferedReader(BlobReader(storage.blob(paths.JOBS, blob_name))))
+        return buffered(BlobReader(storage.blob(paths.JOBS, blob_name)))
     except InputError as error:
         raise ServiceError(f"{blob_name} is missing from the job's folder") from error
 

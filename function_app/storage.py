@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, override
+from typing import IO, TYPE_CHECKING, cast, override
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 READ_BLOCK = 4 * 2**20
 READ_BLOCKS_KEPT = 4
+STREAM_BUFFER = 2**16
 WRITE_BLOCK = 8 * 2**20
 
 
@@ -45,8 +46,7 @@ def container(name: str) -> ContainerClient:
     Raises:
         SettingsError: its account is not set.
     """
-    connection = settings().jobs if name == paths.JOBS else settings().data
-    return _service(connection).get_container_client(name)
+    return _account(name).get_container_client(name)
 
 
 def blob(container_name: str, blob_name: str) -> BlobClient:
@@ -74,6 +74,14 @@ def names(container_name: str, prefix: str) -> Iterator[str]:
     yield from container(container_name).list_blob_names(name_starts_with=prefix)
 
 
+def style_names() -> list[str]:
+    """Return the names of the styles that there are, in alphabetical order."""
+    files = names(paths.STYLES, "")
+    return sorted(
+        file.removesuffix(paths.STYLE_SUFFIX) for file in files if file.endswith(paths.STYLE_SUFFIX)
+    )
+
+
 def folders(container_name: str) -> Iterator[str]:
     """Yield the names of a container's topmost folders."""
     for item in container(container_name).walk_blobs(delimiter="/"):
@@ -99,7 +107,9 @@ def signed_url(client: BlobClient, permission: BlobSasPermissions, lifetime: tim
     start = datetime.now(UTC) - timedelta(minutes=5)
     expiry = datetime.now(UTC) + lifetime
     key = getattr(client.credential, "account_key", None)
-    delegation = None if key else _owner(client).get_user_delegation_key(start, expiry)
+    delegation = (
+        None if key else _account(client.container_name).get_user_delegation_key(start, expiry)
+    )
     token = generate_blob_sas(
         str(client.account_name),
         client.container_name,
@@ -184,6 +194,11 @@ class BlobReader(io.RawIOBase):
             ).readall()
         except (ResourceModifiedError, ResourceNotFoundError) as error:
             raise _gone(self._client) from error
+
+
+def buffered(reader: BlobReader) -> IO[bytes]:
+    """Return a reader as the stream that a demuxer wants."""
+    return cast("IO[bytes]", io.BufferedReader(reader, buffer_size=STREAM_BUFFER))
 
 
 class BlobWriter:
@@ -292,9 +307,8 @@ def identity(client_id: str) -> TokenCredential:
     return DefaultAzureCredential(managed_identity_client_id=client_id or None)
 
 
-def _owner(client: BlobClient) -> BlobServiceClient:
-    connection = settings().jobs if client.container_name == paths.JOBS else settings().data
-    return _service(connection)
+def _account(container_name: str) -> BlobServiceClient:
+    return _service(settings().jobs if container_name == paths.JOBS else settings().data)
 
 
 def _gone(client: BlobClient) -> InputError:

@@ -13,26 +13,13 @@ from gpu_worker.model import StyleError, load_style, save_style
 from gpu_worker.networks import (
     Architecture,
     Identity,
-    Network,
     TransformerNet,
-    build,
     flop_per_pixel,
 )
+from tests.gpu_worker.small import SMALL, SMALL_TRANSFORMER, paint, seeded
 
-SMALL = Architecture("StyleNet", width=8, blocks=2)
-SMALL_TRANSFORMER = Architecture("TransformerNet", width=4, blocks=3)
 METADATA = {"painting": "a.jpg", "licence": "Public domain", "recipe": "{}"}
 SHIPPED = sorted((Path(__file__).parents[2] / "styles").glob("*.safetensors"))
-
-
-def seeded(architecture: Architecture) -> Network:
-    torch.manual_seed(1)
-    return build(architecture).eval()
-
-
-def paint(network: Network, rgb: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return network(rgb)
 
 
 @pytest.fixture

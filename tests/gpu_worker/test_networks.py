@@ -4,23 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
-from gpu_worker.networks import Architecture, Network, build, flop_per_pixel
+from gpu_worker.networks import Architecture, flop_per_pixel
+from tests.gpu_worker.small import SMALL, SMALL_TRANSFORMER, paint, seeded
 
-SMALL = Architecture("StyleNet", width=8, blocks=2)
-SMALL_TRANSFORMER = Architecture("TransformerNet", width=4, blocks=3)
 SIDES = st.integers(16, 45)
-
-
-def seeded(architecture: Architecture) -> Network:
-    torch.manual_seed(1)
-    return build(architecture).eval()
-
-
-def paint(network: Network, rgb: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return network(rgb)
 
 
 @settings(max_examples=12, deadline=None)
