@@ -37,7 +37,8 @@ class Recipe:
     Attributes:
         steps: optimiser steps at most; 0 for no bound.
         minutes: wall-clock time at most, features included; 0 for no bound.
-        seed: of every random number; a run bounded by steps repeats exactly on one machine.
+        seed: of every random number; a run bounded by steps repeats on one machine, but for the
+            rounding of sums that its threads share.
         size: side of the square crops in pixels, from `CROP_SIDE_MIN` up.
         batch: crops a step.
         painting_side: the painting's shorter side in pixels, which sets the size of its strokes.
