@@ -29,7 +29,7 @@ class Architecture:
 
 
 class Network(nn.Module):
-    """What every style holds: `(N, 3, H, W)` float RGB in [0, 1] in, the same out.
+    """What every style holds: `(N, 3, H, W)` RGB in [0, 1] in, the same out, both of its dtype.
 
     H and W may be any numbers from `MINIMUM_SIDE` up. No frame depends on another in its batch.
     """
@@ -38,6 +38,11 @@ class Network(nn.Module):
         """Remember the architecture, so that the network can be saved."""
         super().__init__()
         self.architecture = architecture
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the weights; float32 where there are none."""
+        return next((weight.dtype for weight in self.parameters()), torch.float32)
 
 
 class Identity(Network):

@@ -29,7 +29,7 @@ def paint(
 
     Args:
         frames: of the padded size of `picture`.
-        network: on `device`.
+        network: on `device`, of any precision; colours are converted in float32.
         picture: how the planes code colours.
         device: where to compute.
     """
@@ -43,7 +43,8 @@ def paint(
 
 @torch.inference_mode()
 def _painted(planes: Tensor, network: Network, coding: Coding) -> Tensor:
-    return to_planes(network(to_rgb(planes, coding)), coding)
+    rgb = to_rgb(planes, coding).to(network.dtype)
+    return to_planes(network(rgb), coding)
 
 
 def batch_size(picture: Picture, device: torch.device) -> int:

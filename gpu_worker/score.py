@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -31,6 +30,7 @@ from gpu_worker.encode import write_shard
 from gpu_worker.errors import InputError, ToolError, WorkerError
 from gpu_worker.files import write_whole
 from gpu_worker.frame import Frame
+from gpu_worker.machine import PRECISIONS, Machine, Precision
 from gpu_worker.model import load_style
 from gpu_worker.paint import paint
 from gpu_worker.pipeline import prefetch
@@ -53,25 +53,7 @@ class Task:
     video: Path
     style: Path
     out: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """This rank's part of the machine that it runs on.
-
-    Attributes:
-        device: where to paint.
-        threads: CPU cores to itself.
-    """
-
-    device: torch.device
-    threads: int
-
-    def __str__(self) -> str:
-        """Name the device for people."""
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_name(self.device)
-        return f"{self.threads}-core CPU"
+    precision: str | None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -102,6 +84,7 @@ def _parse(arguments: Sequence[str] | None) -> Task:
     parser.add_argument("--video", type=Path, required=True, help="the file the plan was made of")
     parser.add_argument("--style", type=Path, required=True, help="a style, .safetensors")
     parser.add_argument("--out", type=Path, required=True, help="folder for the painted shards")
+    parser.add_argument("--precision", choices=PRECISIONS, help="default: what is fastest here")
     return Task(**vars(parser.parse_args(arguments)))
 
 
@@ -118,9 +101,11 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
     pending = comm.bcast(_pending(plan, task.out) if comm.rank == 0 else None)
     if not task.video.is_file():
         raise ToolError(f"The video {task.video.name} is not there.")
-    machine = _machine(comm)
+    machine = Machine.share(comm)
     torch.set_num_threads(machine.threads)
-    network = load_style(task.style, machine.device).network
+    precision = Precision.choose(machine.device, task.precision)
+    log.info("painting on %s in %s", machine, precision)
+    network = load_style(task.style, machine.device).network.to(precision.dtype)
     reporter = Reporter(task.out, comm.rank, str(machine), plan.picture)
     with tickets(comm, len(pending)) as mine:
         shards = (pending[ticket] for ticket in mine)
@@ -129,22 +114,6 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
         with closing(decoded), closing(painted):
             _encode(reporter.watch(painted), plan, task.out, machine.threads)
         reporter.finish()
-
-
-def _machine(comm: MPI.Intracomm) -> Machine:
-    """Share the machine's devices and cores among the ranks that run on it."""
-    local = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    threads = max(1, _cores() // local.size)
-    if not torch.cuda.is_available():
-        return Machine(torch.device("cpu"), threads)
-    return Machine(torch.device("cuda", local.rank % torch.cuda.device_count()), threads)
-
-
-def _cores() -> int:
-    """Count the CPU cores that this process may use; only Linux tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _pending(plan: Plan, out: Path) -> list[Shard]:

@@ -11,6 +11,7 @@ from gpu_worker import paint
 from gpu_worker.frame import Frame
 from gpu_worker.model import Architecture, Identity, Network
 from tests.gpu_worker.plans import even, synthetic_plan
+from tests.gpu_worker.small import SMALL, SMALL_TRANSFORMER, seeded
 
 PLAN = synthetic_plan(even(11), shard_length=4)
 CPU = torch.device("cpu")
@@ -61,6 +62,19 @@ def test_the_network_sees_rgb_channels_last_and_its_output_is_what_comes_out():
     assert seen.abs().max() < 1e-6
     assert (painted.planes[:48] == 235).all()
     assert (painted.planes[48:] == 128).all()
+
+
+@pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER])
+def test_bfloat16_paints_what_float32_paints(architecture: Architecture):
+    """Root mean square difference of less than two codes of 255."""
+
+    def painted(dtype: torch.dtype) -> np.ndarray:
+        network = seeded(architecture).to(dtype)
+        frames = paint.paint(noise(), network, PLAN.picture, CPU)
+        return np.stack([frame.planes for frame in frames]).astype(float)
+
+    difference = painted(torch.bfloat16) - painted(torch.float32)
+    assert 0 < np.sqrt(np.mean(difference**2)) < 2
 
 
 def test_a_cpu_paints_frame_by_frame():

@@ -111,6 +111,18 @@ def test_a_network_paints(job: Job):
     assert np.mean(np.abs(np.subtract(job.greys(), source))) > 5
 
 
+def test_precision_can_be_forced_and_the_log_says_which(job: Job):
+    job.choose_style(Architecture("StyleNet", width=8, blocks=1))
+    result = run(1, *job.words, "--precision", "float32")
+    assert "in float32 (as asked for)" in result.stderr
+    exact = job.greys()
+    for shard in job.shards:
+        shard.unlink()
+    result = run(1, *job.words, "--precision", "bfloat16")
+    assert "in bfloat16 (as asked for)" in result.stderr
+    assert job.greys() == pytest.approx(exact, abs=4)
+
+
 def test_shards_that_are_there_are_left_as_they_are(job: Job):
     job.succeed(ranks=1)
     gone = job.shards[3]
