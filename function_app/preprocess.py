@@ -12,6 +12,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from function_app import paths, storage
+from function_app.blending import blend_of
 from function_app.errors import InputError
 from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
 from function_app.frame_index import FrameIndex
@@ -20,7 +21,7 @@ from function_app.picture import picture_of
 from function_app.probe import check_limits, find_video, open_video, seeks_exactly, too_long
 from function_app.settings import Settings, settings
 from function_app.storage import BlobReader, BlobWriter, buffered
-from gpu_worker.plan import Encoding, Picture, Plan, Timeline, cut_shards
+from gpu_worker.plan import Blend, Encoding, Picture, Plan, Timeline, cut_shards
 
 SHARDS_PER_RANK = 4
 SHARD_SECONDS = 4
@@ -41,6 +42,7 @@ def preprocess(job: Job) -> Work:
     job.video.check()
     _check_style(job.style)
     reader = _reader(job)
+    blend = blend_of(reader.metadata)
     with open_video(buffered(reader), job.name) as container:
         stream = find_video(container, job.name)
         check_limits(container, stream, job.name, settings())
@@ -51,7 +53,7 @@ def preprocess(job: Job) -> Work:
     if index.same_timestamp:
         notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
     work, source = _source(job, index, exact)
-    plan, nodes = _plan(job, index, picture, source)
+    plan, nodes = _plan(job, index, picture, source, blend)
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")
     return Work(*work, plan.frame_count, nodes, tuple(notes))
 
@@ -166,7 +168,9 @@ def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
     return index
 
 
-def _plan(job: Job, index: FrameIndex, picture: Picture, source: FrameIndex) -> tuple[Plan, int]:
+def _plan(
+    job: Job, index: FrameIndex, picture: Picture, source: FrameIndex, blend: Blend
+) -> tuple[Plan, int]:
     limits = settings()
     result = _timeline(index)
     if result.first < 0:
@@ -188,6 +192,7 @@ def _plan(job: Job, index: FrameIndex, picture: Picture, source: FrameIndex) -> 
         picture=picture,
         shards=shards,
         encoding=Encoding(limits.encoder_crf, limits.encoder_preset),
+        blend=blend,
     )
     return plan, nodes
 

@@ -132,6 +132,11 @@ class BlobReader(io.RawIOBase):
     Args:
         client: of the blob to read.
 
+    Attributes:
+        size: in bytes.
+        etag: of the version that is read.
+        metadata: of the same version.
+
     Raises:
         InputError: the blob is gone, or another was written over it meanwhile.
     """
@@ -148,6 +153,7 @@ class BlobReader(io.RawIOBase):
             raise _gone(client) from error
         self.size = properties.size
         self.etag = str(properties.etag)
+        self.metadata = dict(properties.metadata)
 
     @override
     def readable(self) -> bool:

@@ -172,6 +172,28 @@ class Encoding:
 
 
 @dataclass(frozen=True, slots=True)
+class Blend:
+    """How the painted picture and the video's own go together.
+
+    Attributes:
+        strength: share of the painted picture, from 0 (the video as it was) to 1.
+        preserve_colour: only luma is painted; chroma stays the video's.
+    """
+
+    strength: float = 1.0
+    preserve_colour: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the range.
+
+        Raises:
+            PlanError: the strength is not from 0 to 1.
+        """
+        if not 0 <= self.strength <= 1:
+            raise PlanError(f"a strength of {self.strength} is not from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a job is to do.
 
@@ -184,6 +206,7 @@ class Plan:
         picture: geometry and colour.
         shards: consecutive frame ranges that cover every frame once.
         encoding: the encoder's settings.
+        blend: how much of the video shows through.
         version: of this format.
     """
 
@@ -194,6 +217,7 @@ class Plan:
     picture: Picture
     shards: tuple[Shard, ...]
     encoding: Encoding = Encoding()
+    blend: Blend = Blend()
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -241,6 +265,7 @@ class Plan:
                 picture=Picture(**_tuples(fields["picture"])),
                 shards=tuple(Shard(**shard) for shard in fields["shards"]),
                 encoding=Encoding(**fields["encoding"]),
+                blend=Blend(**fields["blend"]),
             )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise PlanError(f"the plan cannot be read: {error}") from error

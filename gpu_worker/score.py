@@ -110,7 +110,7 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
     with tickets(comm, len(pending)) as mine:
         shards = (pending[ticket] for ticket in mine)
         decoded = prefetch(_decoded(shards, task.video, plan, machine.threads), _AHEAD)
-        painted = prefetch(paint(decoded, network, plan.picture, machine.device), _AHEAD)
+        painted = prefetch(paint(decoded, network, plan, machine.device), _AHEAD)
         with closing(decoded), closing(painted):
             _encode(reporter.watch(painted), plan, task.out, machine.threads)
         reporter.finish()

@@ -68,10 +68,12 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
 def upload(style: str) -> Callable[..., Job]:
     """Return a way to upload a file as a video, which gives the job that it would start."""
 
-    def put(file: Path | bytes, name: str, style: str = style) -> Job:
+    def put(
+        file: Path | bytes, name: str, style: str = style, metadata: dict[str, str] | None = None
+    ) -> Job:
         client = storage.blob(paths.VIDEOS, f"{style}/{name}")
         content = file if isinstance(file, bytes) else file.read_bytes()
-        etag = client.upload_blob(content, overwrite=True)["etag"]
+        etag = client.upload_blob(content, overwrite=True, metadata=metadata)["etag"]
         return Job.of(client.blob_name, etag)
 
     return put

@@ -12,7 +12,7 @@ from function_app.extras import Sidecar
 from function_app.jobs import Job, Work
 from function_app.preprocess import nodes_for, preprocess
 from function_app.settings import settings
-from gpu_worker.plan import Plan
+from gpu_worker.plan import Blend, Plan
 from tests.function_app.media import PLAYLISTS, Clips, frames_of, opened, packets_of
 
 type Upload = Callable[..., Job]
@@ -46,6 +46,19 @@ def test_every_frame_is_planned_once_at_its_timestamp(
     assert plan.source == plan.result
     assert [pts * plan.result.seconds_per_tick for pts in plan.result] == [f.time for f in frames]
     assert plan.job_id == job.job_id
+
+
+def test_what_the_uploader_says_about_the_painting_is_planned(clips: Clips, upload: Upload) -> None:
+    said = {"strength": "0.3", "preserve_colour": "true"}
+    job = upload(clips["plain.mp4"], "blended.mp4", metadata=said)
+    preprocess(job)
+    assert plan_of(job).blend == Blend(0.3, preserve_colour=True)
+
+
+def test_a_strength_of_no_use_is_refused(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "too strong.mp4", metadata={"strength": "11"})
+    with pytest.raises(InputError, match="the strength '11' is not a number from 0 to 1"):
+        preprocess(job)
 
 
 @pytest.mark.parametrize("file", SHARED_VIDEOS, ids=lambda file: file.name)

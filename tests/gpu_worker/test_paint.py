@@ -40,7 +40,7 @@ def noise() -> Iterator[Frame]:
 @pytest.mark.parametrize("size", [1, 4, 100])
 def test_identity_changes_nothing(size: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(paint, "batch_size", lambda *_: size)
-    painted = list(paint.paint(noise(), Identity(Architecture("Identity")), PLAN.picture, CPU))
+    painted = list(paint.paint(noise(), Identity(Architecture("Identity")), PLAN, CPU))
     for before, after in zip(noise(), painted, strict=True):
         assert (before.shard, before.index, before.damaged) == (
             after.shard,
@@ -54,7 +54,7 @@ def test_the_network_sees_rgb_channels_last_and_its_output_is_what_comes_out():
     network = Negative()
     black = np.full((72, 64), 128, np.uint8)
     black[:48] = 16
-    painted = next(paint.paint(iter([Frame(PLAN.shards[0], 0, black)]), network, PLAN.picture, CPU))
+    painted = next(paint.paint(iter([Frame(PLAN.shards[0], 0, black)]), network, PLAN, CPU))
     (seen,) = network.seen
     assert seen.shape == (1, 3, 48, 64)
     assert seen.is_contiguous(memory_format=torch.channels_last)
@@ -70,7 +70,7 @@ def test_bfloat16_paints_what_float32_paints(architecture: Architecture):
 
     def painted(dtype: torch.dtype) -> np.ndarray:
         network = seeded(architecture).to(dtype)
-        frames = paint.paint(noise(), network, PLAN.picture, CPU)
+        frames = paint.paint(noise(), network, PLAN, CPU)
         return np.stack([frame.planes for frame in frames]).astype(float)
 
     difference = painted(torch.bfloat16) - painted(torch.float32)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_worker.plan import (
+    Blend,
     Encoding,
     Failure,
     Picture,
@@ -58,8 +59,10 @@ def plans(draw: st.DrawFn) -> Plan:
         pts, keyframes, longest=draw(st.integers(1, 30)), at_least=draw(st.integers(1, 20))
     )
     encoding = Encoding(draw(st.integers(0, 51)), draw(st.sampled_from(["fast", "slow"])))
+    blend = Blend(draw(st.floats(0, 1)), draw(st.booleans()))
     picture = draw(PICTURES)
-    return Plan("a-job", draw(st.integers(0, 9)), timeline, timeline, picture, shards, encoding)
+    stream = draw(st.integers(0, 9))
+    return Plan("a-job", stream, timeline, timeline, picture, shards, encoding, blend)
 
 
 @given(STEPS, st.integers(-(10**6), 10**6), TIME_BASES)
@@ -207,3 +210,9 @@ def test_reports_survive_json(report: Progress | Failure):
 def test_what_is_no_report_is_refused(kind: type[Progress] | type[Failure], text: str):
     with pytest.raises(PlanError):
         kind.from_json(text)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan"), float("inf")])
+def test_a_strength_out_of_range_is_refused(strength: float):
+    with pytest.raises(PlanError, match="is not from 0 to 1"):
+        Blend(strength)
