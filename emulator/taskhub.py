@@ -129,6 +129,8 @@ class DurableBackend(InMemoryOrchestrationBackend):
 
     def _write(self, instance: OrchestrationInstance) -> None:
         state = self._build_instance_response(instance, True).orchestrationState
+        if instance.version:
+            state.version.value = instance.version
         pending = [*instance.dispatched_events, *instance.pending_events]
         self._database.execute(
             "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?)",
@@ -186,6 +188,7 @@ def _read(state: bytes, history: bytes, pending: bytes) -> OrchestrationInstance
     return OrchestrationInstance(
         instance_id=saved.instanceId,
         name=saved.name,
+        version=saved.version.value or None,
         status=saved.orchestrationStatus,
         input=saved.input.value or None,
         output=saved.output.value or None,

@@ -3,6 +3,10 @@
 One instance a job, and no child: its custom status is what the durable status endpoint shows, its
 id is where the cancel event goes, and ending it ends everything. Polling would let the history
 grow without bound, so the painting continues as new every few dozen polls.
+
+An instance that runs while the app is upgraded replays its history on the new code. So a change of
+the steps, or of their order, holds only for instances of the `VERSION` that brought it
+(`_Restyling._is_of`); recorded histories of all versions are replayed by the tests.
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ blueprint = df.Blueprint()
 
 ORCHESTRATOR = "restyle"
 CANCEL_EVENT = "cancel"
+VERSION = 2
+"""Of the steps, given to each instance at its start; one without was started under version 1."""
 
 POLLS_PER_HISTORY = 50
 FIRST_POLLS = timedelta(seconds=1)
@@ -192,6 +198,10 @@ class _Restyling:
         if "refused" in answer:
             raise InputError(answer["refused"])
         return answer["value"]
+
+    def _is_of(self, version: int) -> bool:
+        """Whether this instance was started under that version of the steps, or a later one."""
+        return int(self._context.version or 1) >= version
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled.is_complete:

@@ -14,7 +14,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from function_app.jobs import Job, State
-from function_app.orchestrator import ORCHESTRATOR
+from function_app.orchestrator import ORCHESTRATOR, VERSION
 
 blueprint = df.Blueprint()
 
@@ -52,6 +52,7 @@ def start(client: df.SyncDurableFunctionsClient, job: Job) -> bool:
             ORCHESTRATOR,
             input=State(job).to_dict(),
             instance_id=job.job_id,
+            version=str(VERSION),
             reuse_id_policy=_KEEP,
         )
     except grpc.RpcError as error:

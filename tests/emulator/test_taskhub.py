@@ -104,6 +104,7 @@ class Hub:
         self.worker.add_orchestrator(sleep)
         self.worker.add_orchestrator(wait)
         self.worker.add_orchestrator(think)
+        self.worker.add_orchestrator(tell_version)
         self.worker.add_orchestrator(delegate)
         self.worker.add_activity(work)
         self.backend.start()
@@ -133,6 +134,14 @@ def sleep(context: task.OrchestrationContext, seconds: float) -> Any:
 
 def wait(context: task.OrchestrationContext, _: None) -> Any:
     return (yield context.wait_for_external_event("go"))
+
+
+def tell_version(context: task.OrchestrationContext, told: str | None) -> Any:
+    """Wait, then continue as new; tell both versions."""
+    yield context.wait_for_external_event("go")
+    if told:
+        return [told, context.version]
+    return context.continue_as_new(context.version, save_events=True)
 
 
 def think(context: task.OrchestrationContext, _: None) -> Any:
@@ -180,6 +189,17 @@ def test_an_event_that_nobody_took_yet_is_kept(hubs: Callable[[], Hub]):
     first.client.raise_orchestration_event(name, "go", data="kept")
     first.stop()
     assert hubs().wait(name).get_output() == "kept"
+
+
+def test_the_version_is_kept_through_continuing_as_new(hubs: Callable[[], Hub]):
+    first = hubs()
+    name = first.client.schedule_new_orchestration(tell_version, version="7")
+    first.client.wait_for_orchestration_start(name, timeout=10)
+    first.stop()
+    second = hubs()
+    for _ in range(2):
+        second.client.raise_orchestration_event(name, "go")
+    assert second.wait(name).get_output() == ["7", "7"]
 
 
 def test_events_that_an_orchestrator_had_in_hand_are_kept(hubs: Callable[[], Hub]):

@@ -19,6 +19,10 @@ from tests.function_app.ports import wait_for_port
 from tests.function_app.wire import Message, Worker, durable_client
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="keep orchestrations' histories")
+
+
 @pytest.fixture(scope="session")
 def azurite_config(tmp_path_factory: pytest.TempPathFactory) -> Generator[Config]:
     """Configuration of an Azurite that runs, with the project's containers in it."""

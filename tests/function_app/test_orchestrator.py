@@ -25,6 +25,7 @@ from function_app.triggers import start
 from gpu_worker.plan import Plan
 from tests.function_app.hub import running_hub
 from tests.function_app.media import FRAMES, Clips, paint
+from tests.function_app.recording import record
 
 type Upload = Callable[..., Job]
 type Payload = dict[str, Any]
@@ -85,10 +86,12 @@ def script(clips: Clips, configure: Callable[..., None]) -> Script:
 
 
 @pytest.fixture
-def hub(script: Script) -> Generator[TaskHubGrpcClient]:
+def hub(script: Script, request: pytest.FixtureRequest) -> Generator[TaskHubGrpcClient]:
     scoring = {"submit": script.submit, "poll": script.poll, "cancel": script.cancel}
     with running_hub(scoring) as running:
         yield running.client
+        if request.config.getoption("--record", default=False):
+            record(running.address, request.node.name)
 
 
 @pytest.fixture
