@@ -15,9 +15,10 @@ from typing import Any
 import azure.durable_functions as df
 
 from function_app import compute, paths, storage
-from function_app.errors import InputError, ServiceError
+from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
 from function_app.preprocess import preprocess as plan_painting
+from function_app.results import JOB_ID
 from function_app.stitch import stitch as join_shards
 from gpu_worker.plan import (
     FAILURE_NAME,
@@ -43,6 +44,7 @@ class Look:
         fps: frames painted a second at present, all ranks together.
         fault: "input" or "world", once the worker has given up.
         message: the worker's sentence about it.
+        code: of the error, where it is the input's fault.
     """
 
     state: str
@@ -50,17 +52,18 @@ class Look:
     fps: float = 0.0
     fault: str = ""
     message: str = ""
+    code: str = Code.UNPAINTABLE_VIDEO
 
 
 def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payload]:
-    """Answer {"value": ...}, or {"refused": sentence} where it is the input's fault."""
+    """Answer {"value": ...}, or {"refused": sentence, "code": ...} for the input's fault."""
 
     @wraps(activity)
     def wrapped(payload: Payload) -> Payload:
         try:
             return {"value": activity(payload)}
         except InputError as error:
-            return {"refused": str(error)}
+            return {"refused": str(error), "code": error.code}
 
     # The Functions worker indexes no function whose annotations are more than plain classes.
     wrapped.__annotations__ = {"payload": dict, "return": dict}
@@ -102,6 +105,7 @@ def poll(payload: Payload) -> Payload:
             sum(each.frames_per_second for each in progress),
             failure.fault if failure else "",
             failure.message if failure else "",
+            _code(failure),
         )
     )
 
@@ -125,10 +129,15 @@ def stitch(payload: Payload) -> str:
 def report_failure(payload: Payload) -> None:
     """Leave a sentence about the failure where the uploader looks for the result."""
     job = Job(**payload["job"])
-    report = {"job_id": job.job_id, "video": job.video.blob, "error": payload["message"]}
+    report = {
+        JOB_ID: job.job_id,
+        "video": job.video.blob,
+        "code": payload["code"],
+        "error": payload["message"],
+    }
     storage.write(
         paths.RESULTS,
-        job.video.result(".error.json"),
+        job.video.report,
         json.dumps(report, ensure_ascii=False, indent=2),
         "application/json",
     )
@@ -163,6 +172,14 @@ def _progress(job: Job) -> list[Progress]:
     names = storage.names(paths.JOBS, job.folder.output(PROGRESS_PREFIX))
     contents = [storage.read(paths.JOBS, name) for name in names if name.endswith(".json")]
     return [Progress.from_json(content) for content in contents if content]
+
+
+def _code(failure: Failure | None) -> Code:
+    """Return the code that the worker gave, if this app knows it."""
+    try:
+        return Code(failure.code) if failure else Code.UNPAINTABLE_VIDEO
+    except ValueError:
+        return Code.UNPAINTABLE_VIDEO
 
 
 def _failure(job: Job) -> Failure | None:

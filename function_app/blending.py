@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from function_app.errors import InputError
+from function_app.errors import Code, InputError
 from gpu_worker.plan import Blend
 
 STRENGTH = "strength"
@@ -53,7 +53,8 @@ def _strength(text: str) -> float:
         strength = math.nan
     if not 0 <= strength <= 1:
         raise InputError(
-            f"the strength {text!r} is not a number from 0 to 1: upload the video again with one"
+            f"the strength {text!r} is not a number from 0 to 1: upload the video again with one",
+            Code.BAD_OPTION,
         )
     return strength
 
@@ -63,5 +64,6 @@ def _flag(text: str) -> bool:
         return _FLAGS[text.lower()]
     except KeyError as error:
         raise InputError(
-            f"preserve_colour is {text!r}, neither true nor false: upload the video again with one"
+            f"preserve_colour is {text!r}, neither true nor false: upload the video again with one",
+            Code.BAD_OPTION,
         ) from error

@@ -1,4 +1,4 @@
-"""Everything that the app raises on purpose, by whose fault it is.
+"""Everything that the app raises on purpose, by whose fault it is; the codes of what went wrong.
 
 AtelierError
 ├── SettingsError      a setting is missing or unusable: the app does not start
@@ -7,7 +7,59 @@ AtelierError
 └── RequestError       an HTTP request that cannot be answered as asked
 """
 
+from __future__ import annotations
+
+from enum import StrEnum
 from http import HTTPStatus
+from typing import Self
+
+
+class Code(StrEnum):
+    """Stable names of what can go wrong, for programs; docs/troubleshooting.md has a row for each.
+
+    Attributes:
+        action: what to do about it, one sentence for people.
+    """
+
+    action: str
+
+    def __new__(cls, code: str, action: str) -> Self:
+        """Make a member that is its code."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.action = action
+        return member
+
+    # The video
+    BAD_NAME = "bad-name", "Rename the file and upload it again."
+    UNKNOWN_STYLE = "unknown-style", "Choose one of the styles that there are, or add it first."
+    BAD_OPTION = "bad-option", "Upload the video again, with another value or without the option."
+    REPLACED = "replaced", "Follow the job of the newer upload, or upload the video again."
+    EMPTY_VIDEO = "empty-video", "Upload the file again; its first upload may have been cut off."
+    TOO_LARGE = "too-large", "Encode the video smaller, cut it into parts, or raise MAX_BYTES."
+    TOO_LONG = "too-long", "Cut the video into parts, or raise MAX_MINUTES and MAX_FRAMES."
+    TOO_MANY_PIXELS = "too-many-pixels", "Scale the video down, or raise MAX_PIXELS."
+    NOT_A_VIDEO = "not-a-video", "Upload a video in MP4, MOV, Matroska, WebM or AVI."
+    NO_VIDEO_TRACK = "no-video-track", "Upload a file that holds moving pictures."
+    UNKNOWN_CODEC = "unknown-codec", "Convert the video to H.264 in MP4."
+    DAMAGED_VIDEO = "damaged-video", "Upload the file again, or repair it by converting it to MP4."
+    BAD_TIMESTAMPS = "bad-timestamps", "Convert the video to MP4, which gives each frame its time."
+    UNPAINTABLE_VIDEO = "unpaintable-video", "Do what the sentence says and upload the video again."
+    UNUSABLE_STYLE = "unusable-style", "Learn the style again, or upload a working checkpoint."
+
+    # The world
+    SERVICE_FAILED = "service-failed", "Upload the video again; if that fails too, see the logs."
+    PAINTING_FAILED = "painting-failed", "See the painting job's logs, then upload the video again."
+
+    # The request
+    BAD_REQUEST = "bad-request", "Correct the request; /api/openapi.json describes it."
+    UNAVAILABLE = "unavailable", "Ask again in a minute; if that fails too, see the logs."
+    NO_JOB = "no-job", "List the jobs that there are."
+    JOB_ENDED = "job-ended", "Nothing is left to be done; delete the job if it is not wanted."
+    JOB_RUNNING = "job-running", "Cancel the job first, and delete it when it has ended."
+    NO_RESULT = "no-result", "Wait until the job is completed."
+    NO_PICTURE = "no-picture", "Ask again in a while; pictures come as the job goes on."
+    NO_SOURCE = "no-source", "Upload the video again; the uploaded file was deleted."
 
 
 class AtelierError(Exception):
@@ -21,20 +73,25 @@ class SettingsError(AtelierError):
 class InputError(AtelierError):
     """The input cannot be used as it is; trying again would change nothing."""
 
+    def __init__(self, message: str, code: Code = Code.UNPAINTABLE_VIDEO) -> None:
+        """Keep the code beside the sentence."""
+        super().__init__(message)
+        self.code = code
+
 
 class ServiceError(AtelierError):
     """The world failed, not the input; the same work may well succeed on another attempt."""
 
+    def __init__(self, message: str, code: Code = Code.SERVICE_FAILED) -> None:
+        """Keep the code beside the sentence."""
+        super().__init__(message)
+        self.code = code
+
 
 class RequestError(AtelierError):
-    """A request to the HTTP API that cannot be answered as asked.
+    """A request to the HTTP API that cannot be answered as asked."""
 
-    Attributes:
-        status: the HTTP status to answer with.
-        code: a stable name of the error, for programs.
-    """
-
-    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
+    def __init__(self, status: HTTPStatus, code: Code, message: str) -> None:
         """Keep what the answer needs."""
         super().__init__(message)
         self.status = status

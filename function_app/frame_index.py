@@ -9,7 +9,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from function_app.errors import InputError
+from function_app.errors import Code, InputError
 from function_app.probe import too_long
 from function_app.settings import Settings
 
@@ -32,7 +32,10 @@ class FrameIndex:
     def __init__(self, stream: VideoStream, name: str, limits: Settings) -> None:
         """Start empty."""
         if stream.time_base is None:
-            raise InputError(f"{name} has no time base: convert it to MP4 and upload it again")
+            raise InputError(
+                f"{name} has no time base: convert it to MP4 and upload it again",
+                Code.BAD_TIMESTAMPS,
+            )
         self.name = name
         self.time_base = stream.time_base
         self.stream_index = stream.index
@@ -62,7 +65,8 @@ class FrameIndex:
             return
         if packet.pts is None:
             raise InputError(
-                f"{self.name} has frames without timestamps: convert it to MP4 and upload it again"
+                f"{self.name} has frames without timestamps: convert it to MP4 and upload it again",
+                Code.BAD_TIMESTAMPS,
             )
         self._durations[packet.pts] = packet.duration or 0
         if packet.is_keyframe:
@@ -99,12 +103,16 @@ class FrameIndex:
             InputError: the stream ended without one, or before the frames that its index names.
         """
         if not self._durations or self._first is None:
-            raise InputError(f"{self.name} holds no frame that can be decoded: upload it again")
+            raise InputError(
+                f"{self.name} holds no frame that can be decoded: upload it again",
+                Code.DAMAGED_VIDEO,
+            )
         # Some writers count one frame more than they write.
         if self._packets < self._promised - 1:
             raise InputError(
                 f"{self.name} is cut short: {self._packets} of its {self._promised} frames are "
-                "there: upload it again"
+                "there: upload it again",
+                Code.DAMAGED_VIDEO,
             )
         return self._first
 

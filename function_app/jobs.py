@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Self
 
+from function_app.errors import Code
 from function_app.paths import VIDEOS, JobFolder, Video
 
 SLUG_LENGTH = 40
@@ -33,11 +34,16 @@ def job_id(container: str, blob_name: str, etag: str) -> str:
     Returns:
         Lower-case letters, digits and hyphens, at most 53 characters.
     """
-    stem = unicodedata.normalize("NFKD", PurePosixPath(blob_name).stem).encode("ascii", "ignore")
-    slug = re.sub(r"[^a-z0-9]+", "-", stem.decode().lower()).strip("-")[:SLUG_LENGTH].strip("-")
     version = "\n".join((container, blob_name, etag.strip('"')))
     digest = hashlib.sha256(version.encode()).hexdigest()[:HASH_LENGTH]
-    return f"{slug or 'video'}-{digest}"
+    return f"{job_id_prefix(blob_name)}{digest}"
+
+
+def job_id_prefix(blob_name: str) -> str:
+    """Return what the ids of all jobs of a blob begin with; those of some others do too."""
+    stem = unicodedata.normalize("NFKD", PurePosixPath(blob_name).stem).encode("ascii", "ignore")
+    slug = re.sub(r"[^a-z0-9]+", "-", stem.decode().lower()).strip("-")[:SLUG_LENGTH].strip("-")
+    return f"{slug or 'video'}-"
 
 
 class Stage(StrEnum):
@@ -155,6 +161,8 @@ class Status:
         attempt: at painting.
         nodes: that paint.
         message: one sentence for people.
+        notes: what the result cannot keep, each a sentence.
+        code: of the error, for a job that failed.
     """
 
     stage: Stage
@@ -166,6 +174,7 @@ class Status:
     nodes: int = 0
     message: str = ""
     notes: tuple[str, ...] = ()
+    code: Code | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that the durable status endpoint shows."""

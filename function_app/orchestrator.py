@@ -22,7 +22,7 @@ from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailed
 from function_app import compute
 from function_app.activities import Look
 from function_app.compute import MOST_ATTEMPTS
-from function_app.errors import InputError, ServiceError
+from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Stage, State, Status, Work
 from function_app.settings import settings
 
@@ -90,7 +90,7 @@ class _Restyling:
         except _Cancelled:
             return (yield from self._end_cancelled())
         except (InputError, ServiceError) as error:
-            yield from self._end_failed(str(error))
+            yield from self._end_failed(error)
             raise
 
     def _stages(self) -> Steps[dict[str, Any]]:
@@ -115,11 +115,12 @@ class _Restyling:
             if look.state == compute.CANCELED:
                 raise _Cancelled
             if look.fault == "input":
-                raise InputError(look.message)
+                raise InputError(look.message, Code(look.code))
             if self.state.attempt == MOST_ATTEMPTS:
                 raise ServiceError(
                     f"painting failed {MOST_ATTEMPTS} times, the last time because: "
-                    f"{look.message or f'the Azure Machine Learning job ended as {look.state}'}"
+                    f"{look.message or f'the Azure Machine Learning job ended as {look.state}'}",
+                    Code.PAINTING_FAILED,
                 )
             yield from self._submit()
 
@@ -160,7 +161,7 @@ class _Restyling:
         self._show(replace(self._all_painted(Stage.DONE, "painted"), notes=notes))
         return {
             "stage": str(Stage.DONE),
-            "result": job.video.result(".mp4"),
+            "result": job.video.painted,
             "frames": work.frames,
             "notes": list(notes),
         }
@@ -177,12 +178,16 @@ class _Restyling:
         self._show(Status(Stage.CANCELLED, message="cancelled"))
         return {"stage": str(Stage.CANCELLED)}
 
-    def _end_failed(self, message: str) -> Steps[None]:
-        job = asdict(self.state.job)
-        yield from self._call("report_failure", {"job": job, "message": message})
+    def _end_failed(self, error: InputError | ServiceError) -> Steps[None]:
+        job, message = asdict(self.state.job), str(error)
+        failure = {"job": job, "code": error.code, "message": message}
+        yield from self._call("report_failure", failure)
         yield from self._call("clean_up", job)
         total = self.state.work.frames if self.state.work else 0
-        self._show(Status(Stage.FAILED, total=total, attempt=self.state.attempt, message=message))
+        attempt = self.state.attempt
+        self._show(
+            Status(Stage.FAILED, total=total, attempt=attempt, message=message, code=error.code)
+        )
 
     def _call(self, activity: str, payload: dict[str, Any]) -> Steps[Any]:
         """Call an activity; give its value or raise whose fault it was.
@@ -196,7 +201,7 @@ class _Restyling:
         except TaskFailedError as error:
             raise ServiceError(f"{activity} failed: {error.details.message}") from error
         if "refused" in answer:
-            raise InputError(answer["refused"])
+            raise InputError(answer["refused"], Code(answer["code"]))
         return answer["value"]
 
     def _is_of(self, version: int) -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from function_app.errors import InputError
+from function_app.errors import Code, InputError
 from gpu_worker.plan import Shard
 
 VIDEOS = "videos"
@@ -37,6 +37,26 @@ class Video:
         """Whether the name means the same to every shell, URL and file system."""
         return _PLAIN.fullmatch(self.blob) is not None
 
+    @property
+    def painted(self) -> str:
+        """Blob name in `results` of the painted video."""
+        return self.result(".mp4")
+
+    @property
+    def poster(self) -> str:
+        """Blob name in `results` of one painted frame."""
+        return self.result(".jpg")
+
+    @property
+    def sheet(self) -> str:
+        """Blob name in `results` of a few frames, before and after."""
+        return self.result(".sheet.jpg")
+
+    @property
+    def report(self) -> str:
+        """Blob name in `results` of the report of a failure."""
+        return self.result(".error.json")
+
     def result(self, suffix: str) -> str:
         """Blob name in `results`, where `suffix` replaces the video's own."""
         return f"{self.style}/{PurePosixPath(self.name).with_suffix('')}{suffix}"
@@ -50,12 +70,14 @@ class Video:
         if found := _FORBIDDEN.search(self.blob):
             raise InputError(
                 f"the name {self.name!r} holds the character {found[0]!r}: "
-                "rename the video without quotes, backslashes and control characters"
+                "rename the video without quotes, backslashes and control characters",
+                Code.BAD_NAME,
             )
         if any(part in {"", ".", ".."} for part in self.blob.split("/")):
             raise InputError(
                 f"the name {self.name!r} is no plain path: "
-                "rename the video so that no part of its path is empty, '.' or '..'"
+                "rename the video so that no part of its path is empty, '.' or '..'",
+                Code.BAD_NAME,
             )
 
 

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from function_app import paths, storage
 from function_app.blending import blend_of
-from function_app.errors import InputError
+from function_app.errors import Code, InputError
 from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
 from function_app.frame_index import FrameIndex
 from function_app.jobs import Job, Work
@@ -78,18 +78,22 @@ def _check_style(name: str) -> None:
     known = storage.style_names()
     raise InputError(
         f"there is no style {name!r}: upload the video to the folder of one of "
-        f"{', '.join(known) or 'the styles, once there are any'}"
+        f"{', '.join(known) or 'the styles, once there are any'}",
+        Code.UNKNOWN_STYLE,
     )
 
 
 def _reader(job: Job) -> BlobReader:
     reader = BlobReader(storage.blob(paths.VIDEOS, job.video.blob))
     if reader.etag.strip('"') != job.etag.strip('"'):
-        raise InputError(f"{job.name} was replaced by a newer upload, which has a job of its own")
+        raise InputError(
+            f"{job.name} was replaced by a newer upload, which has a job of its own", Code.REPLACED
+        )
     if reader.size > settings().max_bytes:
         raise InputError(
             f"{job.name} has {reader.size / 2**20:.0f} MiB, more than the limit of "
-            f"{settings().max_bytes / 2**20:.0f} MiB: cut it into parts or encode it smaller"
+            f"{settings().max_bytes / 2**20:.0f} MiB: cut it into parts or encode it smaller",
+            Code.TOO_LARGE,
         )
     return reader
 
@@ -163,7 +167,8 @@ def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
             index.add(packet)
     if len(index.pts) != len(original.pts):
         raise InputError(
-            f"{original.name} has frames too close in time to tell apart: convert it to MP4 first"
+            f"{original.name} has frames too close in time to tell apart: convert it to MP4 first",
+            Code.BAD_TIMESTAMPS,
         )
     return index
 
@@ -174,7 +179,10 @@ def _plan(
     limits = settings()
     result = _timeline(index)
     if result.first < 0:
-        raise InputError(f"{job.name} begins before its own zero: convert it to MP4 and upload it")
+        raise InputError(
+            f"{job.name} begins before its own zero: convert it to MP4 and upload it",
+            Code.BAD_TIMESTAMPS,
+        )
     if result.duration > limits.max_minutes * 60:
         raise too_long(f"{job.name} is {float(result.duration) / 60:.1f} minutes long", limits)
     nodes = nodes_for(len(result), picture, limits)

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from function_app.errors import InputError
+from function_app.errors import Code, InputError
 from function_app.settings import Settings
 
 # Demuxers that read one file and open no other; an HLS or concat playlist is not among them.
@@ -57,25 +57,26 @@ def open_video(file: IO[bytes], name: str) -> Generator[InputContainer]:
     """
     options = {"format_whitelist": ",".join(FORMATS), "fflags": "+genpts"}
     head = file.read(4096)
+    if not head:
+        raise InputError(f"{name} is empty: upload it again", Code.EMPTY_VIDEO)
     if problem := _not_a_video(head):
-        raise InputError(f"{name} {problem}")
+        raise InputError(f"{name} {problem}", Code.NOT_A_VIDEO)
     file.seek(0)
     try:
         container = av.open(file, "r", options=options)
     except (FFmpegError, ValueError) as error:
-        raise InputError(f"{name} {_unreadable(head)}") from error
+        raise _unreadable(name, head) from error
     try:
         with container:
             yield container
     except FFmpegError as error:
         raise InputError(
-            f"{name} is damaged and cannot be read to its end ({error.strerror}): upload it again"
+            f"{name} is damaged and cannot be read to its end ({error.strerror}): upload it again",
+            Code.DAMAGED_VIDEO,
         ) from error
 
 
 def _not_a_video(head: bytes) -> str:
-    if not head:
-        return "is empty: upload it again"
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLISTS):
         return "is a playlist, not a video: upload the video itself"
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
@@ -85,14 +86,18 @@ def _not_a_video(head: bytes) -> str:
     return ""
 
 
-def _unreadable(head: bytes) -> str:
+def _unreadable(name: str, head: bytes) -> InputError:
     if head[4:8] == b"ftyp":
-        return "is cut short or damaged (its index is missing): upload it again"
+        return InputError(
+            f"{name} is cut short or damaged (its index is missing): upload it again",
+            Code.DAMAGED_VIDEO,
+        )
     if _is_text(head):
-        return "is text, not a video: upload a video"
-    return (
-        "is not a video in a format that can be read: "
-        "convert it to MP4, MOV, Matroska or WebM and upload it again"
+        return InputError(f"{name} is text, not a video: upload a video", Code.NOT_A_VIDEO)
+    return InputError(
+        f"{name} is not a video in a format that can be read: "
+        "convert it to MP4, MOV, Matroska or WebM and upload it again",
+        Code.NOT_A_VIDEO,
     )
 
 
@@ -115,9 +120,14 @@ def find_video(container: InputContainer, name: str) -> VideoStream:
     stream = container.streams.best("video")
     cover = Disposition.attached_pic | Disposition.still_image
     if not isinstance(stream, VideoStream) or stream.disposition & cover:
-        raise InputError(f"{name} holds no video, only sound or pictures: upload a video")
+        raise InputError(
+            f"{name} holds no video, only sound or pictures: upload a video", Code.NO_VIDEO_TRACK
+        )
     if not cast("object", stream.codec_context):
-        raise InputError(f"{name} holds video in a codec that cannot be decoded: convert it first")
+        raise InputError(
+            f"{name} holds video in a codec that cannot be decoded: convert it first",
+            Code.UNKNOWN_CODEC,
+        )
     return stream
 
 
@@ -130,7 +140,8 @@ def check_limits(container: InputContainer, stream: VideoStream, name: str, most
     if stream.width * stream.height > most.max_pixels:
         raise InputError(
             f"{name} has frames of {stream.width}x{stream.height} pixels, more than the limit of "
-            f"{most.max_pixels / 1e6:.1f} megapixels: scale it down"
+            f"{most.max_pixels / 1e6:.1f} megapixels: scale it down",
+            Code.TOO_MANY_PIXELS,
         )
     minutes = (container.duration or 0) / av.time_base / 60
     if minutes > most.max_minutes:
@@ -143,7 +154,8 @@ def too_long(what: str, most: Settings) -> InputError:
     """Return the error for a video over the limit of length."""
     return InputError(
         f"{what}; the limit is {most.max_minutes:g} minutes and {most.max_frames} frames: "
-        "cut it into parts"
+        "cut it into parts",
+        Code.TOO_LONG,
     )
 
 

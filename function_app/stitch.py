@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from typing import IO
 
-from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobClient
-
 from function_app import paths, storage
-from function_app.errors import InputError, ServiceError
+from function_app.errors import Code, InputError, ServiceError
 from function_app.extras import Sidecar
 from function_app.jobs import Job
 from function_app.join import join, reserved_bytes
+from function_app.results import JOB_ID, is_of
 from function_app.storage import BlobReader, BlobWriter, buffered
 from gpu_worker.plan import PREVIEW_NAME, Plan
 
 MOST_DAMAGED = 0.05
-JOB_ID = "job_id"
 # The muxer writes a few boxes before and after the index that it rewrites at the end.
 AROUND_INDEX = 2**16
 
@@ -32,8 +29,9 @@ def stitch(job: Job) -> str:
         InputError: too much of the video did not decode.
         ServiceError: a shard is missing or does not hold what it should.
     """
-    target = storage.blob(paths.RESULTS, job.video.result(".mp4"))
-    if _is_of(target, job):
+    target = storage.blob(paths.RESULTS, job.video.painted)
+    if is_of(job):
+        # From an earlier try, whose answer was lost.
         return ""
     plan = Plan.from_json(_needed(job.folder.plan))
     sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
@@ -44,16 +42,8 @@ def stitch(job: Job) -> str:
     join(plan, lambda shard: _stream(job.folder.shard(shard)), extras, sidecar, out)
     _poster(job)
     out.commit(metadata={JOB_ID: job.job_id})
-    storage.delete_all(paths.RESULTS, job.video.result(".error.json"))
+    storage.delete(paths.RESULTS, job.video.report)
     return note
-
-
-def _is_of(result: BlobClient, job: Job) -> bool:
-    """Whether the result is there already, from an earlier try whose answer was lost."""
-    try:
-        return result.get_blob_properties().metadata.get(JOB_ID) == job.job_id
-    except ResourceNotFoundError:
-        return False
 
 
 def _needed(blob_name: str) -> bytes:
@@ -82,7 +72,8 @@ def _damage_note(job: Job, plan: Plan) -> str:
     if damaged > MOST_DAMAGED * plan.frame_count:
         raise InputError(
             f"{job.name} is damaged: {damaged} of its {plan.frame_count} frames cannot be "
-            "decoded: upload it again"
+            "decoded: upload it again",
+            Code.DAMAGED_VIDEO,
         )
     if not damaged:
         return ""
@@ -96,4 +87,4 @@ def _base(blob_name: str) -> str:
 def _poster(job: Job) -> None:
     preview = storage.read(paths.JOBS, job.folder.output(PREVIEW_NAME))
     if preview is not None:
-        storage.write(paths.RESULTS, job.video.result(".jpg"), preview, "image/jpeg")
+        storage.write(paths.RESULTS, job.video.poster, preview, "image/jpeg")

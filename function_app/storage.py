@@ -27,7 +27,7 @@ from azure.storage.blob import (
 )
 
 from function_app import paths
-from function_app.errors import InputError
+from function_app.errors import Code, InputError
 from function_app.settings import Connection, settings
 
 if TYPE_CHECKING:
@@ -89,13 +89,18 @@ def folders(container_name: str) -> Iterator[str]:
             yield item.name.rstrip("/")
 
 
+def delete(container_name: str, blob_name: str) -> None:
+    """Delete one blob, with its snapshots; one that is gone already does not matter."""
+    try:
+        blob(container_name, blob_name).delete_blob(delete_snapshots="include")
+    except ResourceNotFoundError:
+        return
+
+
 def delete_all(container_name: str, prefix: str) -> None:
     """Delete the blobs below a prefix; those that are gone already do not matter."""
     for name in names(container_name, prefix):
-        try:
-            blob(container_name, name).delete_blob(delete_snapshots="include")
-        except ResourceNotFoundError:
-            continue
+        delete(container_name, name)
 
 
 def signed_url(client: BlobClient, permission: BlobSasPermissions, lifetime: timedelta) -> str:
@@ -320,5 +325,6 @@ def _account(container_name: str) -> BlobServiceClient:
 def _gone(client: BlobClient) -> InputError:
     return InputError(
         f"{client.container_name}/{client.blob_name} was replaced or deleted while it was in use: "
-        "upload it again"
+        "upload it again",
+        Code.REPLACED,
     )

@@ -13,6 +13,8 @@ class WorkerError(Exception):
 class InputError(WorkerError):
     """The video or the style cannot be used as it is; the sentence says why and what to do."""
 
+    code = "unpaintable-video"
+
 
 class ToolError(WorkerError):
     """A tool (ffmpeg, the disk, the device) failed on input that may well be good."""

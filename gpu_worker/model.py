@@ -47,6 +47,8 @@ BLOCKS_MAX = 32
 class StyleError(InputError):
     """The style file cannot be used; the sentence says why and what to do."""
 
+    code = "unusable-style"
+
 
 @dataclass(frozen=True, slots=True)
 class Style:

@@ -347,10 +347,12 @@ class Failure:
     Attributes:
         fault: "input" is final; "world" is worth another attempt.
         message: one sentence for people.
+        code: a stable name of the error, for programs.
     """
 
     fault: Literal["input", "world"]
     message: str
+    code: str = ""
 
     def to_json(self) -> str:
         """Write as one JSON document."""

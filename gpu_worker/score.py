@@ -147,6 +147,7 @@ def _report(error: BaseException, out: Path) -> None:
     failure = Failure(
         "input" if isinstance(error, InputError) else "world",
         str(error) if known else f"The worker failed ({type(error).__name__}); its log says more.",
+        error.code if isinstance(error, InputError) else "",
     )
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / FAILURE_NAME, failure.to_json().encode())

@@ -49,6 +49,7 @@ class Job:
     @classmethod
     def read(cls, fields: dict[str, Any]) -> Self:
         """Read the JSON of the API; what an early job does not say yet is empty."""
+        error: dict[str, str] | None = fields.get("error")
         frames = fields.get("frames") or {"done": 0, "total": 0}
         return cls(
             id=fields["id"],
@@ -58,7 +59,7 @@ class Job:
             total=frames["total"],
             fps=fields.get("fps"),
             eta_s=fields.get("eta_s"),
-            message=fields.get("error") or fields.get("message") or "",
+            message=error["detail"] if error else fields.get("message", ""),
             notes=tuple(fields.get("notes") or ()),
         )
 
@@ -94,7 +95,8 @@ class Client:
         order = {"filename": video.name, "style": style, "bytes": video.stat().st_size}
         place = _json(self._session.post("/api/uploads", json=order))
         with video.open("rb") as content:
-            BlobClient.from_blob_url(place["url"]).upload_blob(content, overwrite=True)
+            blob = BlobClient.from_blob_url(place["url"])
+            blob.upload_blob(content, overwrite=True, headers=place["headers"])
         return place["blob"]
 
     def find(self, blob: str) -> Job:

@@ -77,7 +77,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
         for origin in browserOrigins: {
           allowedOrigins: [origin]
           allowedMethods: ['PUT', 'OPTIONS']
-          allowedHeaders: ['content-type', 'x-ms-*']
+          allowedHeaders: ['content-type', 'if-match', 'if-none-match', 'x-ms-*']
           exposedHeaders: ['etag']
           maxAgeInSeconds: 3600
         }

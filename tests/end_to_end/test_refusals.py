@@ -38,8 +38,8 @@ def test_quotes_in_a_name_are_refused(atelier: Atelier, media: Media, name: str)
 def test_unknown_style_is_refused_with_those_there_are(atelier: Atelier, media: Media) -> None:
     job_id = atelier.upload(media.moving(1), "clip.mp4", style="cubism")
     job = prove_refused(atelier, job_id, "there is no style 'cubism'")
-    assert "identity" in job["error"]
-    assert "slow" in job["error"]
+    assert "identity" in job["error"]["detail"]
+    assert "slow" in job["error"]["detail"]
 
 
 def test_fault_that_the_worker_finds_is_not_tried_again(atelier: Atelier, media: Media) -> None:
@@ -74,7 +74,7 @@ def test_damage_in_the_middle_ends_by_the_rule(atelier: Atelier, media: Media) -
     job_id = atelier.upload(clip, "damaged.mp4")
     job = atelier.wait(job_id)
     if job["status"] == "Failed":
-        assert "decoded" in job["error"]
+        assert "decoded" in job["error"]["detail"]
     else:
         assert len(evidence(atelier.result(job_id)).times) == job["frames"]["total"]
         assert any("could not be decoded" in note for note in job["notes"])
@@ -85,9 +85,9 @@ def prove_refused(atelier: Atelier, job_id: str, sentence: str, attempts: int = 
     assert job["status"] == "Failed"
     assert job["stage"] == "failed"
     assert job["attempt"] == attempts
-    assert sentence in job["error"]
-    assert "\n" not in job["error"]
+    assert sentence in job["error"]["detail"]
+    assert "\n" not in job["error"]["detail"]
     stem = job["name"].rpartition(".")[0]
     report = atelier.container("results").download_blob(f"{job['style']}/{stem}.error.json")
-    assert json.loads(report.readall())["error"] == job["error"]
+    assert json.loads(report.readall())["error"] == job["error"]["detail"]
     return job

@@ -1,7 +1,8 @@
 """The HTTP API, asked through the real Functions worker library."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -10,13 +11,19 @@ import pytest
 from function_app import paths, storage
 from function_app.activities import Look
 from function_app.jobs import Job, Work
+from function_app.results import JOB_ID
 from function_app.triggers import start
 from gpu_worker.plan import PREVIEW_NAME
 from tests.function_app.hub import Hub, running_hub
 from tests.function_app.media import Clips
-from tests.function_app.wire import Worker, body, durable_client, http
+from tests.function_app.wire import Message, Worker, body, durable_client, http
 
 type Upload = Callable[..., Job]
+
+OF_ONE_JOB = {
+    "get_job", "post_cancel", "delete_job",
+    "get_result", "get_source", "get_preview", "get_poster", "get_sheet",
+}  # fmt: skip
 
 # What reads the state of an instance does so in a way that azure-functions will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*expected_type:DeprecationWarning")
@@ -39,15 +46,53 @@ def test_get_styles_lists_the_styles(worker: Worker) -> None:
     assert {"name": "plain"} in body(answer)["styles"]
 
 
-def test_post_upload_grants_writing_one_blob(worker: Worker) -> None:
-    wanted = {"filename": "holiday 1.mp4", "style": "plain", "bytes": 5}
+def granted(worker: Worker, filename: str) -> Any:
+    wanted = {"filename": filename, "style": "plain", "bytes": 5}
     answer = worker.call("post_upload", req=http("POST", "/api/uploads", wanted))
     assert answer.http.status_code == "201"
-    granted = body(answer)
-    assert granted["blob"] == "plain/holiday 1.mp4"
-    put = httpx.put(granted["url"], content=b"video", headers={"x-ms-blob-type": "BlockBlob"})
-    assert put.is_success
-    assert storage.read(paths.VIDEOS, granted["blob"]) == b"video"
+    return body(answer)
+
+
+def put(grant: Any, content: bytes) -> int:
+    return httpx.put(grant["url"], content=content, headers=grant["headers"]).status_code
+
+
+@pytest.mark.usefixtures("style")
+def test_post_upload_grants_writing_one_blob(worker: Worker) -> None:
+    grant = granted(worker, "holiday 1.mp4")
+    assert grant["blob"] == "plain/holiday 1.mp4"
+    assert put(grant, b"video") == HTTPStatus.CREATED
+    assert storage.read(paths.VIDEOS, grant["blob"]) == b"video"
+    other = grant | {"url": grant["url"].replace("holiday%201", "other")}
+    assert put(other, b"video") == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.usefixtures("style")
+def test_an_upload_takes_its_options_along(worker: Worker) -> None:
+    wanted = {"filename": "options.mp4", "style": "plain", "bytes": 5}
+    options = {"strength": 0.5, "preserve_colour": True}
+    grant = body(worker.call("post_upload", req=http("POST", "/", wanted | options)))
+    put(grant, b"video")
+    properties = storage.blob(paths.VIDEOS, grant["blob"]).get_blob_properties()
+    assert properties.metadata == {"strength": "0.5", "preserve_colour": "true"}
+
+
+@pytest.mark.usefixtures("style")
+def test_an_upload_that_is_sent_twice_is_written_once(worker: Worker) -> None:
+    grant, same = granted(worker, "twice.mp4"), granted(worker, "twice.mp4")
+    assert put(grant, b"first") == HTTPStatus.CREATED
+    assert put(grant, b"again") == HTTPStatus.CONFLICT
+    assert put(same, b"again") == HTTPStatus.CONFLICT
+    assert storage.read(paths.VIDEOS, grant["blob"]) == b"first"
+
+
+@pytest.mark.usefixtures("style")
+def test_an_upload_replaces_the_version_that_it_was_granted_for(worker: Worker) -> None:
+    put(granted(worker, "new.mp4"), b"first")
+    grant = granted(worker, "new.mp4")
+    assert put(grant, b"second") == HTTPStatus.CREATED
+    assert put(grant, b"third") == HTTPStatus.PRECONDITION_FAILED
+    assert storage.read(paths.VIDEOS, grant["blob"]) == b"second"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +104,7 @@ def test_post_upload_grants_writing_one_blob(worker: Worker) -> None:
         ({"filename": "a.mp4", "style": "plain", "bytes": "x"}, "400", "the body must be JSON"),
         ({"filename": "a'.mp4", "style": "plain", "bytes": 1}, "400", "rename the video"),
         ({"filename": "../a.mp4", "style": "plain", "bytes": 1}, "400", "rename the video"),
+        ({"filename": "a.mp4", "style": "plain", "bytes": 1, "strength": 2}, "400", "the strength"),
         ({"filename": "a.mp4", "style": "plain", "bytes": 0}, "413", "a video may have 1 to"),
         ({"filename": "a.mp4", "style": "plain", "bytes": 1 << 50}, "413", "a video may have"),
     ],
@@ -70,25 +116,73 @@ def test_post_upload_refuses(worker: Worker, wanted: Any, status: str, detail: s
     assert body(answer)["detail"].startswith(detail) or detail in body(answer)["detail"]
 
 
+def listed(worker: Worker, durable: Any, query: str) -> Any:
+    return body(worker.call("get_jobs", req=http("GET", f"/api/jobs?{query}"), client=durable))
+
+
+def ids(listing: Any) -> list[str]:
+    return [job["id"] for job in listing["jobs"]]
+
+
 def test_get_jobs_lists_and_narrows(
     worker: Worker, durable: Any, idle_hub: Hub, upload: Upload
 ) -> None:
     first, second = upload(b"1", "list one.mp4"), upload(b"2", "two.mp4")
-    for job in (first, second):
+    other = upload(b"3", "two.mp4", style="other")
+    for job in (first, second, other):
         start(idle_hub.client, job)
 
-    def listed(query: str) -> list[str]:
-        answer = worker.call("get_jobs", req=http("GET", f"/api/jobs?{query}"), client=durable)
-        return [job["id"] for job in body(answer)["jobs"]]
+    def found(query: str) -> list[str]:
+        return ids(listed(worker, durable, query))
 
-    assert listed("")[:2] == [second.job_id, first.job_id]
-    assert listed("top=1") == [second.job_id]
-    assert listed("video=plain/two.mp4") == [second.job_id]
-    assert first.job_id in listed("status=Pending")
-    assert listed("status=Completed") == []
+    assert found("")[:3] == [other.job_id, second.job_id, first.job_id]
+    assert found("top=1") == [other.job_id]
+    assert found("video=plain/two.mp4") == [second.job_id]
+    assert found("style=other") == [other.job_id]
+    assert first.job_id in found("status=Pending")
+    assert first.job_id in found("status=Completed,Pending")
+    assert found("status=Completed") == []
 
 
-@pytest.mark.parametrize("query", ["status=Painted", "top=0", "top=x", "top=1001"])
+def test_get_jobs_gives_every_job_on_one_page_of_many(
+    worker: Worker, durable: Any, idle_hub: Hub, upload: Upload
+) -> None:
+    jobs = [upload(b"4", f"page {number}.mp4", style="paged") for number in range(5)]
+    for job in jobs:
+        start(idle_hub.client, job)
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = listed(worker, durable, f"style=paged&top=2&cursor={cursor}")
+        seen += ids(page)
+        cursor = page["next"]
+    assert seen == [job.job_id for job in reversed(jobs)]
+
+
+def test_polling_costs_an_answer_only_where_there_is_news(
+    worker: Worker, durable: Any, idle_hub: Hub, upload: Upload
+) -> None:
+    job = upload(b"", "poll.mp4")
+
+    def ask(name: str, tag: str, client: Any = durable) -> Any:
+        request = http("GET", "/", headers={"if-none-match": tag}, id=job.job_id)
+        return worker.call(name, req=request, client=client).http
+
+    start(idle_hub.client, job)
+    tags = {name: ask(name, "").headers["ETag"] for name in ("get_job", "get_jobs")}
+    for name, tag in tags.items():
+        unchanged = ask(name, f'"other", {tag}')
+        assert (unchanged.status_code, unchanged.body.bytes) == ("304", b"")
+        assert unchanged.headers["ETag"] == tag
+    with running_hub({}) as hub:
+        start(hub.client, job)
+        hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
+        for name, tag in tags.items():
+            assert ask(name, tag, durable_client(hub.address)).status_code == "200"
+
+
+@pytest.mark.parametrize(
+    "query", ["status=Painted", "top=0", "top=x", "top=1001", "cursor=x", "cursor=bm8"]
+)
 def test_get_jobs_refuses(worker: Worker, durable: Any, query: str) -> None:
     request = http("GET", f"/api/jobs?{query}")
     answer = worker.call("get_jobs", req=request, client=durable)
@@ -107,12 +201,20 @@ def test_get_job_tells_how_a_job_stands(
     assert (view["stage"], view["result"], view["error"]) == ("preprocess", None, None)
 
 
-@pytest.mark.parametrize("name", ["get_job", "post_cancel", "get_result", "get_preview"])
+@pytest.mark.parametrize("name", OF_ONE_JOB)
 def test_a_job_that_is_not_there_is_not_found(worker: Worker, durable: Any, name: str) -> None:
     request = http("POST" if name == "post_cancel" else "GET", "/api/jobs/none", id="none")
     answer = worker.call(name, req=request, client=durable)
-    assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-job")
-    assert body(answer)["detail"] == "there is no job 'none'"
+    assert answer.http.status_code == "404"
+    assert body(answer) == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "code": "no-job",
+        "detail": "there is no job 'none'",
+        "action": "List the jobs that there are.",
+        "job": "none",
+    }
 
 
 def test_post_cancel_accepts(worker: Worker, durable: Any, idle_hub: Hub, upload: Upload) -> None:
@@ -131,11 +233,15 @@ def test_a_job_that_failed_says_why_and_cannot_be_cancelled(worker: Worker, uplo
         view = body(worker.call("get_job", req=request, client=client))
         refusal = worker.call("post_cancel", req=request, client=client)
     assert (view["status"], view["stage"]) == ("Failed", "failed")
-    assert view["error"] == "empty.mp4 is empty: upload it again"
+    assert view["error"]["code"] == "empty-video"
+    assert view["error"]["detail"] == "empty.mp4 is empty: upload it again"
+    assert view["error"]["action"].startswith("Upload the file again")
     assert (refusal.http.status_code, body(refusal)["code"]) == ("409", "job-ended")
 
 
-def test_a_job_that_is_done_leads_to_its_result(worker: Worker, job: Job) -> None:
+@pytest.fixture
+def done(job: Job) -> Generator[tuple[Job, Message]]:
+    """A job that is done, with its files, and the client of the hub that did it."""
     work = Work(paths.VIDEOS, job.video.blob, 48, 1)
     answers = {
         "preprocess": asdict(work),
@@ -144,16 +250,75 @@ def test_a_job_that_is_done_leads_to_its_result(worker: Worker, job: Job) -> Non
         "stitch": "",
         "clean_up": None,
     }
-    storage.write(paths.RESULTS, job.video.result(".mp4"), b"painted", "video/mp4")
+    result = storage.blob(paths.RESULTS, job.video.painted)
+    result.upload_blob(b"painted", overwrite=True, metadata={JOB_ID: job.job_id})
+    storage.write(paths.RESULTS, job.video.poster, b"poster", "image/jpeg")
+    storage.write(paths.RESULTS, job.video.sheet, b"sheet", "image/jpeg")
     with running_hub({name: answering(value) for name, value in answers.items()}) as hub:
         start(hub.client, job)
         hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
-        request, client = http("GET", "/", id=job.job_id), durable_client(hub.address)
-        view = body(worker.call("get_job", req=request, client=client))
-        answer = worker.call("get_result", req=request, client=client)
+        yield job, durable_client(hub.address)
+
+
+def test_a_job_that_is_done_shows_what_it_made(worker: Worker, done: tuple[Job, Message]) -> None:
+    job, client = done
+
+    def ask(name: str) -> Any:
+        return worker.call(name, req=http("GET", "/", id=job.job_id), client=client)
+
+    view = body(ask("get_job"))
     assert (view["status"], view["result"]) == ("Completed", "plain/wire.mp4")
-    assert answer.http.status_code == "302"
-    assert httpx.get(answer.http.headers["Location"]).content == b"painted"
+    result, source = ask("get_result").http, ask("get_source").http
+    assert (result.status_code, source.status_code) == ("302", "302")
+    assert httpx.get(result.headers["Location"]).content == b"painted"
+    video = httpx.get(source.headers["Location"]).content
+    assert video == storage.read(paths.VIDEOS, job.video.blob)
+    assert ask("get_preview").http.body.bytes == b"poster"
+    assert ask("get_poster").http.body.bytes == b"poster"
+    assert ask("get_sheet").http.body.bytes == b"sheet"
+
+
+def test_a_redirect_grants_reading_alone(worker: Worker, done: tuple[Job, Message]) -> None:
+    job, client = done
+    request = http("GET", "/", id=job.job_id)
+    url = worker.call("get_result", req=request, client=client).http.headers["Location"]
+    refusal = httpx.put(url, content=b"x", headers={"x-ms-blob-type": "BlockBlob"})
+    assert refusal.status_code == HTTPStatus.FORBIDDEN
+
+
+def test_a_video_that_was_deleted_is_no_source(worker: Worker, done: tuple[Job, Message]) -> None:
+    job, client = done
+    storage.delete(paths.VIDEOS, job.video.blob)
+    answer = worker.call("get_source", req=http("GET", "/", id=job.job_id), client=client)
+    assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-source")
+
+
+def test_delete_job_forgets_it_and_its_files(worker: Worker, done: tuple[Job, Message]) -> None:
+    job, client = done
+    request = http("DELETE", "/", id=job.job_id)
+    assert worker.call("delete_job", req=request, client=client).http.status_code == "204"
+    assert worker.call("get_job", req=request, client=client).http.status_code == "404"
+    assert list(storage.names(paths.RESULTS, "plain/wire")) == []
+    assert storage.blob(paths.VIDEOS, job.video.blob).exists()
+
+
+def test_delete_job_spares_the_result_of_a_later_upload(
+    worker: Worker, done: tuple[Job, Message]
+) -> None:
+    job, client = done
+    result = storage.blob(paths.RESULTS, job.video.painted)
+    result.set_blob_metadata({JOB_ID: "wire-of-a-later-upload"})
+    worker.call("delete_job", req=http("DELETE", "/", id=job.job_id), client=client)
+    assert len(list(storage.names(paths.RESULTS, "plain/wire"))) == 3
+    storage.delete_all(paths.RESULTS, "plain/wire")
+
+
+def test_delete_job_refuses_one_that_goes_on(
+    worker: Worker, durable: Any, idle_hub: Hub, upload: Upload
+) -> None:
+    start(idle_hub.client, job := upload(b"6", "goes on.mp4"))
+    answer = worker.call("delete_job", req=http("DELETE", "/", id=job.job_id), client=durable)
+    assert (answer.http.status_code, body(answer)["code"]) == ("409", "job-running")
 
 
 def answering(value: Any) -> Callable[[Any], Any]:
@@ -165,7 +330,7 @@ def test_get_result_and_get_preview_say_that_there_is_none_yet(
 ) -> None:
     job = upload(b"5", "early.mp4")
     start(idle_hub.client, job)
-    for name, code in (("get_result", "no-result"), ("get_preview", "no-preview")):
+    for name, code in (("get_result", "no-result"), ("get_preview", "no-picture")):
         request = http("GET", f"/api/jobs/{job.job_id}", id=job.job_id)
         answer = worker.call(name, req=request, client=durable)
         assert (answer.http.status_code, body(answer)["code"]) == ("404", code)

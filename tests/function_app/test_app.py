@@ -37,8 +37,12 @@ HTTP = {
     "get_jobs": ("GET", "api/jobs"),
     "get_job": ("GET", "api/jobs/{id}"),
     "post_cancel": ("POST", "api/jobs/{id}/cancel"),
+    "delete_job": ("DELETE", "api/jobs/{id}"),
     "get_result": ("GET", "api/jobs/{id}/result"),
+    "get_source": ("GET", "api/jobs/{id}/source"),
     "get_preview": ("GET", "api/jobs/{id}/preview"),
+    "get_poster": ("GET", "api/jobs/{id}/poster"),
+    "get_sheet": ("GET", "api/jobs/{id}/sheet"),
 }
 ACTIVITIES = {
     "preprocess", "submit", "poll", "cancel", "stitch", "report_failure", "clean_up",
@@ -133,7 +137,8 @@ def test_preprocess_plans_the_video(worker: Worker, job: Job) -> None:
 def test_preprocess_refuses_bad_input_without_an_error(worker: Worker, upload: Upload) -> None:
     job = upload(b"", "empty.mp4")
     assert activity(worker, "preprocess", asdict(job)) == {
-        "refused": "empty.mp4 is empty: upload it again"
+        "refused": "empty.mp4 is empty: upload it again",
+        "code": "empty-video",
     }
 
 
@@ -152,9 +157,15 @@ def test_stitching_before_planning_is_an_error(worker: Worker, job: Job) -> None
 
 
 def test_report_failure_leaves_a_sentence(worker: Worker, job: Job) -> None:
-    activity(worker, "report_failure", {"job": asdict(job), "message": "it is a poem"})
+    failure = {"job": asdict(job), "code": "not-a-video", "message": "it is a poem"}
+    activity(worker, "report_failure", failure)
     report = json.loads(storage.read(paths.RESULTS, job.video.result(".error.json")) or b"")
-    assert report == {"job_id": job.job_id, "video": job.video.blob, "error": "it is a poem"}
+    assert report == {
+        "job_id": job.job_id,
+        "video": job.video.blob,
+        "code": "not-a-video",
+        "error": "it is a poem",
+    }
 
 
 def test_clean_up_deletes_the_jobs_folder(worker: Worker, job: Job) -> None:

@@ -66,4 +66,5 @@ def test_a_status_shows_what_programs_and_people_read() -> None:
         "nodes": 2,
         "message": "painting",
         "notes": ["a note"],
+        "code": None,
     }

@@ -156,6 +156,7 @@ def test_a_job_tells_how_far_it_is(hub: TaskHubGrpcClient, script: Script, job: 
         "nodes": 1,
         "message": "Azure Machine Learning: Running",
         "notes": [],
+        "code": None,
     }
 
 

@@ -7,9 +7,11 @@ real worker; records of the same names and fields serve as well.
 import asyncio
 import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import azure_functions_runtime as worker
 
@@ -113,15 +115,21 @@ def json_text(value: Any) -> Message:
     return text(json.dumps(value))
 
 
-def http(method: str, path: str, body: Any = None, **route: str) -> Message:
+def http(
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    **route: str,
+) -> Message:
     """An HTTP request; its query is taken from the path."""
     path, _, query = path.partition("?")
-    pairs = dict(pair.split("=") for pair in query.split("&") if pair)
+    pairs = dict(parse_qsl(query))
     return Message(
         http=Message(
             method=method,
             url=f"http://127.0.0.1{path}",
-            headers={"content-type": "application/json"},
+            headers={"content-type": "application/json", **(headers or {})},
             params=route,
             query=pairs,
             body=Message(bytes=b"" if body is None else json.dumps(body).encode()),

@@ -1,0 +1,109 @@
+"""What the API answers with: JSON that can be polled cheaply, redirects, pictures, problems."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Concatenate, cast
+
+import azure.functions as func
+import grpc
+from azure.core.exceptions import AzureError
+from azure.storage.blob import BlobSasPermissions
+
+from function_app import storage
+from function_app.errors import Code, InputError, RequestError
+
+READ_LIFETIME = timedelta(hours=1)
+REVALIDATE = {"Cache-Control": "no-cache"}
+
+log = logging.getLogger(__name__)
+
+
+def answering[**P](
+    handler: Callable[Concatenate[func.HttpRequest, P], func.HttpResponse],
+) -> Callable[Concatenate[func.HttpRequest, P], func.HttpResponse]:
+    """Answer what goes wrong as problem details (RFC 9457)."""
+
+    @wraps(handler)
+    def wrapped(req: func.HttpRequest, *args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
+        try:
+            return handler(req, *args, **kwargs)
+        except RequestError as error:
+            return _problem(req, error)
+        except InputError as error:
+            return _problem(req, RequestError(HTTPStatus.BAD_REQUEST, error.code, str(error)))
+        except (AzureError, grpc.RpcError):
+            log.exception("%s %s cannot be answered", req.method, req.url)
+            message = "a service that the answer needs does not answer"
+            return _problem(
+                req, RequestError(HTTPStatus.SERVICE_UNAVAILABLE, Code.UNAVAILABLE, message)
+            )
+
+    return wrapped
+
+
+def as_json(body: Any, status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:
+    """Answer with a JSON document."""
+    return func.HttpResponse(
+        _dumped(body), status_code=status, mimetype="application/json", headers=REVALIDATE
+    )
+
+
+def as_polled_json(req: func.HttpRequest, body: Any, same: Any) -> func.HttpResponse:
+    """Answer with a JSON document, or with 304 where the client has the like of it.
+
+    Args:
+        req: may name what the client has in `If-None-Match`.
+        body: of the answer.
+        same: what of it must change for the document to count as another; the tag is a weak one.
+    """
+    tag = f'W/"{hashlib.sha256(_dumped(same).encode()).hexdigest()[:32]}"'
+    headers = REVALIDATE | {"ETag": tag}
+    sent = cast("Mapping[str, str]", req.headers)
+    known = sent.get("If-None-Match", "").split(",")
+    if {each.strip() for each in known} & {tag, "*"}:
+        return func.HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return func.HttpResponse(_dumped(body), mimetype="application/json", headers=headers)
+
+
+def as_redirect(container: str, blob_name: str) -> func.HttpResponse:
+    """Redirect to a blob, by a URL that reads it and nothing else for an hour."""
+    blob = storage.blob(container, blob_name)
+    url = storage.signed_url(blob, BlobSasPermissions(read=True), READ_LIFETIME)
+    headers = {"Location": url, "Cache-Control": "no-store"}
+    return func.HttpResponse(status_code=HTTPStatus.FOUND, headers=headers)
+
+
+def as_jpeg(image: bytes, headers: Mapping[str, str] = REVALIDATE) -> func.HttpResponse:
+    """Answer with a picture."""
+    return func.HttpResponse(image, mimetype="image/jpeg", headers=dict(headers))
+
+
+def bad_request(message: str) -> RequestError:
+    """Return the error for a request that says what it may not say."""
+    return RequestError(HTTPStatus.BAD_REQUEST, Code.BAD_REQUEST, message)
+
+
+def _problem(req: func.HttpRequest, error: RequestError) -> func.HttpResponse:
+    body = {
+        "type": "about:blank",
+        "title": error.status.phrase,
+        "status": error.status.value,
+        "code": error.code,
+        "detail": str(error),
+        "action": error.code.action,
+        "job": req.route_params.get("id"),
+    }
+    return func.HttpResponse(
+        _dumped(body), status_code=error.status, mimetype="application/problem+json"
+    )
+
+
+def _dumped(body: Any) -> str:
+    return json.dumps(body, ensure_ascii=False)

@@ -1,0 +1,82 @@
+"""Jobs: list, follow, cancel, delete."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import azure.durable_functions as df
+import azure.functions as func
+from durabletask.client import OrchestrationState
+
+from function_app import results
+from function_app.api.answers import answering, as_json, as_polled_json
+from function_app.api.listing import Listing
+from function_app.api.view import ENDED, is_job, job_of, news, view
+from function_app.errors import Code, RequestError
+from function_app.orchestrator import CANCEL_EVENT
+
+blueprint = df.Blueprint()
+
+# A plain alias: the Functions worker refuses one that is made by a type statement.
+Client = df.SyncDurableFunctionsClient
+
+
+@blueprint.route(route="api/jobs", methods=["GET"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def get_jobs(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """List jobs, newest first; `?status=`, `?style=`, `?video=` narrow the list."""
+    jobs, following = Listing.read(req).page(client)
+    same = {"jobs": [news(job) for job in jobs], "next": following}
+    return as_polled_json(req, {"jobs": jobs, "next": following}, same)
+
+
+@blueprint.route(route="api/jobs/{id}", methods=["GET"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def get_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Answer how a job stands."""
+    shown = view(find(req, client))
+    return as_polled_json(req, shown, news(shown))
+
+
+@blueprint.route(route="api/jobs/{id}/cancel", methods=["POST"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def post_cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Ask for the end of a job."""
+    shown = view(find(req, client))
+    if shown["status"] in ENDED:
+        message = f"the job {shown['id']} has ended already: it is {shown['status'].lower()}"
+        raise RequestError(HTTPStatus.CONFLICT, Code.JOB_ENDED, message)
+    client.raise_orchestration_event(shown["id"], CANCEL_EVENT)
+    return as_json(shown, HTTPStatus.ACCEPTED)
+
+
+@blueprint.route(route="api/jobs/{id}", methods=["DELETE"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def delete_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Forget a job that has ended, with its result; the uploaded video stays."""
+    state = find(req, client)
+    shown = view(state)
+    if shown["status"] not in ENDED:
+        message = f"the job {shown['id']} has not ended: it is {shown['status'].lower()}"
+        raise RequestError(HTTPStatus.CONFLICT, Code.JOB_RUNNING, message)
+    results.delete(job_of(state))
+    client.purge_orchestration(shown["id"])
+    return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
+
+
+def find(req: func.HttpRequest, client: Client) -> OrchestrationState:
+    """Return the orchestration of the job that the route names.
+
+    Raises:
+        RequestError: there is none.
+    """
+    job_id = req.route_params["id"]
+    state = client.get_orchestration_state(job_id)
+    if state is None or not is_job(state):
+        message = f"there is no job {job_id!r}"
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_JOB, message)
+    return state

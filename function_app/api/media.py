@@ -1,0 +1,79 @@
+"""What a job has to show: the painted video, the uploaded one, pictures of both."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app import paths, storage
+from function_app.api.answers import answering, as_jpeg, as_redirect
+from function_app.api.jobs import Client, find
+from function_app.api.view import job_of, view
+from function_app.errors import Code, RequestError
+from gpu_worker.plan import PREVIEW_NAME
+
+blueprint = df.Blueprint()
+
+FRESH = {"Cache-Control": "no-store"}
+
+
+@blueprint.route(route="api/jobs/{id}/result", methods=["GET"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def get_result(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Redirect to the painted video."""
+    shown = view(find(req, client))
+    if not shown["result"]:
+        message = f"the job {shown['id']} has no result: it is {shown['status'].lower()}"
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_RESULT, message)
+    return as_redirect(paths.RESULTS, shown["result"])
+
+
+@blueprint.route(route="api/jobs/{id}/source", methods=["GET"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def get_source(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Redirect to the video as it was uploaded."""
+    video = job_of(find(req, client)).video
+    if not storage.blob(paths.VIDEOS, video.blob).exists():
+        message = f"the uploaded video {video.blob} is gone"
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_SOURCE, message)
+    return as_redirect(paths.VIDEOS, video.blob)
+
+
+@blueprint.route(route="api/jobs/{id}/preview", methods=["GET"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def get_preview(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Answer with the latest painted frame, or with the poster once all are painted."""
+    job = job_of(find(req, client))
+    latest = storage.read(paths.JOBS, job.folder.output(PREVIEW_NAME))
+    return as_jpeg(latest or _picture(job.job_id, job.video.poster), FRESH)
+
+
+@blueprint.route(route="api/jobs/{id}/poster", methods=["GET"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def get_poster(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Answer with one painted frame of a job that is done."""
+    job = job_of(find(req, client))
+    return as_jpeg(_picture(job.job_id, job.video.poster))
+
+
+@blueprint.route(route="api/jobs/{id}/sheet", methods=["GET"])
+@blueprint.durable_client_input(client_name="client")
+@answering
+def get_sheet(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Answer with frames of a job that is done, before and after, on one sheet."""
+    job = job_of(find(req, client))
+    return as_jpeg(_picture(job.job_id, job.video.sheet))
+
+
+def _picture(job_id: str, blob_name: str) -> bytes:
+    image = storage.read(paths.RESULTS, blob_name)
+    if image is None:
+        message = f"the job {job_id} has no such picture yet"
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_PICTURE, message)
+    return image
