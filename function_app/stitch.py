@@ -12,7 +12,7 @@ from function_app.jobs import Job
 from function_app.join import join, reserved_bytes
 from function_app.results import JOB_ID, is_of
 from function_app.storage import BlobReader, BlobWriter, buffered
-from gpu_worker.plan import PREVIEW_NAME, Plan
+from gpu_worker.plan import POSTER_NAME, SHEET_NAME, Plan
 
 MOST_DAMAGED = 0.05
 # The muxer writes a few boxes before and after the index that it rewrites at the end.
@@ -20,7 +20,7 @@ AROUND_INDEX = 2**16
 
 
 def stitch(job: Job) -> str:
-    """Join the shards of a job into its result, and put a poster beside it.
+    """Join the shards of a job into its result, and put its pictures beside it.
 
     Returns:
         A sentence about frames that did not decode; empty if all did.
@@ -40,7 +40,7 @@ def stitch(job: Job) -> str:
     head = reserved_bytes(plan, extras) + AROUND_INDEX
     out = BlobWriter(target, head, "video/mp4")
     join(plan, lambda shard: _stream(job.folder.shard(shard)), extras, sidecar, out)
-    _poster(job)
+    _pictures(job)
     out.commit(metadata={JOB_ID: job.job_id})
     storage.delete(paths.RESULTS, job.video.report)
     return note
@@ -84,7 +84,10 @@ def _base(blob_name: str) -> str:
     return blob_name.rpartition("/")[2]
 
 
-def _poster(job: Job) -> None:
-    preview = storage.read(paths.JOBS, job.folder.output(PREVIEW_NAME))
-    if preview is not None:
-        storage.write(paths.RESULTS, job.video.poster, preview, "image/jpeg")
+def _pictures(job: Job) -> None:
+    """Keep the worker's pictures; a video without any is no worse a result."""
+    video = job.video
+    for name, blob_name in ((POSTER_NAME, video.poster), (SHEET_NAME, video.sheet)):
+        picture = storage.read(paths.JOBS, job.folder.output(name))
+        if picture is not None:
+            storage.write(paths.RESULTS, blob_name, picture, "image/jpeg")

@@ -19,6 +19,8 @@ from typing import Any, Literal, Self
 VERSION = 1
 
 PREVIEW_NAME = "preview.jpg"
+POSTER_NAME = "poster.jpg"
+SHEET_NAME = "sheet.jpg"
 FAILURE_NAME = "failure.json"
 PROGRESS_PREFIX = "progress-"
 

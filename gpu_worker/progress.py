@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-import torch
-from PIL import Image
-
-from gpu_worker.colour import Coding, to_rgb
 from gpu_worker.files import write_whole
 from gpu_worker.frame import Frame, Planes
 from gpu_worker.plan import PREVIEW_NAME, Picture, Progress
+from gpu_worker.still import jpeg, still
 
 _INTERVAL_SECONDS: Final = 2.0
 _RATE_SECONDS: Final = 10.0
@@ -85,30 +81,4 @@ class Reporter:
 
 def preview(planes: Planes, picture: Picture) -> bytes:
     """Return a frame as people see it: a JPEG, upright, of square pixels, at most 640 wide."""
-    rgb = to_rgb(torch.as_tensor(planes).unsqueeze(0), Coding.of(picture))[0]
-    pixels = (rgb.permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
-    image = Image.fromarray(pixels[: picture.height, : picture.width])
-    across, down = picture.sample_aspect_ratio
-    image = image.resize((max(1, image.width * across // down), image.height))
-    image = _upright(image, picture.display_matrix)
-    image.thumbnail((_PREVIEW_WIDTH, image.height))
-    jpeg = io.BytesIO()
-    image.save(jpeg, "JPEG")
-    return jpeg.getvalue()
-
-
-def _upright(image: Image.Image, display_matrix: Sequence[int]) -> Image.Image:
-    """Turn and mirror as a display matrix says: x' = ax + cy, y' = bx + dy.
-
-    Source: ISO/IEC 14496-12, 6.2.2. The matrix is row by row a, b, u, c, d, v, x, y, w.
-    """
-    if not display_matrix:
-        return image
-    a, b, _, c, d = display_matrix[:5]
-    sideways = abs(b) > abs(a)
-    if sideways:
-        image = image.transpose(Image.Transpose.TRANSPOSE)
-    x, y = (c, b) if sideways else (a, d)
-    if x < 0:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return image.transpose(Image.Transpose.FLIP_TOP_BOTTOM) if y < 0 else image
+    return jpeg(still(planes, picture, _PREVIEW_WIDTH))

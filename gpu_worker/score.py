@@ -36,6 +36,7 @@ from gpu_worker.paint import paint
 from gpu_worker.pipeline import prefetch
 from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Failure, Plan, PlanError, Shard
 from gpu_worker.progress import Reporter
+from gpu_worker.sheet import Sampler
 from gpu_worker.tickets import tickets
 
 _AHEAD: Final = 16
@@ -107,13 +108,17 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
     log.info("painting on %s in %s", machine, precision)
     network = load_style(task.style, machine.device).network.to(precision.dtype)
     reporter = Reporter(task.out, comm.rank, str(machine), plan.picture)
+    sampler = Sampler(plan, task.out)
     with tickets(comm, len(pending)) as mine:
         shards = (pending[ticket] for ticket in mine)
-        decoded = prefetch(_decoded(shards, task.video, plan, machine.threads), _AHEAD)
+        decoding = _decoded(shards, task.video, plan, sampler, machine.threads)
+        decoded = prefetch(decoding, _AHEAD)
         painted = prefetch(paint(decoded, network, plan, machine.device), _AHEAD)
         with closing(decoded), closing(painted):
-            _encode(reporter.watch(painted), plan, task.out, machine.threads)
+            seen = reporter.watch(sampler.after(painted))
+            _encode(seen, plan, task.out, machine.threads)
         reporter.finish()
+    sampler.finish(comm)
 
 
 def _pending(plan: Plan, out: Path) -> list[Shard]:
@@ -125,9 +130,11 @@ def _pending(plan: Plan, out: Path) -> list[Shard]:
     return [shard for shard in plan.shards if shard.name not in there]
 
 
-def _decoded(shards: Iterator[Shard], video: Path, plan: Plan, threads: int) -> Generator[Frame]:
+def _decoded(
+    shards: Iterator[Shard], video: Path, plan: Plan, sampler: Sampler, threads: int
+) -> Generator[Frame]:
     for shard in shards:
-        yield from frames(video, plan, shard, threads)
+        yield from sampler.before(frames(video, plan, shard, threads))
 
 
 def _encode(painted: Iterator[Frame], plan: Plan, out: Path, threads: int) -> None:

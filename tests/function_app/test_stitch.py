@@ -13,7 +13,7 @@ from function_app.errors import InputError, ServiceError
 from function_app.jobs import Job
 from function_app.preprocess import preprocess
 from function_app.stitch import stitch
-from gpu_worker.plan import PREVIEW_NAME, Plan
+from gpu_worker.plan import POSTER_NAME, SHEET_NAME, Plan
 from tests.function_app.media import (
     Clips,
     Media,
@@ -216,11 +216,15 @@ def test_the_index_stands_ahead_of_the_data(result_of_clip: Result) -> None:
     assert 0 < content.index(b"moov") < content.index(b"mdat")
 
 
-def test_the_preview_becomes_the_poster(clips: Clips, painted: Callable[[Path], Job]) -> None:
-    job = painted(clips["one_frame.mp4"])
-    storage.write(paths.JOBS, job.folder.output(PREVIEW_NAME), b"picture", "image/jpeg")
+def test_the_workers_pictures_stand_beside_the_result(
+    clips: Clips, painted: Callable[[Path], Job]
+) -> None:
+    job = painted(clips["plain.mp4"])
+    for name in (POSTER_NAME, SHEET_NAME):
+        storage.write(paths.JOBS, job.folder.output(name), name.encode(), "image/jpeg")
     stitch(job)
-    assert read(paths.RESULTS, job.video.result(".jpg")) == b"picture"
+    assert storage.read(paths.RESULTS, job.video.poster) == POSTER_NAME.encode()
+    assert storage.read(paths.RESULTS, job.video.sheet) == SHEET_NAME.encode()
 
 
 def test_a_result_ends_the_report_of_an_earlier_failure(

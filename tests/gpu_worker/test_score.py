@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 
 from gpu_worker.model import Architecture, build, save_style
-from gpu_worker.plan import FAILURE_NAME, PREVIEW_NAME, Failure, Plan, Progress
+from gpu_worker.plan import (
+    FAILURE_NAME,
+    POSTER_NAME,
+    PREVIEW_NAME,
+    SHEET_NAME,
+    Failure,
+    Plan,
+    Progress,
+)
+from gpu_worker.sheet import sample_name, sampled
 from tests.function_app.media import Clips, ffmpeg, frames_of
 from tests.gpu_worker.mpi import environment, mpiexec, run
 from tests.gpu_worker.plans import plan_of
@@ -79,7 +88,8 @@ def test_every_frame_comes_out_at_its_place(job: Job, ranks: int):
     result = job.succeed(ranks)
     assert job.greys() == pytest.approx([frame.grey for frame in frames_of(job.video)], abs=1)
     names = {file.name for file in job.out.iterdir()} - {file.name for file in job.shards}
-    assert names == {PREVIEW_NAME, *(f"progress-{rank:03d}.json" for rank in range(ranks))}
+    pictures = {PREVIEW_NAME, POSTER_NAME, SHEET_NAME, *map(sample_name, sampled(48))}
+    assert names == pictures | {f"progress-{rank:03d}.json" for rank in range(ranks)}
     reports = [Progress.from_json(file.read_bytes()) for file in job.out.glob("progress-*")]
     assert sum(report.frames for report in reports) == job.plan.frame_count
     for shard in job.plan.shards:
