@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient, ContainerClient
+from azure.storage.blob import BlobServiceClient, ContainerClient, CorsRule
 
 from emulator.config import CONTAINERS, HOST, PROJECT_ROOT, Config
 
@@ -32,8 +32,9 @@ def command(config: Config) -> list[str]:
 
 
 def furnish(config: Config) -> None:
-    """Create the project's containers and bring its styles up to date."""
+    """Create the project's containers, let the page upload, bring the styles up to date."""
     service = BlobServiceClient.from_connection_string(config.storage)
+    service.set_service_properties(cors=[_uploads_of_the_page(config)])
     for name in CONTAINERS:
         container = service.get_container_client(name)
         if not container.exists():
@@ -41,6 +42,17 @@ def furnish(config: Config) -> None:
     styles = service.get_container_client("styles")
     for file in sorted(STYLES.glob("*.safetensors")):
         _bring_up_to_date(styles, file)
+
+
+def _uploads_of_the_page(config: Config) -> CorsRule:
+    """Allow a browser what the templates for Azure allow it."""
+    return CorsRule(
+        allowed_origins=[config.host_url, f"http://localhost:{config.port}"],
+        allowed_methods=["PUT", "OPTIONS"],
+        allowed_headers=["content-type", "if-match", "if-none-match", "x-ms-*"],
+        exposed_headers=["etag"],
+        max_age_in_seconds=3600,
+    )
 
 
 def _bring_up_to_date(container: ContainerClient, file: Path) -> None:

@@ -17,6 +17,9 @@ from emulator.functions import Function, resolve
 
 _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 _CATCH_ALL = re.compile(r"\{\*(\w+)\}")
+# How a function takes the site's root: the Functions host gives an empty route the function's name.
+# https://github.com/Azure/Azure-Functions/issues/2473
+_NOTHING = re.compile(r"\{\w+:maxlength\(0\)\?\}")
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +51,8 @@ def _route_prefix(root: Path) -> str:
 
 def _route(function: Function, prefix: str, durable_client: str) -> Route:
     trigger: Any = function.trigger
-    template = _CATCH_ALL.sub(
-        r"{\1:path}", resolve(function.name if trigger.route is None else trigger.route)
-    )
+    route = _NOTHING.sub("", resolve(trigger.route or function.name))
+    template = _CATCH_ALL.sub(r"{\1:path}", route)
     path = "/" + "/".join(part.strip("/") for part in (prefix, template) if part.strip("/"))
     methods = [str(method) for method in trigger.methods or _METHODS]
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import IO, TYPE_CHECKING, cast, override
+from urllib.parse import quote
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
@@ -103,11 +104,22 @@ def delete_all(container_name: str, prefix: str) -> None:
         delete(container_name, name)
 
 
-def signed_url(client: BlobClient, permission: BlobSasPermissions, lifetime: timedelta) -> str:
+def signed_url(
+    client: BlobClient,
+    permission: BlobSasPermissions,
+    lifetime: timedelta,
+    save_as: str | None = None,
+) -> str:
     """Return a URL that grants a permission on exactly one blob for a while.
 
     Signed with the account's key where the connection has one (Azurite), else with a user
     delegation key, which the app's identity may ask for.
+
+    Args:
+        client: of the blob.
+        permission: what the URL may be used for.
+        lifetime: how long.
+        save_as: file name under which browsers save what they read; None lets them show it.
     """
     start = datetime.now(UTC) - timedelta(minutes=5)
     expiry = datetime.now(UTC) + lifetime
@@ -124,6 +136,7 @@ def signed_url(client: BlobClient, permission: BlobSasPermissions, lifetime: tim
         permission=permission,
         start=start,
         expiry=expiry,
+        content_disposition=save_as and f"attachment; filename*=UTF-8''{quote(save_as)}",
     )
     return f"{client.url}?{token}"
 

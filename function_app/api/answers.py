@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import wraps
 from http import HTTPStatus
+from pathlib import PurePosixPath
 from typing import Any, Concatenate, cast
 
 import azure.functions as func
@@ -72,11 +73,24 @@ def as_polled_json(req: func.HttpRequest, body: Any, same: Any) -> func.HttpResp
     return func.HttpResponse(_dumped(body), mimetype="application/json", headers=headers)
 
 
-def as_redirect(container: str, blob_name: str) -> func.HttpResponse:
-    """Redirect to a blob, by a URL that reads it and nothing else for an hour."""
+def as_link(req: func.HttpRequest, container: str, blob_name: str) -> func.HttpResponse:
+    """Redirect to a blob, by a URL that reads it and nothing else for an hour.
+
+    Args:
+        req: one that accepts `application/json` gets the URL in a document instead, for clients
+            that cannot look into a redirect, as scripts in a browser; one with `?download=true`
+            gets a URL that browsers save the blob from, under its own name.
+        container: of the blob.
+        blob_name: within the container.
+    """
     blob = storage.blob(container, blob_name)
-    url = storage.signed_url(blob, BlobSasPermissions(read=True), READ_LIFETIME)
-    headers = {"Location": url, "Cache-Control": "no-store"}
+    name = PurePosixPath(blob_name).name if req.params.get("download") == "true" else None
+    url = storage.signed_url(blob, BlobSasPermissions(read=True), READ_LIFETIME, save_as=name)
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    if req.headers.get("Accept") == "application/json":
+        body = _dumped({"url": url})
+        return func.HttpResponse(body, mimetype="application/json", headers=headers)
+    headers["Location"] = url
     return func.HttpResponse(status_code=HTTPStatus.FOUND, headers=headers)
 
 

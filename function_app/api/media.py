@@ -8,7 +8,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app import paths, storage
-from function_app.api.answers import answering, as_jpeg, as_redirect
+from function_app.api.answers import answering, as_jpeg, as_link
 from function_app.api.jobs import Client, find
 from function_app.api.view import job_of, view
 from function_app.errors import Code, RequestError
@@ -28,7 +28,7 @@ def get_result(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     if not shown["result"]:
         message = f"the job {shown['id']} has no result: it is {shown['status'].lower()}"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_RESULT, message)
-    return as_redirect(paths.RESULTS, shown["result"])
+    return as_link(req, paths.RESULTS, shown["result"])
 
 
 @blueprint.route(route="api/jobs/{id}/source", methods=["GET"])
@@ -40,7 +40,7 @@ def get_source(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     if not storage.blob(paths.VIDEOS, video.blob).exists():
         message = f"the uploaded video {video.blob} is gone"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_SOURCE, message)
-    return as_redirect(paths.VIDEOS, video.blob)
+    return as_link(req, paths.VIDEOS, video.blob)
 
 
 @blueprint.route(route="api/jobs/{id}/preview", methods=["GET"])

@@ -145,6 +145,11 @@ def binary(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(req.get_body()[::-1], mimetype="application/octet-stream")
 
 
+@app.route(route="{nothing:maxlength(0)?}", methods=["GET"])
+def root(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(f"{req.method} of the root")
+
+
 @app.route(route="broken")
 def broken(req: func.HttpRequest) -> func.HttpResponse:
     raise RuntimeError(f"secret detail of {req.url}")

@@ -39,6 +39,10 @@ def test_bodies_are_bytes_and_the_most_specific_route_wins(host: httpx.Client):
     assert answer.headers["Content-Type"] == "application/octet-stream"
 
 
+def test_a_function_can_take_the_root(host: httpx.Client):
+    assert host.get("/api").text == "GET of the root"
+
+
 def test_a_route_takes_its_own_methods_only(host: httpx.Client):
     assert host.delete("/api/echo/x").status_code == 405
 

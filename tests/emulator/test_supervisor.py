@@ -47,6 +47,17 @@ def test_styles_are_seeded_and_brought_up_to_date(
     assert blob.download_blob().readall() == b"second"
 
 
+@pytest.mark.parametrize(("origin", "status"), [(None, 200), ("http://elsewhere.test", 403)])
+def test_the_page_may_upload_and_no_other_site(services: Emulator, origin: str | None, status: int):
+    asked = {
+        "Origin": origin or services.config.host_url,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "if-match,if-none-match,x-ms-meta-strength",
+    }
+    answer = httpx.options(f"{services.config.blob_url}/videos/a/b.mp4", headers=asked)
+    assert answer.status_code == status
+
+
 def test_a_second_emulator_on_the_same_state_is_refused(services: Emulator):
     with pytest.raises(EmulatorError, match=r"runs on .* already"), Emulator(services.config):
         pytest.fail("it started")

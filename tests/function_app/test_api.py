@@ -34,12 +34,6 @@ def job(clips: Clips, upload: Upload) -> Job:
     return upload(clips["plain.mp4"], "wire.mp4")
 
 
-def test_get_page_answers_with_the_page(worker: Worker) -> None:
-    answer = worker.call("get_page", req=http("GET", "/"))
-    assert answer.http.headers["content-type"].startswith("text/html")
-    assert b"<html" in answer.http.body.bytes
-
-
 @pytest.mark.usefixtures("style")
 def test_get_styles_lists_the_styles(worker: Worker) -> None:
     answer = worker.call("get_styles", req=http("GET", "/api/styles"))
@@ -278,6 +272,29 @@ def test_a_job_that_is_done_shows_what_it_made(worker: Worker, done: tuple[Job, 
     assert ask("get_sheet").http.body.bytes == b"sheet"
 
 
+def test_who_cannot_follow_a_redirect_gets_the_url(
+    worker: Worker, done: tuple[Job, Message]
+) -> None:
+    job, client = done
+    request = http("GET", "/", headers={"accept": "application/json"}, id=job.job_id)
+    answer = worker.call("get_result", req=request, client=client)
+    assert answer.http.status_code == "200"
+    assert httpx.get(body(answer)["url"]).content == b"painted"
+
+
+def test_a_download_is_saved_under_the_name_of_its_file(
+    worker: Worker, done: tuple[Job, Message]
+) -> None:
+    job, client = done
+    for query, disposition in (
+        ("?download=true", "attachment; filename*=UTF-8''wire.mp4"),
+        ("", None),
+    ):
+        request = http("GET", f"/{query}", id=job.job_id)
+        url = worker.call("get_result", req=request, client=client).http.headers["Location"]
+        assert httpx.get(url).headers.get("Content-Disposition") == disposition
+
+
 def test_a_redirect_grants_reading_alone(worker: Worker, done: tuple[Job, Message]) -> None:
     job, client = done
     request = http("GET", "/", id=job.job_id)
@@ -298,7 +315,7 @@ def test_delete_job_forgets_it_and_its_files(worker: Worker, done: tuple[Job, Me
     request = http("DELETE", "/", id=job.job_id)
     assert worker.call("delete_job", req=request, client=client).http.status_code == "204"
     assert worker.call("get_job", req=request, client=client).http.status_code == "404"
-    assert list(storage.names(paths.RESULTS, "plain/wire")) == []
+    assert list(storage.names(paths.RESULTS, "plain/wire.")) == []
     assert storage.blob(paths.VIDEOS, job.video.blob).exists()
 
 
@@ -309,8 +326,8 @@ def test_delete_job_spares_the_result_of_a_later_upload(
     result = storage.blob(paths.RESULTS, job.video.painted)
     result.set_blob_metadata({JOB_ID: "wire-of-a-later-upload"})
     worker.call("delete_job", req=http("DELETE", "/", id=job.job_id), client=client)
-    assert len(list(storage.names(paths.RESULTS, "plain/wire"))) == 3
-    storage.delete_all(paths.RESULTS, "plain/wire")
+    assert len(list(storage.names(paths.RESULTS, "plain/wire."))) == 3
+    storage.delete_all(paths.RESULTS, "plain/wire.")
 
 
 def test_delete_job_refuses_one_that_goes_on(

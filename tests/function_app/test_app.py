@@ -30,8 +30,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*expected_type:DeprecationWarni
 # azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
 ignores_azure_ml = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
+OPEN = {"get_page", "get_asset"}
 HTTP = {
-    "get_page": ("GET", ""),
+    "get_page": ("GET", "{nothing:maxlength(0)?}"),
+    "get_asset": ("GET", "assets/{file}"),
     "get_styles": ("GET", "api/styles"),
     "post_upload": ("POST", "api/uploads"),
     "get_jobs": ("GET", "api/jobs"),
@@ -51,7 +53,7 @@ ACTIVITIES = {
 
 @pytest.fixture
 def job(clips: Clips, upload: Upload) -> Job:
-    return upload(clips["plain.mp4"], "wire.mp4")
+    return upload(clips["plain.mp4"], "indexed.mp4")
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +77,7 @@ def test_every_function_is_indexed(worker: Worker) -> None:
 def test_http_functions_have_their_routes(worker: Worker, name: str) -> None:
     (trigger,) = [each for each in worker.bindings(name) if each["type"] == "httpTrigger"]
     assert ((trigger["methods"][0]).upper(), trigger["route"]) == HTTP[name]
-    assert trigger["authLevel"].upper() == ("ANONYMOUS" if name == "get_page" else "FUNCTION")
+    assert trigger["authLevel"].upper() == ("ANONYMOUS" if name in OPEN else "FUNCTION")
 
 
 def test_the_blob_trigger_passes_a_reference_alone(worker: Worker) -> None:

@@ -28,7 +28,7 @@ def test_package_holds_the_app_and_nothing_else(package: Path):
     top = {path.name for path in package.iterdir()}
     assert top == {"app.py", "host.json", "requirements.txt", "function_app", "gpu_worker"}
     assert {path.name for path in (package / "gpu_worker").iterdir()} == {"__init__.py", "plan.py"}
-    assert (package / "function_app" / "page.html").is_file()
+    assert (package / "function_app" / "page" / "index.html").is_file()
 
 
 def test_package_is_small(package: Path):

@@ -1,0 +1,57 @@
+/** The page: brings the paintings, the uploads, the gallery and the viewer together. */
+
+import { get } from "./api.js";
+import { takeDrops } from "./dom.js";
+import { Gallery } from "./gallery.js";
+import { Styles } from "./styles.js";
+import { Uploads } from "./uploads.js";
+import { Viewer } from "./viewer.js";
+import { isWatchable } from "./work.js";
+
+const byId = (id) => document.getElementById(id);
+
+const styles = new Styles();
+const uploads = new Uploads();
+const viewer = new Viewer();
+const gallery = new Gallery({
+  open: (job) => viewer.open(job),
+  onJobs: (jobs) => uploads.settle(jobs),
+});
+
+function takeVideos(files) {
+  if (!styles.chosen) return gallery.complain(new Error("Choose a painting first."));
+  uploads.add(files, order());
+}
+
+/** How the videos are to be painted, as the controls stand. */
+function order() {
+  const strength = Number(byId("strength").value) / 100;
+  const wish = { style: styles.chosen };
+  if (strength < 1) wish.strength = strength;
+  if (byId("preserve-colour").checked) wish.preserve_colour = true;
+  return wish;
+}
+
+/** Open what the address names, as after a reload. */
+async function openFromAddress() {
+  if (location.hash.length < 2 || location.hash === "#gallery") return;
+  const job = await get(`api/jobs/${encodeURIComponent(location.hash.slice(1))}`).catch(() => null);
+  if (job && isWatchable(job)) viewer.open(job);
+}
+
+byId("files").addEventListener("change", ({ target }) => {
+  takeVideos([...target.files]);
+  target.value = "";
+});
+byId("strength").addEventListener("input", ({ target }) => {
+  byId("strength-value").textContent = `${target.value} %`;
+});
+byId("studio").addEventListener("submit", (event) => event.preventDefault());
+takeDrops(byId("drop"), takeVideos);
+// A file that is dropped beside the easel must not replace the page.
+for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
+window.addEventListener("beforeunload", (event) => uploads.areBusy && event.preventDefault());
+
+styles.refresh();
+gallery.start();
+openFromAddress();

@@ -1,0 +1,95 @@
+/** The wall of works: all jobs, newest first, and what is said where there are none. */
+
+import { Unreachable } from "./api.js";
+import { say } from "./dom.js";
+import { Jobs } from "./jobs.js";
+import { Work } from "./work.js";
+
+const AGE_MS = 30_000;
+
+export class Gallery {
+  #jobs = new Jobs();
+  #works = new Map();
+  #wall = document.getElementById("wall");
+  #more = document.getElementById("more");
+  #nothing = document.getElementById("nothing");
+  #connection = document.getElementById("connection");
+  #filter = document.getElementById("filter");
+
+  /** Args: what to do when a work is clicked, and with each new list of jobs. */
+  constructor({ open, onJobs }) {
+    this.open = open;
+    this.#jobs.addEventListener("change", () => {
+      this.#render();
+      if (this.#jobs.list) onJobs(this.#jobs.list);
+    });
+    this.#filter.addEventListener("change", () => this.#jobs.show(this.#filter.value));
+    this.#more.addEventListener("click", () => this.#showMore());
+    window.addEventListener("offline", () => this.complain(new Unreachable("You are offline.")));
+    setInterval(() => this.#works.forEach((work) => work.grow()), AGE_MS);
+  }
+
+  start() {
+    this.#jobs.start();
+  }
+
+  refresh() {
+    return this.#jobs.refresh();
+  }
+
+  /** Say what does not work at present; the next answer of the API takes it back. */
+  complain(error) {
+    const hope = error instanceof Unreachable ? "This page goes on by itself once that is over." : error.action;
+    say(this.#connection, [error.message, hope].filter(Boolean).join(" "));
+    this.#connection.hidden = false;
+    document.body.classList.toggle("cut-off", error instanceof Unreachable);
+  }
+
+  async #showMore() {
+    this.#more.disabled = true;
+    const last = this.#wall.lastElementChild;
+    await this.#jobs.more();
+    this.#more.disabled = false;
+    last?.nextElementSibling?.querySelector("button:enabled")?.focus({ preventScroll: true });
+  }
+
+  #render() {
+    const { list, trouble, hasMore } = this.#jobs;
+    if (trouble) this.complain(trouble);
+    else if (list) this.#calm();
+    this.#wall.setAttribute("aria-busy", String(!list));
+    this.#nothing.hidden = !list || list.length > 0;
+    this.#more.hidden = !list || !hasMore;
+    if (!list) return;
+    this.#hang(list);
+    const word = this.#filter.value ? "Nothing of that kind." : "Bare walls. Drop a video, and its painting will hang here.";
+    say(this.#nothing.querySelector("p"), word);
+  }
+
+  #calm() {
+    this.#connection.hidden = true;
+    document.body.classList.remove("cut-off");
+  }
+
+  /** Make the wall show the jobs in their order; works that stay are not touched, nor their focus. */
+  #hang(list) {
+    this.#takeDown(new Set(list.map((job) => job.id)));
+    let place = this.#wall.firstElementChild;
+    for (const job of list) {
+      const work = this.#works.get(job.id) ?? new Work(job, this);
+      this.#works.set(job.id, work);
+      work.update(job);
+      if (work.root === place) place = place.nextElementSibling;
+      else this.#wall.insertBefore(work.root, place);
+    }
+  }
+
+  #takeDown(staying) {
+    for (const skeleton of this.#wall.querySelectorAll(".skeleton")) skeleton.remove();
+    for (const [id, work] of this.#works) {
+      if (staying.has(id)) continue;
+      work.close();
+      this.#works.delete(id);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/** Pictures of the API, loaded when they come into sight and a few at a time. */
+
+import { getPicture } from "./api.js";
+
+const AT_ONCE = 4;
+const MARGIN = "300px";
+
+const waiting = [];
+let loading = 0;
+
+const sight = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      target.isInSight = isIntersecting;
+      if (isIntersecting) target.onSight?.();
+    }
+  },
+  { rootMargin: MARGIN },
+);
+
+/** A picture that is shown in an image element, and shown anew when it has changed. */
+export class Picture {
+  #image;
+  #place;
+  #wanted = null;
+  #shown = null;
+  #isWaiting = false;
+
+  /** Args: the image; what must be in sight for it to be loaded. */
+  constructor(image, place) {
+    this.#image = image;
+    this.#place = place;
+    place.onSight = () => this.#enqueue();
+    sight.observe(place);
+  }
+
+  /** Show what is at a path; a new `version` tells that it is another than before. */
+  show(path, version = "") {
+    this.#wanted = { path, version };
+    if (this.#place.isInSight) this.#enqueue();
+  }
+
+  /** Stop watching, and give the memory back. */
+  close() {
+    sight.unobserve(this.#place);
+    this.#wanted = null;
+    if (this.#image.src) URL.revokeObjectURL(this.#image.src);
+  }
+
+  get #isUpToDate() {
+    const [wanted, shown] = [this.#wanted, this.#shown];
+    return !wanted || (wanted.path === shown?.path && wanted.version === shown?.version);
+  }
+
+  #enqueue() {
+    if (this.#isWaiting || this.#isUpToDate) return;
+    this.#isWaiting = true;
+    waiting.push(() => this.#load());
+    next();
+  }
+
+  async #load() {
+    const wanted = this.#wanted;
+    if (!wanted) return;
+    this.#shown = wanted;
+    try {
+      const url = await getPicture(wanted.path);
+      const before = this.#image.src;
+      this.#image.src = url;
+      await this.#image.decode();
+      this.#image.hidden = false;
+      if (before) URL.revokeObjectURL(before);
+    } catch {
+      // There is none yet, or it is gone: what stands in its place stays, and the next version asks again.
+    }
+    this.#isWaiting = false;
+  }
+}
+
+async function next() {
+  if (loading >= AT_ONCE || !waiting.length) return;
+  loading += 1;
+  await waiting.shift()();
+  loading -= 1;
+  next();
+}

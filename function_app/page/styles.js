@@ -1,0 +1,104 @@
+/** The paintings to choose from. */
+
+import { get } from "./api.js";
+import { say, stamp } from "./dom.js";
+import { title } from "./format.js";
+import { NewPainting } from "./painting.js";
+import { Picture } from "./pictures.js";
+
+const CHOICE = "atelier.style";
+const LEARNING_MS = 4000;
+const QUIET_MS = 60_000;
+const HUES = 360;
+
+export class Styles {
+  #row = document.getElementById("styles");
+  #state = document.getElementById("styles-state");
+  #options = new Map();
+  #newPainting = new NewPainting(() => this.refresh());
+  #timer = null;
+
+  /** Load the styles, and again while one is learnt. */
+  async refresh() {
+    clearTimeout(this.#timer);
+    let wait = QUIET_MS;
+    try {
+      const { styles } = await get("api/styles");
+      this.#show(styles);
+      if (styles.some((style) => style.state === "learning")) wait = LEARNING_MS;
+    } catch (error) {
+      this.#explain(error.message);
+      wait = LEARNING_MS;
+    }
+    this.#timer = setTimeout(() => this.refresh(), wait);
+  }
+
+  /** The name of the style that is chosen, or null. */
+  get chosen() {
+    return this.#row.querySelector("input:checked")?.value ?? null;
+  }
+
+  #show(styles) {
+    if (this.#row.ariaBusy === "true") this.#furnish();
+    for (const name of this.#options.keys()) {
+      if (!styles.some((style) => style.name === name)) this.#forget(name);
+    }
+    for (const style of styles) this.#update(style);
+    this.#chooseOne(styles);
+    this.#explain(styles.length ? "" : "There is no style yet: drop a painting to have one learnt.");
+  }
+
+  #furnish() {
+    const { root, open } = stamp("new-style");
+    open.addEventListener("click", () => this.#newPainting.ask());
+    this.#row.replaceChildren(root);
+    this.#row.ariaBusy = "false";
+  }
+
+  #update(style) {
+    const option = this.#options.get(style.name) ?? this.#add(style.name);
+    const state = style.state ?? "ready";
+    option.root.dataset.state = state;
+    option.choice.disabled = state === "failed";
+    say(option.state, { learning: "being learnt", failed: style.message || "not learnt" }[state] ?? "");
+    if (style.thumbnail) option.thumbnail.show(`api/styles/${encodeURIComponent(style.name)}/thumbnail`, state);
+  }
+
+  #add(name) {
+    const option = stamp("style");
+    option.choice.value = name;
+    option.choice.addEventListener("change", () => localStorage.setItem(CHOICE, name));
+    option.title.textContent = title(name);
+    option.root.style.setProperty("--hue", hue(name));
+    option.thumbnail = new Picture(option.picture, option.root);
+    this.#row.lastElementChild.before(option.root);
+    this.#options.set(name, option);
+    return option;
+  }
+
+  #forget(name) {
+    const { root, thumbnail } = this.#options.get(name);
+    thumbnail.close();
+    root.remove();
+    this.#options.delete(name);
+  }
+
+  /** Choose what was chosen last; else the first that changes something. */
+  #chooseOne(styles) {
+    if (this.chosen) return;
+    const usable = styles.filter((style) => style.state !== "failed").map((style) => style.name);
+    const last = localStorage.getItem(CHOICE);
+    const name = usable.find((each) => each === last) ?? usable.find((each) => each !== "identity") ?? usable[0];
+    if (name) this.#options.get(name).choice.checked = true;
+  }
+
+  #explain(sentence) {
+    say(this.#state, sentence);
+    this.#state.hidden = !sentence;
+  }
+}
+
+/** A colour for a style that has no picture, the same each time. */
+function hue(name) {
+  return [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % HUES, 7);
+}

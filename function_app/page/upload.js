@@ -1,0 +1,213 @@
+/**
+ * The upload of one file, straight to blob storage by a URL that the API signs.
+ *
+ * The file goes in slices, several at once; a list of them commits the blob. What was sent is
+ * remembered, so that an upload that was cut off goes on where it stopped, after a reload too.
+ * https://learn.microsoft.com/rest/api/storageservices/put-block
+ */
+
+import { Problem, Unreachable } from "./api.js";
+
+export const SLICE = 4 * 2 ** 20;
+const LANES = 4;
+const TRIES = 6;
+const FIRST_WAIT_MS = 500;
+const MEMORY = "atelier.upload.";
+
+/** Storage refuses; another try may change that or not. */
+class Refusal extends Error {
+  constructor(status) {
+    super(`The storage refuses the upload (${status}). Try again.`);
+    this.status = status;
+  }
+}
+
+/**
+ * One file on its way. Its event `change` tells of each step.
+ *
+ * `state` is waiting, sending, sent, failed or cancelled; `sent` counts bytes; `problem` is what
+ * went wrong; `blob` is the name that the file gets in storage.
+ */
+export class Upload extends EventTarget {
+  state = "waiting";
+  problem = null;
+  blob = null;
+  #grant = null;
+  #ask;
+  #onWay = new Map();
+  #abort = null;
+
+  /** Args: the file, and a function that asks the API to sign its URL. */
+  constructor(file, ask) {
+    super();
+    this.file = file;
+    this.#ask = ask;
+    this.memory = new Memory(file);
+  }
+
+  get sent() {
+    const there = [...this.memory.there].reduce((sum, index) => sum + this.#slice(index).size, 0);
+    return [...this.#onWay.values()].reduce((sum, part) => sum + part, there);
+  }
+
+  /** Send what is not there yet. Never throws: `state` and `problem` say how it ended. */
+  async run() {
+    this.#abort = new AbortController();
+    this.#become("sending");
+    try {
+      await this.#send();
+      this.#become("sent");
+    } catch (error) {
+      this.problem = error;
+      this.#become(this.#abort.signal.aborted ? "cancelled" : "failed");
+    } finally {
+      this.#abort.abort();
+      this.#onWay.clear();
+    }
+  }
+
+  cancel() {
+    this.#abort?.abort();
+    if (this.state !== "sent") this.#become("cancelled");
+  }
+
+  async #send() {
+    await this.#renew();
+    const pending = this.#indices().filter((index) => !this.memory.there.has(index));
+    const lane = async () => {
+      while (pending.length) await this.#sendSlice(pending.shift());
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    await this.#commit();
+  }
+
+  async #renew() {
+    this.#grant = await this.#ask();
+    this.blob = this.#grant.blob;
+    this.memory.bind(this.blob);
+  }
+
+  async #sendSlice(index) {
+    await this.#patiently(() =>
+      this.#put(`comp=block&blockid=${encodeURIComponent(this.memory.id(index))}`, this.#slice(index), {}, (part) => {
+        this.#onWay.set(index, part);
+        this.#changed();
+      }),
+    );
+    this.#onWay.delete(index);
+    this.memory.add(index);
+    this.#changed();
+  }
+
+  async #commit() {
+    const ids = this.#indices().map((index) => `<Latest>${this.memory.id(index)}</Latest>`);
+    const list = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.join("")}</BlockList>`;
+    const { "x-ms-blob-type": _, ...headers } = this.#grant.headers ?? {};
+    if (this.file.type) headers["x-ms-blob-content-type"] = this.file.type;
+    try {
+      await this.#patiently(() => this.#put("comp=blocklist", list, headers));
+    } catch (error) {
+      if (error.status !== 400) throw error;
+      // Storage has dropped slices that we remember: another upload came between, or a week did.
+      this.memory.clear();
+      throw new Refusal(error.status);
+    }
+    this.memory.clear();
+  }
+
+  /** Try again what fails by no fault of the request, and sign anew what has expired. */
+  async #patiently(request) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await request();
+      } catch (error) {
+        if (this.#abort.signal.aborted || attempt === TRIES || !isPassing(error)) throw error;
+        if (error.status === 403) await this.#renew();
+        else await pause(FIRST_WAIT_MS * 2 ** attempt, this.#abort.signal);
+      }
+    }
+  }
+
+  #put(query, body, headers, onProgress) {
+    const request = new XMLHttpRequest();
+    const stop = () => request.abort();
+    this.#abort.signal.addEventListener("abort", stop);
+    return new Promise((resolve, reject) => {
+      request.open("PUT", `${this.#grant.url}&${query}`);
+      for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+      if (onProgress) request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
+      request.addEventListener("load", () => {
+        if (request.status === 201) resolve();
+        else reject(new Refusal(request.status));
+      });
+      request.addEventListener("error", () => reject(new Unreachable("The storage does not answer. Try again.")));
+      request.addEventListener("abort", () => reject(this.#abort.signal.reason));
+      request.send(body);
+    }).finally(() => this.#abort.signal.removeEventListener("abort", stop));
+  }
+
+  #indices() {
+    return Array.from({ length: Math.ceil(this.file.size / SLICE) }, (_, index) => index);
+  }
+
+  #slice(index) {
+    return this.file.slice(index * SLICE, (index + 1) * SLICE);
+  }
+
+  #become(state) {
+    this.state = state;
+    this.#changed();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** Which slices of a file are in storage, under which names; outlives the page. */
+class Memory {
+  #place = null;
+  there = new Set();
+
+  constructor(file) {
+    this.#file = `${file.size.toString(36)}-${file.lastModified.toString(36)}`.slice(0, 24).padEnd(24, ".");
+  }
+
+  #file;
+
+  /** Take up what is known of the upload of this file to a blob. */
+  bind(blob) {
+    if (this.#place) return;
+    this.#place = `${MEMORY}${this.#file}.${blob}`;
+    this.there = new Set(JSON.parse(localStorage.getItem(this.#place) ?? "[]"));
+  }
+
+  /** The name of a slice: of one length for all, and no other file's. */
+  id(index) {
+    return btoa(`${this.#file}${String(index).padStart(6, "0")}`);
+  }
+
+  add(index) {
+    this.there.add(index);
+    localStorage.setItem(this.#place, JSON.stringify([...this.there]));
+  }
+
+  clear() {
+    this.there.clear();
+    localStorage.removeItem(this.#place);
+  }
+}
+
+function isPassing(error) {
+  if (error instanceof Problem) return error.status === 429 || error.status >= 500;
+  return error instanceof Unreachable || [403, 408, 429].includes(error.status) || error.status >= 500;
+}
+
+/** Wait, and for the network if there is none. */
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const wake = () => (navigator.onLine ? resolve() : window.addEventListener("online", resolve, { once: true }));
+    setTimeout(wake, milliseconds);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,116 @@
+/** The list of uploads: one file after the other, each with its progress, cancel and retry. */
+
+import { post } from "./api.js";
+import { announce, say, stamp } from "./dom.js";
+import { bytes, duration } from "./format.js";
+import { Upload } from "./upload.js";
+
+const BUSY = new Set(["waiting", "sending"]);
+
+export class Uploads {
+  #list = document.getElementById("uploads");
+  #queue = [];
+  #isRunning = false;
+  #sent = new Map();
+
+  /** Queue files to be painted as an order says: {style, strength, preserve_colour}. */
+  add(files, order) {
+    for (const file of files) {
+      const wish = { filename: file.name, bytes: file.size, ...order };
+      const upload = new Upload(file, () => post("api/uploads", wish));
+      this.#show(upload);
+      this.#enqueue(upload);
+    }
+  }
+
+  get areBusy() {
+    return this.#isRunning;
+  }
+
+  /** Take away the uploads whose jobs have appeared. */
+  settle(jobs) {
+    for (const { video, created } of jobs) {
+      const sent = this.#sent.get(video);
+      // The service's clock may be a little behind this one.
+      if (!sent || Date.parse(created) < sent.since - 60_000) continue;
+      sent.row.remove();
+      this.#sent.delete(video);
+    }
+  }
+
+  #enqueue(upload) {
+    this.#queue.push(upload);
+    if (!this.#isRunning) this.#work();
+  }
+
+  async #work() {
+    this.#isRunning = true;
+    for (let upload = this.#queue.shift(); upload; upload = this.#queue.shift()) {
+      if (upload.state === "waiting") await upload.run();
+    }
+    this.#isRunning = false;
+  }
+
+  #show(upload) {
+    const row = stamp("upload");
+    const since = Date.now();
+    row.name.textContent = upload.file.name;
+    row.progress.setAttribute("aria-label", `Upload of ${upload.file.name}`);
+    for (const name of ["cancel", "retry", "dismiss"]) {
+      row[name].setAttribute("aria-label", `${row[name].textContent}: ${upload.file.name}`);
+    }
+    row.cancel.addEventListener("click", () => upload.cancel());
+    row.dismiss.addEventListener("click", () => row.root.remove());
+    row.retry.addEventListener("click", () => {
+      upload.state = "waiting";
+      refresh();
+      this.#enqueue(upload);
+    });
+    const pace = new Pace();
+    const refresh = () => render(upload, row, pace);
+    upload.addEventListener("change", () => {
+      refresh();
+      if (upload.state === "sent") this.#sent.set(upload.blob, { row: row.root, since });
+      if (!BUSY.has(upload.state)) announce(`${upload.file.name}: ${row.state.textContent}`);
+    });
+    refresh();
+    this.#list.append(row.root);
+  }
+}
+
+function render(upload, row, pace) {
+  const { state, file, sent } = upload;
+  row.root.dataset.state = state;
+  row.progress.value = state === "sent" ? 1 : sent / Math.max(1, file.size);
+  row.cancel.hidden = !BUSY.has(state);
+  row.retry.hidden = state !== "failed" && state !== "cancelled";
+  row.dismiss.hidden = row.retry.hidden;
+  say(row.state, sentence(upload, pace));
+}
+
+function sentence({ state, file, sent, problem }, pace) {
+  switch (state) {
+    case "waiting":
+      return `${bytes(file.size)}, waits for its turn`;
+    case "sending":
+      return `${bytes(sent)} of ${bytes(file.size)}${pace.rest(sent, file.size)}`;
+    case "sent":
+      return "Uploaded. Its painting is about to begin.";
+    case "cancelled":
+      return "Cancelled.";
+    default:
+      return [problem.message, problem.action].filter(Boolean).join(" ");
+  }
+}
+
+/** How long the rest of an upload takes at the pace so far. */
+class Pace {
+  #start = null;
+
+  rest(sent, size) {
+    this.#start ??= { sent, time: performance.now() };
+    const seconds = (performance.now() - this.#start.time) / 1000;
+    const rate = (sent - this.#start.sent) / seconds;
+    return seconds > 2 && rate > 0 ? `, ${duration((size - sent) / rate)} left` : "";
+  }
+}
