@@ -2,16 +2,3 @@
 
 Data flows one way: triggers and api -> orchestrator -> activities -> preprocess, compute, stitch.
 """
-
-import azure.durable_functions as df
-import azure.functions as func
-
-from function_app import activities, api, orchestrator, reaper, triggers
-
-app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
-for module in (triggers, reaper, orchestrator, activities):
-    app.register_functions(module.blueprint)
-for blueprint in api.BLUEPRINTS:
-    app.register_functions(blueprint)
-
-__all__ = ["app"]

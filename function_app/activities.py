@@ -14,12 +14,10 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from function_app import compute, paths, storage
+from function_app import compute, isolation, paths, storage, uploads
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
-from function_app.preprocess import preprocess as plan_painting
 from function_app.results import JOB_ID
-from function_app.stitch import stitch as join_shards
 from gpu_worker.plan import (
     FAILURE_NAME,
     PROGRESS_PREFIX,
@@ -74,7 +72,7 @@ def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payloa
 @_answering
 def preprocess(payload: Payload) -> Payload:
     """Prove the video usable, plan its painting; the value is a `Work`."""
-    return asdict(plan_painting(Job(**payload)))
+    return isolation.run("preprocess", Job(**payload))
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -84,6 +82,7 @@ def submit(payload: Payload) -> int:
     state = State.from_dict(payload)
     attempt = _attempt(state)
     if compute.state(attempt.name) == compute.MISSING:
+        uploads.check_current(state.job)
         _forget_last_attempt(state.job)
         compute.submit(attempt)
     return _frames_there(state.job)
@@ -119,16 +118,21 @@ def cancel(payload: Payload) -> bool:
 
 @blueprint.activity_trigger(input_name="payload")
 @_answering
-def stitch(payload: Payload) -> str:
-    """Join the shards into the result; return a note on what is not as it should be."""
-    return join_shards(Job(**payload))
+def stitch(payload: Payload) -> Payload:
+    """Join the shards into the result; the value is a `Joined`."""
+    return isolation.run("stitch", Job(**payload))
 
 
 @blueprint.activity_trigger(input_name="payload")
 @_answering
 def report_failure(payload: Payload) -> None:
-    """Leave a sentence about the failure where the uploader looks for the result."""
+    """Leave a sentence about the failure where the uploader looks for the result.
+
+    A video that was replaced has another job by now, whose result or failure belongs there.
+    """
     job = Job(**payload["job"])
+    if uploads.is_replaced(job):
+        return
     report = {
         JOB_ID: job.job_id,
         "video": job.video.blob,

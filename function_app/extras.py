@@ -161,10 +161,18 @@ def _codec_name(stream: Stream) -> str:
 
 def head_size(source: InputContainer) -> int:
     """Return the bytes that the index of a container's extras may need."""
-    seconds = (source.duration or 0) / av.time_base
-    tracks = [stream for stream in source.streams if stream.type in {"audio", "subtitle"}]
-    packets = sum(stream.frames or int(seconds * PACKETS_PER_SECOND) for stream in tracks)
-    return index_size(packets)
+    return index_size(most_packets(source))
+
+
+def most_packets(source: InputContainer) -> int:
+    """Return how many packets the tracks beside the picture may have."""
+    usual = int((source.duration or 0) / av.time_base * PACKETS_PER_SECOND)
+    return sum(
+        # What a file counts of uncompressed sound is samples, and a packet has thousands of them.
+        usual if not stream.frames or _codec_name(stream).startswith("pcm_") else stream.frames
+        for stream in source.streams
+        if stream.type in {"audio", "subtitle"}
+    )
 
 
 class _Copy:

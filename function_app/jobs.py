@@ -80,6 +80,10 @@ class Job:
         style, _, name = blob_name.partition("/")
         return cls(job_id(VIDEOS, blob_name, etag), style, name, etag)
 
+    def is_of(self, etag: str) -> bool:
+        """Whether an etag is that of the version that this job is of, with quotes or without."""
+        return self.etag.strip('"') == etag.strip('"')
+
     @property
     def video(self) -> Video:
         """The uploaded blob."""

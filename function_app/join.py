@@ -20,7 +20,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from function_app.errors import ServiceError
-from function_app.extras import Sidecar, describe, index_size, mp4_options
+from function_app.extras import Sidecar, describe, index_size, most_packets, mp4_options
 from gpu_worker.plan import Plan, Shard
 
 OpenShard = Callable[[Shard], IO[bytes]]
@@ -30,8 +30,8 @@ def reserved_bytes(plan: Plan, extras: IO[bytes] | None) -> int:
     """Return the size of the MP4's index, which stays ahead of the data."""
     packets = plan.frame_count
     if extras:
-        with av.open(extras) as container:
-            packets += sum(stream.frames for stream in container.streams)
+        with av.open(extras, "r") as container:
+            packets += most_packets(container)
         extras.seek(0)
     return index_size(packets)
 

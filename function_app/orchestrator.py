@@ -25,6 +25,7 @@ from function_app.compute import MOST_ATTEMPTS
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Stage, State, Status, Work
 from function_app.settings import settings
+from function_app.stitch import Joined
 
 blueprint = df.Blueprint()
 
@@ -96,8 +97,12 @@ class _Restyling:
     def _stages(self) -> Steps[dict[str, Any]]:
         if self.state.work is None:
             yield from self._preprocess()
-        yield from self._paint()
-        return (yield from self._stitch())
+        while True:
+            yield from self._paint()
+            joined = yield from self._stitch()
+            if not joined.lost:
+                return (yield from self._finish(joined.note))
+            yield from self._submit_again(f"{joined.lost} painted shards were lost")
 
     def _preprocess(self) -> Steps[None]:
         self._show(Status(Stage.PREPROCESS, message="reading the video"))
@@ -116,13 +121,22 @@ class _Restyling:
                 raise _Cancelled
             if look.fault == "input":
                 raise InputError(look.message, Code(look.code))
-            if self.state.attempt == MOST_ATTEMPTS:
-                raise ServiceError(
-                    f"painting failed {MOST_ATTEMPTS} times, the last time because: "
-                    f"{look.message or f'the Azure Machine Learning job ended as {look.state}'}",
-                    Code.PAINTING_FAILED,
-                )
-            yield from self._submit()
+            yield from self._submit_again(
+                look.message or f"the Azure Machine Learning job ended as {look.state}"
+            )
+
+    def _submit_again(self, reason: str) -> Steps[None]:
+        """Submit one more attempt, unless there were enough.
+
+        Raises:
+            ServiceError: there were.
+        """
+        if self.state.attempt == MOST_ATTEMPTS:
+            raise ServiceError(
+                f"painting failed {MOST_ATTEMPTS} times, the last time because: {reason}",
+                Code.PAINTING_FAILED,
+            )
+        yield from self._submit()
 
     def _submit(self) -> Steps[None]:
         self._stop_if_cancelled()
@@ -151,11 +165,15 @@ class _Restyling:
         if winner is self._cancelled:
             timer.cancel()
 
-    def _stitch(self) -> Steps[dict[str, Any]]:
+    def _stitch(self) -> Steps[Joined]:
         self._stop_if_cancelled()
-        job, work = self.state.job, self._work
         self._show(self._all_painted(Stage.STITCH, "joining the shards"))
-        note = yield from self._call("stitch", asdict(job))
+        answer = yield from self._call("stitch", asdict(self.state.job))
+        # In histories of version 1 the answer is the note alone.
+        return Joined(answer) if isinstance(answer, str) else Joined(**answer)
+
+    def _finish(self, note: str) -> Steps[dict[str, Any]]:
+        job, work = self.state.job, self._work
         yield from self._call("clean_up", asdict(job))
         notes = (*work.notes, *([note] if note else []))
         self._show(replace(self._all_painted(Stage.DONE, "painted"), notes=notes))
@@ -201,7 +219,8 @@ class _Restyling:
         except TaskFailedError as error:
             raise ServiceError(f"{activity} failed: {error.details.message}") from error
         if "refused" in answer:
-            raise InputError(answer["refused"], Code(answer["code"]))
+            # In histories of version 1 a refusal has no code.
+            raise InputError(answer["refused"], Code(answer.get("code", Code.UNPAINTABLE_VIDEO)))
         return answer["value"]
 
     def _is_of(self, version: int) -> bool:

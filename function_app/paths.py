@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,6 +14,11 @@ VIDEOS = "videos"
 STYLES = "styles"
 RESULTS = "results"
 JOBS = "jobs"
+
+DECLARED = "declared"
+TURNS = "turns"
+# Folders of `jobs` that are no job's; a job's id ends in a hash.
+OWN_FOLDERS = {DECLARED, TURNS}
 
 STYLE_SUFFIX = ".safetensors"
 
@@ -60,6 +66,11 @@ class Video:
     def result(self, suffix: str) -> str:
         """Blob name in `results`, where `suffix` replaces the video's own."""
         return f"{self.style}/{PurePosixPath(self.name).with_suffix('')}{suffix}"
+
+    @property
+    def declaration(self) -> str:
+        """Blob name in `jobs` of what was declared for the upload."""
+        return f"{DECLARED}/{hashlib.sha256(self.blob.encode()).hexdigest()}"
 
     def check(self) -> None:
         """Refuse names that would be misread where they are downloaded, quoted or linked.

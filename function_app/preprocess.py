@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from function_app import paths, storage
+from function_app import paths, results, storage
 from function_app.blending import blend_of
 from function_app.errors import Code, InputError
 from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
@@ -21,6 +21,7 @@ from function_app.picture import picture_of
 from function_app.probe import check_limits, find_video, open_video, seeks_exactly, too_long
 from function_app.settings import Settings, settings
 from function_app.storage import BlobReader, BlobWriter, buffered
+from function_app.uploads import check_declared
 from gpu_worker.plan import Blend, Encoding, Picture, Plan, Timeline, cut_shards
 
 SHARDS_PER_RANK = 4
@@ -40,6 +41,7 @@ def preprocess(job: Job) -> Work:
         InputError: the video or the style cannot be used; the sentence says why.
     """
     job.video.check()
+    results.check_free(job, results.properties(job))
     _check_style(job.style)
     reader = _reader(job)
     blend = blend_of(reader.metadata)
@@ -85,7 +87,7 @@ def _check_style(name: str) -> None:
 
 def _reader(job: Job) -> BlobReader:
     reader = BlobReader(storage.blob(paths.VIDEOS, job.video.blob))
-    if reader.etag.strip('"') != job.etag.strip('"'):
+    if not job.is_of(reader.etag):
         raise InputError(
             f"{job.name} was replaced by a newer upload, which has a job of its own", Code.REPLACED
         )
@@ -95,6 +97,7 @@ def _reader(job: Job) -> BlobReader:
             f"{settings().max_bytes / 2**20:.0f} MiB: cut it into parts or encode it smaller",
             Code.TOO_LARGE,
         )
+    check_declared(job, reader.size)
     return reader
 
 

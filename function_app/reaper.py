@@ -36,7 +36,7 @@ ENDED = {
 def reap(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> None:
     """Cancel what paints for ended instances; delete their folders once it has ended."""
     del timer
-    for job_id in storage.folders(paths.JOBS):
+    for job_id in set(storage.folders(paths.JOBS)) - paths.OWN_FOLDERS:
         state = client.get_orchestration_state(job_id)
         if state is not None and state.runtime_status not in ENDED:
             continue

@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote, unquote
 
 from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobProperties
 
 from function_app import paths, storage
+from function_app.errors import Code, InputError
 from function_app.jobs import Job
 
 JOB_ID = "job_id"
+VIDEO = "video"
 
 
-def is_of(job: Job) -> bool:
-    """Whether the result of a job's video is that job's, not that of another upload."""
+def properties(job: Job) -> BlobProperties | None:
+    """Return what storage knows of the result of a job's video; None where there is none."""
     try:
-        result = storage.blob(paths.RESULTS, job.video.painted).get_blob_properties()
+        return storage.blob(paths.RESULTS, job.video.painted).get_blob_properties()
     except ResourceNotFoundError:
-        return False
-    return result.metadata.get(JOB_ID) == job.job_id
+        return None
+
+
+def is_of(job: Job, result: BlobProperties | None) -> bool:
+    """Whether a result is that of a job, not that of another upload."""
+    return result is not None and result.metadata.get(JOB_ID) == job.job_id
+
+
+def check_free(job: Job, result: BlobProperties | None) -> None:
+    """Refuse a video whose result would take the place of another video's.
+
+    Raises:
+        InputError: it would.
+    """
+    owner = result.metadata.get(VIDEO) if result else None
+    if owner and owner != quote(job.video.blob):
+        raise InputError(
+            f"{job.video.painted} is the result of {unquote(owner)} already: rename {job.name}",
+            Code.BAD_NAME,
+        )
 
 
 def report_of(job: Job) -> dict[str, str]:
@@ -30,7 +52,7 @@ def report_of(job: Job) -> dict[str, str]:
 
 def delete(job: Job) -> None:
     """Delete what a job left, but nothing of a later upload of the same name."""
-    if is_of(job):
+    if is_of(job, properties(job)):
         for blob_name in (job.video.painted, job.video.poster, job.video.sheet):
             storage.delete(paths.RESULTS, blob_name)
     if report_of(job):

@@ -99,6 +99,8 @@ class Settings:
         max_pixels: largest frame accepted, width times height.
         max_minutes: longest video accepted.
         max_frames: most frames accepted.
+        child_cpu_seconds: processor time that reading one video, or joining one, may take.
+        child_memory_mib: memory likewise, in MiB.
         encoder_crf: x264's constant rate factor of the result; lower is better and larger.
         encoder_preset: x264's preset.
     """
@@ -122,6 +124,8 @@ class Settings:
     max_pixels: int = _setting("MAX_PIXELS", 4096 * 2304, _count)
     max_minutes: float = _setting("MAX_MINUTES", 180.0, _amount)
     max_frames: int = _setting("MAX_FRAMES", 1_000_000, _count)
+    child_cpu_seconds: int = _setting("CHILD_CPU_SECONDS", 1800, _count)
+    child_memory_mib: int = _setting("CHILD_MEMORY_MIB", 1024, _count)
     encoder_crf: int = _setting("ENCODER_CRF", 18, _count)
     encoder_preset: str = _setting("ENCODER_PRESET", "veryfast")
 

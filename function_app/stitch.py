@@ -3,47 +3,104 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO
+from urllib.parse import quote
 
 from function_app import paths, storage
 from function_app.errors import Code, InputError, ServiceError
 from function_app.extras import Sidecar
 from function_app.jobs import Job
 from function_app.join import join, reserved_bytes
-from function_app.results import JOB_ID, is_of
-from function_app.storage import BlobReader, BlobWriter, buffered
-from gpu_worker.plan import POSTER_NAME, SHEET_NAME, Plan
+from function_app.results import JOB_ID, VIDEO, check_free, is_of, properties
+from function_app.storage import BlobReader, BlobWriter, buffered, unchanged
+from function_app.uploads import check_current
+from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan, Shard, seal
 
 MOST_DAMAGED = 0.05
 # The muxer writes a few boxes before and after the index that it rewrites at the end.
 AROUND_INDEX = 2**16
+PIECE = 2**20
 
 
-def stitch(job: Job) -> str:
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What came of joining.
+
+    Attributes:
+        note: a sentence about frames that did not decode; empty if all did.
+        lost: shards that are missing or damaged, and so to be painted again; 0 if the result is
+            there.
+    """
+
+    note: str = ""
+    lost: int = 0
+
+
+class _LostError(Exception):
+    """A shard is missing, or not what the worker sealed."""
+
+
+def stitch(job: Job) -> Joined:
     """Join the shards of a job into its result, and put its pictures beside it.
 
-    Returns:
-        A sentence about frames that did not decode; empty if all did.
+    Shards that are damaged are deleted, so that the next attempt at painting paints them again.
 
     Raises:
-        InputError: too much of the video did not decode.
-        ServiceError: a shard is missing or does not hold what it should.
+        InputError: too much of the video did not decode, or it was replaced meanwhile.
+        ServiceError: something else of the job is missing.
     """
     target = storage.blob(paths.RESULTS, job.video.painted)
-    if is_of(job):
-        # From an earlier try, whose answer was lost.
-        return ""
+    before = properties(job)
+    if is_of(job, before):
+        return Joined()  # from an earlier try, whose answer was lost
+    check_current(job)
+    check_free(job, before)
     plan = Plan.from_json(_needed(job.folder.plan))
     sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
     note = _damage_note(job, plan)
     extras = _stream(job.folder.extras) if sidecar.tracks else None
     head = reserved_bytes(plan, extras) + AROUND_INDEX
     out = BlobWriter(target, head, "video/mp4")
-    join(plan, lambda shard: _stream(job.folder.shard(shard)), extras, sidecar, out)
+    try:
+        join(plan, lambda shard: _shard(job, plan, shard), extras, sidecar, out)
+    except _LostError:
+        return Joined(lost=_clear_lost(job, plan))
     _pictures(job)
-    out.commit(metadata={JOB_ID: job.job_id})
+    out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(before))
     storage.delete(paths.RESULTS, job.video.report)
-    return note
+    return Joined(note)
+
+
+def _shard(job: Job, plan: Plan, shard: Shard) -> IO[bytes]:
+    """Open a painted shard and prove it to be what the worker sealed."""
+    try:
+        reader = BlobReader(storage.blob(paths.JOBS, job.folder.shard(shard)))
+    except InputError as error:
+        raise _LostError from error
+    content = _pieces(reader, reader.size - SEAL_BYTES)
+    if seal(plan, shard, content) != reader.read(SEAL_BYTES):
+        raise _LostError
+    reader.seek(0)
+    return buffered(reader)
+
+
+def _pieces(reader: BlobReader, size: int) -> Iterator[bytes]:
+    while piece := reader.read(max(0, min(PIECE, size - reader.tell()))):
+        yield piece
+
+
+def _clear_lost(job: Job, plan: Plan) -> int:
+    """Delete the shards that are damaged; count them and those that are missing."""
+    lost = 0
+    for shard in plan.shards:
+        try:
+            _shard(job, plan, shard)
+        except _LostError:
+            storage.delete(paths.JOBS, job.folder.shard(shard))
+            lost += 1
+    return lost
 
 
 def _needed(blob_name: str) -> bytes:

@@ -7,12 +7,13 @@ demuxer asks, and written block by block as the muxer goes on.
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import IO, TYPE_CHECKING, cast, override
+from typing import IO, TYPE_CHECKING, Any, cast, override
 from urllib.parse import quote
 
 from azure.core import MatchConditions
@@ -20,6 +21,7 @@ from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import (
     BlobBlock,
     BlobClient,
+    BlobProperties,
     BlobSasPermissions,
     BlobServiceClient,
     ContainerClient,
@@ -244,6 +246,7 @@ class BlobWriter:
         self._head_size = head_size
         self._head = bytearray()
         self._tail = bytearray()
+        self._tail_digest = hashlib.sha256()
         self._staged: list[BlobBlock] = []
         self._staged_bytes = 0
         self._position = 0
@@ -277,17 +280,32 @@ class BlobWriter:
         self._stage_full_blocks()
         return len(view)
 
-    def commit(self, metadata: dict[str, str] | None = None) -> None:
-        """Make the blob visible, whole, at once."""
+    def commit(self, metadata: dict[str, str] | None = None, **condition: Any) -> None:
+        """Make the blob visible, whole, at once.
+
+        Args:
+            metadata: of the blob, beside its checksums: SHA-256 of the head, `head_bytes` long,
+                and of all that follows it.
+            condition: on what is there before, such as `unchanged`.
+
+        Raises:
+            ResourceModifiedError: the condition does not hold.
+        """
         if self._tail:
             self._stage(bytes(self._tail))
             self._tail.clear()
         head = self._new_block(len(self._staged))
-        self._client.stage_block(head.id, bytes(self._head))
+        self._client.stage_block(head.id, bytes(self._head), validate_content=True)
+        checksums = {
+            "head_bytes": str(len(self._head)),
+            "head_sha256": hashlib.sha256(self._head).hexdigest(),
+            "tail_sha256": self._tail_digest.hexdigest(),
+        }
         self._client.commit_block_list(
             [head, *self._staged],
             content_settings=ContentSettings(content_type=self._content_type),
-            metadata=metadata,
+            metadata={**(metadata or {}), **checksums},
+            **condition,
         )
 
     @property
@@ -301,13 +319,21 @@ class BlobWriter:
 
     def _stage(self, content: bytes) -> None:
         block = self._new_block(len(self._staged))
-        self._client.stage_block(block.id, content)
+        self._client.stage_block(block.id, content, validate_content=True)
+        self._tail_digest.update(content)
         self._staged.append(block)
         self._staged_bytes += len(content)
 
     @staticmethod
     def _new_block(number: int) -> BlobBlock:
         return BlobBlock(base64.b64encode(f"{number:08d}".encode()).decode())
+
+
+def unchanged(before: BlobProperties | None) -> dict[str, Any]:
+    """Return the condition that a blob is still what it was, or still not there."""
+    if before is None:
+        return {"match_condition": MatchConditions.IfMissing}
+    return {"match_condition": MatchConditions.IfNotModified, "etag": before.etag}
 
 
 def _overwrite(buffer: bytearray, start: int, data: memoryview) -> None:

@@ -19,7 +19,7 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 from gpu_worker.errors import InputError, ToolError
 from gpu_worker.frame import Frame, Planes
 from gpu_worker.plan import Picture, Plan, Shard
-from gpu_worker.process import Ffmpeg, running
+from gpu_worker.process import Ffmpeg, Limits, running
 
 _FORMATS: Final = "mov,matroska"
 """Demuxers that seek exactly; a playlist, whatever its name, is not among them."""
@@ -27,6 +27,12 @@ _MOST_REORDERED: Final = 16
 """Frames by which decoding may run ahead of showing (H.264 and H.265: max_num_reorder)."""
 _SCALE_MATRICES: Final = {"bt2020nc": "bt2020"}
 """Matrices that the scale filter calls otherwise than `-colorspace` does."""
+_CPU_SECONDS: Final = 60
+_CPU_SECONDS_PER_MEGAPIXEL: Final = 1
+"""Processor time to decode with: tens of times what the slowest codecs and filters need."""
+_MEMORY: Final = 2 * 2**30
+_BYTES_PER_PIXEL: Final = 256
+"""Memory to decode in: reference frames of 10 bits, one more a thread, a few in floats."""
 
 
 def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Frame]:
@@ -68,12 +74,14 @@ class _Window:
         start: half-way before the first frame; None for the very beginning.
         earlier: so far before it that no keyframe between is decoded, but not shown, before it.
         end: when the first frame is shown that is not wanted; None for the very end.
+        last: number of that frame.
     """
 
     first: int
     start: Fraction | None
     earlier: Fraction | None
     end: Fraction | None
+    last: int
 
     @classmethod
     def of(cls, plan: Plan, shard: Shard, edges: Sequence[int]) -> _Window:
@@ -87,6 +95,7 @@ class _Window:
             start=(edges[first - 1] + edges[first]) * tick / 2 if first > 0 else None,
             earlier=edges[before] * tick if before > 0 else None,
             end=edges[last] * tick if last < plan.frame_count else None,
+            last=last,
         )
 
     @property
@@ -141,13 +150,24 @@ def _decoded(
     """Yield what the decoder puts out: timestamps in ticks of the plan's source, and planes."""
     reading, writing = os.pipe()
     graph = _graph(video, plan, window, seek, threads, writing)
-    with running(graph, [writing]) as child, os.fdopen(reading, encoding="ascii") as stamps:
+    limits = _limits(plan, window)
+    with running(graph, [writing], limits) as child, os.fdopen(reading, encoding="ascii") as stamps:
         os.close(writing)
         while (planes := _read_planes(child, plan.picture)) is not None:
             ticks, time_base = stamps.readline().split()
             yield round(int(ticks) * Fraction(time_base) / plan.source.seconds_per_tick), planes
         if child.finish() == -SIGKILL:
             raise ToolError("The decoder was killed, perhaps because the memory ran out.")
+
+
+def _limits(plan: Plan, window: _Window) -> Limits:
+    """Allow for every frame up to the end of the window: there may be one keyframe only."""
+    pixels = plan.picture.width * plan.picture.height
+    megapixels = window.last * pixels / 1e6
+    return Limits(
+        cpu_seconds=_CPU_SECONDS + round(_CPU_SECONDS_PER_MEGAPIXEL * megapixels),
+        memory=_MEMORY + _BYTES_PER_PIXEL * pixels,
+    )
 
 
 def _read_planes(child: Ffmpeg, picture: Picture) -> Planes | None:

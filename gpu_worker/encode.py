@@ -14,7 +14,7 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 from gpu_worker.errors import ToolError
 from gpu_worker.files import write_whole
 from gpu_worker.frame import Frame
-from gpu_worker.plan import Plan, Shard
+from gpu_worker.plan import Plan, Shard, seal
 from gpu_worker.process import running
 
 _RATES: Final = range(1, 1001)
@@ -53,7 +53,8 @@ def write_shard(
         file.seek(0)
         if damaged:
             write_whole(folder / shard.damage_name, json.dumps({"frames": damaged}).encode())
-        write_whole(folder / shard.name, file.read())
+        content = file.read()
+        write_whole(folder / shard.name, content + seal(plan, shard, [content]))
 
 
 def _encoder(plan: Plan, threads: int, file: int) -> OutputStream:

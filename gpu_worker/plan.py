@@ -9,6 +9,7 @@ the same contract and stand here too. Standard library only, so that both sides 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,9 @@ POSTER_NAME = "poster.jpg"
 SHEET_NAME = "sheet.jpg"
 FAILURE_NAME = "failure.json"
 PROGRESS_PREFIX = "progress-"
+
+SEAL_BYTES = 8 + hashlib.sha256().digest_size
+"""Length of the seal at the end of a shard's file."""
 
 
 class PlanError(ValueError):
@@ -271,6 +275,23 @@ class Plan:
             )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise PlanError(f"the plan cannot be read: {error}") from error
+
+
+def seal(plan: Plan, shard: Shard, content: Iterable[bytes]) -> bytes:
+    """Return what stands at the end of a shard's file and proves all that stands before it.
+
+    It is a box that players skip (`free` in ISO/IEC 14496-12), with a SHA-256 of the job, the
+    shard's place in it and the content: neither a damaged file nor another job's or place's passes.
+
+    Args:
+        plan: of the job.
+        shard: one of the plan's.
+        content: of the file before the seal, in pieces.
+    """
+    digest = hashlib.sha256(f"{plan.job_id} [{shard.first}, {shard.last})\n".encode())
+    for piece in content:
+        digest.update(piece)
+    return SEAL_BYTES.to_bytes(4) + b"free" + digest.digest()
 
 
 def cut_shards(

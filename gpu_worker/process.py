@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import resource
 import subprocess
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BufferedReader, BufferedWriter
 from threading import Thread
 from typing import Final, cast
@@ -22,6 +24,34 @@ _LINES_KEPT: Final = 20
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may use that reads a stranger's file; Linux holds it to them.
+
+    It may write to no file and leave no core behind.
+
+    Attributes:
+        cpu_seconds: of processor time, all threads together; beyond, the child is killed.
+        memory: bytes of its own data (RLIMIT_DATA); beyond, it gets no more.
+    """
+
+    cpu_seconds: int
+    memory: int
+
+    def impose(self, pid: int) -> None:
+        """Set the limits of a process that runs."""
+        if not hasattr(resource, "prlimit"):
+            return
+        for what, most in (
+            (resource.RLIMIT_CPU, self.cpu_seconds),
+            (resource.RLIMIT_DATA, self.memory),
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            with suppress(ProcessLookupError):  # it has ended already
+                resource.prlimit(pid, what, (most, most))
+
+
 class Ffmpeg:
     """A running ffmpeg.
 
@@ -32,7 +62,7 @@ class Ffmpeg:
         stdout: what it writes to `pipe:1`.
     """
 
-    def __init__(self, graph: OutputStream, pass_fds: Sequence[int]) -> None:
+    def __init__(self, graph: OutputStream, pass_fds: Sequence[int], limits: Limits | None) -> None:
         """Start it; `running` is the way to do so."""
         quiet = graph.global_args("-nostdin", "-nostats", "-hide_banner", "-loglevel", "error")
         self._process = subprocess.Popen(
@@ -42,6 +72,8 @@ class Ffmpeg:
             stderr=subprocess.PIPE,
             pass_fds=pass_fds,
         )
+        if limits:
+            limits.impose(self._process.pid)
         self._stdin = cast(BufferedWriter, self._process.stdin)
         self._stderr = cast(BufferedReader, self._process.stderr)
         self.stdout = cast(BufferedReader, self._process.stdout)
@@ -93,14 +125,17 @@ class Ffmpeg:
 
 
 @contextmanager
-def running(graph: OutputStream, pass_fds: Sequence[int] = ()) -> Generator[Ffmpeg]:
+def running(
+    graph: OutputStream, pass_fds: Sequence[int] = (), limits: Limits | None = None
+) -> Generator[Ffmpeg]:
     """Start ffmpeg for the body of a `with`; whatever happens there, it ends with it.
 
     Args:
         graph: what it is to do.
         pass_fds: file descriptors that it inherits beside the standard three.
+        limits: what it may use, where it reads a stranger's file.
     """
-    child = Ffmpeg(graph, pass_fds)
+    child = Ffmpeg(graph, pass_fds, limits)
     try:
         yield child
     finally:

@@ -17,7 +17,7 @@ import azure.functions as func
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobSasPermissions
 
-from function_app import paths, storage
+from function_app import paths, storage, uploads
 from function_app.api.answers import answering, as_json, bad_request
 from function_app.api.view import as_time
 from function_app.blending import PRESERVE_COLOUR, STRENGTH, blend_of, metadata_of
@@ -38,6 +38,7 @@ LEAVE = BlobSasPermissions(create=True, write=True, read=True)
 def post_upload(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a URL to which one video may be written, and with the headers to send."""
     upload = Upload.read(req)
+    uploads.declare(upload.video, upload.size)
     blob = storage.blob(paths.VIDEOS, upload.video.blob)
     body = {
         "url": storage.signed_url(blob, LEAVE, LIFETIME),
@@ -54,10 +55,12 @@ class Upload:
 
     Attributes:
         video: where it goes.
+        size: in bytes.
         blend: how it is to be painted.
     """
 
     video: paths.Video
+    size: int
     blend: Blend
 
     @classmethod
@@ -78,7 +81,9 @@ class Upload:
             )
         video = paths.Video(style, name)
         video.check()
-        return cls(video, blend_of({name: str(fields[name]) for name in OPTIONS & fields.keys()}))
+        return cls(
+            video, size, blend_of({name: str(fields[name]) for name in OPTIONS & fields.keys()})
+        )
 
     @property
     def metadata(self) -> dict[str, str]:

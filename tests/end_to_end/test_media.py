@@ -63,4 +63,5 @@ def test_real_video_comes_through(atelier: Atelier, real_videos: Path, name: str
     ],
 )
 def test_made_video_comes_through(atelier: Atelier, clips: Clips, name: str) -> None:
-    prove_equal(*restyled(atelier, clips[name].read_bytes(), name))
+    stem, _, suffix = name.partition(".")  # videos of one stem have one result
+    prove_equal(*restyled(atelier, clips[name].read_bytes(), f"{stem} {suffix}.{suffix}"))

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import PictureType
 
-from gpu_worker.plan import Plan, Shard
+from gpu_worker.plan import Plan, Shard, seal
 
 type Media = Path | bytes
 
@@ -222,7 +222,13 @@ def paint(plan: Plan, source: Media) -> dict[Shard, bytes]:
         stream = container.streams[plan.stream]
         frames = [frame for frame in container.decode(stream) if frame.pts is not None]
     assert [frame.pts for frame in frames] == list(plan.source)
-    return {shard: encode(plan, frames[shard.first : shard.last]) for shard in plan.shards}
+    return {shard: sealed(plan, shard, frames[shard.first : shard.last]) for shard in plan.shards}
+
+
+def sealed(plan: Plan, shard: Shard, frames: list[av.VideoFrame]) -> bytes:
+    """Encode frames to one shard, with its seal."""
+    content = encode(plan, frames)
+    return content + seal(plan, shard, [content])
 
 
 def encode(plan: Plan, frames: list[av.VideoFrame]) -> bytes:

@@ -103,3 +103,10 @@ def test_chapters_and_metadata_are_read(clips: Clips) -> None:
 def test_a_sidecar_survives_json() -> None:
     sidecar = Sidecar((Chapter(0, 1.5, "Früh"),), {"title": "☃"}, 3)
     assert Sidecar.from_json(sidecar.to_json()) == sidecar
+
+
+def test_samples_of_uncompressed_sound_do_not_count_as_packets(clips: Clips) -> None:
+    with opened(clips["pcm.mov"]) as source:
+        samples = source.streams.audio[0].frames
+        assert samples == 96_000
+        assert head_size(source) < index_size(samples // 100)

@@ -45,6 +45,7 @@ class Script:
         polls: looks at the present attempt so far.
         polled: whether there was any.
         cancelled: how often the end of the painting was asked for.
+        then: what happens after an attempt was submitted.
     """
 
     source: Path
@@ -53,6 +54,7 @@ class Script:
     polls: int = 0
     polled: Event = field(default_factory=Event)
     cancelled: int = 0
+    then: Callable[[Job], object] = lambda _: None
 
     def submit(self, payload: Payload) -> Payload:
         state = State.from_dict(payload)
@@ -60,6 +62,7 @@ class Script:
             self._paint(state.job)
         self.submitted.append(state.attempt)
         self.polls = 0
+        self.then(state.job)
         return {"value": 0}
 
     def poll(self, payload: Payload) -> Payload:
@@ -118,7 +121,7 @@ def files_of(job: Job) -> list[str]:
 
 
 def has_result(job: Job) -> bool:
-    return storage.blob(paths.RESULTS, job.video.result(".mp4")).exists()
+    return storage.blob(paths.RESULTS, job.video.painted).exists()
 
 
 def test_a_good_video_gets_its_result(hub: TaskHubGrpcClient, script: Script, job: Job) -> None:
@@ -175,7 +178,7 @@ def test_bad_input_fails_in_a_sentence_and_is_not_painted(
     sentence = "diary.mp4 is text, not a video: upload a video"
     assert sentence in failure(state)
     assert state.get_custom_status()["message"] == sentence
-    report = storage.read(paths.RESULTS, job.video.result(".error.json")) or b""
+    report = storage.read(paths.RESULTS, job.video.report) or b""
     assert sentence in report.decode()
     assert script.submitted == []
     assert files_of(job) == []
@@ -262,9 +265,44 @@ def test_a_service_that_fails_again_and_again_fails_the_job(
         first_retry_interval=timedelta(milliseconds=1), max_number_of_attempts=MOST_ATTEMPTS
     )
     monkeypatch.setattr(orchestrator, "RETRY", at_once)
-    script.source = script.source.with_name("painted by nobody")
+    script.then = lambda job: storage.delete_all(paths.JOBS, job.folder.sidecar)
     start(hub, job)
     message = failure(ended(hub, job))
     assert "stitch failed" in message
-    assert "00000.mp4 is missing from the job's folder" in message
+    assert "sidecar.json is missing from the job's folder" in message
     assert not has_result(job)
+
+
+def test_shards_that_were_lost_are_painted_again(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    def lose_some(job: Job) -> None:
+        if script.submitted == [1]:
+            storage.delete_all(paths.JOBS, job.folder.output("00001"))
+
+    script.looks, script.then = [[COMPLETED]] * 2, lose_some
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.submitted == [1, 2]
+    assert has_result(job)
+
+
+def test_shards_that_are_lost_again_and_again_fail_the_job(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[COMPLETED]] * 3
+    script.then = lambda job: storage.delete_all(paths.JOBS, job.folder.output("00001"))
+    start(hub, job)
+    message = failure(ended(hub, job))
+    assert "painting failed 3 times, the last time because: 1 painted shards were lost" in message
+    assert script.submitted == [1, 2, 3]
+    assert files_of(job) == []
+
+
+def test_a_video_replaced_before_its_job_fails_leaves_the_report_to_the_next(
+    hub: TaskHubGrpcClient, script: Script, job: Job, upload: Upload
+) -> None:
+    script.then = lambda _: upload(b"another", job.name)
+    start(hub, job)
+    assert "was replaced by a newer upload" in failure(ended(hub, job))
+    assert storage.read(paths.RESULTS, job.video.report) is None

@@ -1,5 +1,6 @@
 """From a job's folder to its result: every frame at its timestamp, everything else kept."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,8 +13,9 @@ from function_app import paths, storage
 from function_app.errors import InputError, ServiceError
 from function_app.jobs import Job
 from function_app.preprocess import preprocess
-from function_app.stitch import stitch
-from gpu_worker.plan import POSTER_NAME, SHEET_NAME, Plan
+from function_app.results import check_free, properties
+from function_app.stitch import Joined, stitch
+from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan
 from tests.function_app.media import (
     Clips,
     Media,
@@ -37,7 +39,8 @@ def painted(upload: Upload) -> Callable[[Path], Job]:
     """Return a way to bring a clip to the point where it is to be stitched."""
 
     def paint_clip(clip: Path) -> Job:
-        job = upload(clip, clip.name)
+        # Videos of one stem have one result, so each gets a stem of its own.
+        job = upload(clip, f"{clip.stem} {clip.suffix[1:]}{clip.suffix}")
         work = preprocess(job)
         source = read(work.source_container, work.source_blob)
         for shard, content in paint(plan_of(job), source).items():
@@ -62,7 +65,7 @@ def result_of_clip(
     def result(name: str) -> bytes:
         if name not in results:
             job = painted(clips[name])
-            assert stitch(job) == ""
+            assert stitch(job) == Joined()
             results[name] = result_of(job)
         return results[name]
 
@@ -78,7 +81,7 @@ def read(container: str, blob_name: str) -> bytes:
 
 
 def result_of(job: Job) -> bytes:
-    return read(paths.RESULTS, job.video.result(".mp4"))
+    return read(paths.RESULTS, job.video.painted)
 
 
 def tick_of(file: Media) -> Fraction:
@@ -231,7 +234,7 @@ def test_a_result_ends_the_report_of_an_earlier_failure(
     clips: Clips, painted: Callable[[Path], Job]
 ) -> None:
     job = painted(clips["one_frame.mp4"])
-    report = job.video.result(".error.json")
+    report = job.video.report
     storage.write(paths.RESULTS, report, "{}", "application/json")
     stitch(job)
     assert storage.read(paths.RESULTS, report) is None
@@ -242,23 +245,123 @@ def test_stitching_again_leaves_the_result_as_it_is(
 ) -> None:
     job = painted(clips["three_frames.mp4"])
     stitch(job)
-    result = storage.blob(paths.RESULTS, job.video.result(".mp4"))
+    result = storage.blob(paths.RESULTS, job.video.painted)
     before = result.get_blob_properties().etag
     storage.delete_all(paths.JOBS, job.folder.root)
-    assert stitch(job) == ""
+    assert stitch(job) == Joined()
     assert result.get_blob_properties().etag == before
 
 
-def test_a_missing_shard_is_refused_and_nothing_shown(
-    clips: Clips, painted: Callable[[Path], Job], tmp_path: Path
-) -> None:
-    (clip := tmp_path / "missing.mp4").write_bytes(clips["plain.mp4"].read_bytes())
-    job = painted(clip)
-    storage.blob(paths.JOBS, job.folder.shard(plan_of(job).shards[2])).delete_blob()
-    with pytest.raises(ServiceError, match=r"work/00002\.mp4 is missing"):
-        stitch(job)
+@pytest.fixture
+def fresh(clips: Clips, painted: Callable[[Path], Job]) -> Callable[[str], Job]:
+    """Return a way to bring a clip, under a name of its own, to where it is to be stitched."""
+
+    def bring(name: str) -> Job:
+        (clip := clips["plain.mp4"].with_name(name)).write_bytes(clips["plain.mp4"].read_bytes())
+        return painted(clip)
+
+    return bring
+
+
+def shard_names(job: Job) -> list[str]:
+    return [job.folder.shard(shard) for shard in plan_of(job).shards]
+
+
+def assert_no_result(job: Job) -> None:
     with pytest.raises(ResourceNotFoundError):
         result_of(job)
+
+
+def test_a_missing_shard_is_counted_and_nothing_shown(fresh: Callable[[str], Job]) -> None:
+    job = fresh("missing.mp4")
+    storage.blob(paths.JOBS, shard_names(job)[2]).delete_blob()
+    assert stitch(job) == Joined(lost=1)
+    assert_no_result(job)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:999] + bytes([content[999] ^ 1]) + content[1000:],
+        lambda content: content[:-1],
+        lambda content: content[:-SEAL_BYTES],
+        lambda content: content + b"more",
+        lambda _: b"",
+    ],
+    ids=["half", "one bit", "cut seal", "no seal", "more", "empty"],
+)
+def test_a_damaged_shard_is_deleted_to_be_painted_again(
+    fresh: Callable[[str], Job], damage: Callable[[bytes], bytes]
+) -> None:
+    job = fresh("damaged shard.mp4")
+    sound, *others = shard_names(job)
+    for name in others[:2]:
+        storage.write(paths.JOBS, name, damage(read(paths.JOBS, name)), "video/mp4")
+    assert stitch(job) == Joined(lost=2)
+    left = set(storage.names(paths.JOBS, job.folder.work))
+    assert sound in left
+    assert not left & set(others[:2])
+    assert_no_result(job)
+
+
+def test_a_shard_in_anothers_place_is_not_taken_for_it(fresh: Callable[[str], Job]) -> None:
+    job = fresh("exchanged.mp4")
+    first, second, *_ = shard_names(job)
+    storage.write(paths.JOBS, second, read(paths.JOBS, first), "video/mp4")
+    assert stitch(job) == Joined(lost=1)
+
+
+def test_a_shard_of_another_job_is_not_taken(fresh: Callable[[str], Job]) -> None:
+    job, other = fresh("own.mp4"), fresh("other.mp4")
+    foreign = read(paths.JOBS, shard_names(other)[0])
+    storage.write(paths.JOBS, shard_names(job)[0], foreign, "video/mp4")
+    assert stitch(job) == Joined(lost=1)
+
+
+def test_a_video_replaced_while_it_was_painted_gets_no_result(
+    fresh: Callable[[str], Job], upload: Upload
+) -> None:
+    job = fresh("replaced later.mp4")
+    upload(b"another video", job.name)
+    with pytest.raises(InputError, match="was replaced by a newer upload"):
+        stitch(job)
+    assert_no_result(job)
+
+
+def test_a_video_deleted_while_it_was_painted_gets_no_result(fresh: Callable[[str], Job]) -> None:
+    job = fresh("deleted later.mp4")
+    storage.blob(paths.VIDEOS, job.video.blob).delete_blob()
+    with pytest.raises(InputError, match="was deleted before its job ended"):
+        stitch(job)
+    assert_no_result(job)
+
+
+def test_a_result_of_another_video_is_not_replaced(
+    clips: Clips, fresh: Callable[[str], Job], upload: Upload
+) -> None:
+    job = fresh("same name.mp4")
+    stitch(job)
+    before = result_of(job)
+    other = upload(clips["plain.mp4"], "same name mp4.mov")
+    with pytest.raises(
+        InputError, match=r"is the result of plain/same name mp4\.mp4 already: rename same"
+    ):
+        check_free(other, properties(other))
+    again = upload(clips["plain.mp4"], "same name mp4.mp4")
+    check_free(again, properties(again))
+    assert result_of(job) == before
+
+
+def test_a_result_carries_its_checksums(fresh: Callable[[str], Job]) -> None:
+    job = fresh("summed.mp4")
+    stitch(job)
+    result = storage.blob(paths.RESULTS, job.video.painted)
+    content, sums = result_of(job), result.get_blob_properties().metadata
+    head = int(sums["head_bytes"])
+    assert 0 < head <= len(content)
+    assert sums["head_sha256"] == hashlib.sha256(content[:head]).hexdigest()
+    assert sums["tail_sha256"] == hashlib.sha256(content[head:]).hexdigest()
 
 
 def damage(job: Job, frames: list[int]) -> None:
@@ -270,7 +373,7 @@ def damage(job: Job, frames: list[int]) -> None:
 def test_a_few_damaged_frames_are_noted(clips: Clips, painted: Callable[[Path], Job]) -> None:
     job = painted(clips["plain.mp4"])
     damage(job, [2, 3])
-    assert stitch(job).startswith("2 frames could not be decoded")
+    assert stitch(job).note.startswith("2 frames could not be decoded")
 
 
 def test_too_many_damaged_frames_are_refused(clips: Clips, painted: Callable[[Path], Job]) -> None:

@@ -8,7 +8,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 from azure.storage.blob import BlobClient, BlobSasPermissions
 from hypothesis import given
 from hypothesis import settings as trials
@@ -159,7 +163,28 @@ def test_writer_shows_nothing_before_commit(new_blob: NewBlob) -> None:
     properties = client.get_blob_properties()
     assert properties.size == HEAD + storage.WRITE_BLOCK + 1
     assert properties.content_settings.content_type == "video/mp4"
-    assert properties.metadata == {"job_id": "job"}
+    assert properties.metadata["job_id"] == "job"
+
+
+def test_writer_does_not_replace_what_came_meanwhile(new_blob: NewBlob) -> None:
+    client = uploaded(new_blob(), b"before")
+    seen = client.get_blob_properties()
+    writers = [BlobWriter(client, HEAD, "video/mp4") for _ in range(2)]
+    for writer in writers:
+        writer.write(b"after")
+    writers[0].commit(**storage.unchanged(seen))
+    with pytest.raises(ResourceModifiedError):
+        writers[1].commit(**storage.unchanged(seen))
+
+
+def test_writer_does_not_replace_what_was_not_there(new_blob: NewBlob) -> None:
+    client = new_blob()
+    writer = BlobWriter(client, HEAD, "video/mp4")
+    writer.write(b"after")
+    uploaded(client, b"meanwhile")
+    with pytest.raises(ResourceExistsError):
+        writer.commit(**storage.unchanged(None))
+    assert content_of(client) == b"meanwhile"
 
 
 def test_writer_replaces_a_blob_only_when_committed(new_blob: NewBlob) -> None:

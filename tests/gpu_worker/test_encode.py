@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from gpu_worker.encode import write_shard
 from gpu_worker.errors import InputError, ToolError
 from gpu_worker.frame import Frame
-from gpu_worker.plan import Plan, Timeline
+from gpu_worker.plan import SEAL_BYTES, Plan, Timeline, seal
 from tests.gpu_worker.plans import even, synthetic_plan
 
 
@@ -104,6 +104,14 @@ def test_shards_of_a_plan_share_their_parameters(tmp_path: Path):
             parameters.append(container.streams.video[0].codec_context.extradata)
     assert parameters[0]
     assert parameters[0] == parameters[1]
+
+
+def test_a_shard_ends_with_its_seal(tmp_path: Path):
+    plan = synthetic_plan(even(7))
+    encode(plan, tmp_path)
+    (shard,) = plan.shards
+    content = (tmp_path / shard.name).read_bytes()
+    assert content[-SEAL_BYTES:] == seal(plan, shard, [content[:-SEAL_BYTES]])
 
 
 def test_damaged_frames_are_listed_beside_the_shard(tmp_path: Path):

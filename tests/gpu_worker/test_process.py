@@ -1,6 +1,7 @@
 """FFmpeg as a child: it never outlives its `with`, and of many words the last are kept."""
 
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from gpu_worker.errors import ToolError
-from gpu_worker.process import running
+from gpu_worker.process import Limits, running
 
 GRAPH = ffmpeg.input("pipe:0").output("pipe:1")
 
@@ -50,6 +51,26 @@ def test_it_ends_when_the_body_fails(program: Path):
         assert child.stdout.readline() == b"ready\n"
         raise KeyError
     assert not is_alive(program)
+
+
+def test_one_that_computes_too_long_is_killed(program: Path):
+    write(program, "while :; do :; done")
+    with running(GRAPH, limits=Limits(cpu_seconds=1, memory=2**30)) as child:
+        assert child.finish() in {-signal.SIGXCPU, -signal.SIGKILL}
+
+
+def test_one_gets_no_more_memory_than_its_limit(program: Path):
+    write(program, "read go; ulimit -d")
+    with running(GRAPH, limits=Limits(cpu_seconds=60, memory=100 * 2**20)) as child:
+        child.finish()
+        assert int(child.stdout.read()) == 100 * 2**10
+
+
+def test_one_writes_to_no_file(program: Path):
+    write(program, f"read go; echo text > {program}.written")
+    with running(GRAPH, limits=Limits(cpu_seconds=60, memory=2**30)) as child:
+        child.finish()
+    assert program.with_name("ffmpeg.written").read_bytes() == b""
 
 
 def test_one_that_stops_reading_is_reported(program: Path):
