@@ -22,7 +22,11 @@ OWN_FOLDERS = {DECLARED, TURNS}
 
 STYLE_SUFFIX = ".safetensors"
 
-_FORBIDDEN = re.compile(r"""["'`\\\x00-\x1f\x7f]""")
+# A blob's may have 1024 characters; those of the results need a few for themselves.
+LONGEST_NAME = 1000
+
+# Halves of surrogate pairs, which JSON may hold, are no characters.
+_FORBIDDEN = re.compile(r"""["'`\\\x00-\x1f\x7f\ud800-\udfff]""")
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
@@ -76,8 +80,15 @@ class Video:
         """Refuse names that would be misread where they are downloaded, quoted or linked.
 
         Raises:
-            InputError: the name holds quotes, backslashes or control characters, or it climbs.
+            InputError: the name holds quotes, backslashes or control characters, climbs, or is too
+                long.
         """
+        if len(self.blob) > LONGEST_NAME:
+            raise InputError(
+                f"the name that begins with {self.name[:20]!r} is too long: "
+                f"rename the video so that it has at most {LONGEST_NAME} characters",
+                Code.BAD_NAME,
+            )
         if found := _FORBIDDEN.search(self.blob):
             raise InputError(
                 f"the name {self.name!r} holds the character {found[0]!r}: "

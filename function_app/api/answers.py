@@ -1,4 +1,4 @@
-"""What the API answers with: JSON that can be polled cheaply, redirects, pictures, problems."""
+"""What the API takes and answers: JSON that is cheap to poll, redirects, pictures, problems."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import azure.functions as func
 import grpc
 from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobSasPermissions
+from jsonschema import Draft202012Validator
 
 from function_app import storage
 from function_app.errors import Code, InputError, RequestError
@@ -47,6 +48,25 @@ def answering[**P](
             )
 
     return wrapped
+
+
+def body_of(req: func.HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON object that a request brings.
+
+    Patterns are not looked at: they belong to names, and who takes a name says what is wrong with
+    it better than a regular expression does.
+
+    Raises:
+        RequestError: it is none, or not as the schema has it.
+    """
+    try:
+        body = req.get_json()
+    except ValueError as error:
+        raise bad_request("the body is not JSON") from error
+    for error in Draft202012Validator(schema).iter_errors(body):
+        if error.validator != "pattern":
+            raise bad_request(f"the body is no such request: {error.json_path}: {error.message}")
+    return body
 
 
 def as_json(body: Any, status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:
@@ -82,9 +102,15 @@ def as_link(req: func.HttpRequest, container: str, blob_name: str) -> func.HttpR
             gets a URL that browsers save the blob from, under its own name.
         container: of the blob.
         blob_name: within the container.
+
+    Raises:
+        RequestError: `download` is neither true nor false.
     """
+    download = req.params.get("download", "false")
+    if download not in {"true", "false"}:
+        raise bad_request(f"download must be true or false, not {download!r}")
     blob = storage.blob(container, blob_name)
-    name = PurePosixPath(blob_name).name if req.params.get("download") == "true" else None
+    name = PurePosixPath(blob_name).name if download == "true" else None
     url = storage.signed_url(blob, BlobSasPermissions(read=True), READ_LIFETIME, save_as=name)
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     if req.headers.get("Accept") == "application/json":

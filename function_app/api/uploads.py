@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Self, cast
+from typing import Self
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -18,7 +18,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobSasPermissions
 
 from function_app import paths, storage, uploads
-from function_app.api.answers import answering, as_json, bad_request
+from function_app.api.answers import answering, as_json, body_of
+from function_app.api.schemas import UPLOAD_REQUEST
 from function_app.api.view import as_time
 from function_app.blending import PRESERVE_COLOUR, STRENGTH, blend_of, metadata_of
 from function_app.errors import Code, RequestError
@@ -65,21 +66,21 @@ class Upload:
 
     @classmethod
     def read(cls, req: func.HttpRequest) -> Self:
-        """Check the request's body: {filename, style, bytes, strength?, preserve_colour?}.
+        """Check the request's body.
 
         Raises:
             InputError: the video cannot have that name, or there is no such style.
             RequestError: the body is another, or the video is too large.
         """
-        fields = _fields(req)
-        name, style, size = _required(fields)
-        if not 0 < size <= settings().max_bytes:
+        fields = body_of(req, UPLOAD_REQUEST)
+        size = int(fields["bytes"])
+        if size > settings().max_bytes:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 Code.TOO_LARGE,
-                f"a video may have 1 to {settings().max_bytes} bytes, not {size}",
+                f"a video may have {settings().max_bytes} bytes, not {size}",
             )
-        video = paths.Video(style, name)
+        video = paths.Video(fields["style"], fields["filename"])
         video.check()
         return cls(
             video, size, blend_of({name: str(fields[name]) for name in OPTIONS & fields.keys()})
@@ -89,22 +90,6 @@ class Upload:
     def metadata(self) -> dict[str, str]:
         """Headers that make the options the blob's metadata."""
         return {f"x-ms-meta-{name}": value for name, value in metadata_of(self.blend).items()}
-
-
-def _fields(req: func.HttpRequest) -> dict[str, object]:
-    try:
-        body: Any = req.get_json()
-    except ValueError:
-        body = None
-    return cast("dict[str, object]", body) if isinstance(body, dict) else {}
-
-
-def _required(fields: dict[str, object]) -> tuple[str, str, int]:
-    match fields:
-        case {"filename": str(name), "style": str(style), "bytes": int(size)}:
-            return name, style, size
-        case _:
-            raise bad_request("the body must be JSON: {filename, style, bytes}")
 
 
 def _condition(blob: BlobClient) -> dict[str, str]:

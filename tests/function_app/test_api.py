@@ -92,14 +92,17 @@ def test_an_upload_replaces_the_version_that_it_was_granted_for(worker: Worker) 
 @pytest.mark.parametrize(
     ("wanted", "status", "detail"),
     [
-        (None, "400", "the body must be JSON: {filename, style, bytes}"),
-        ([], "400", "the body must be JSON"),
-        ({"filename": "a.mp4", "style": "plain"}, "400", "the body must be JSON"),
-        ({"filename": "a.mp4", "style": "plain", "bytes": "x"}, "400", "the body must be JSON"),
+        (None, "400", "the body is not JSON"),
+        ([], "400", "the body is no such request: $: [] is not of type 'object'"),
+        ({"filename": "a.mp4", "style": "plain"}, "400", "'bytes' is a required property"),
+        ({"filename": "a.mp4", "style": "plain", "bytes": "x"}, "400", "$.bytes: 'x' is not of"),
+        ({"filename": "a.mp4", "style": "plain", "bytes": True}, "400", "$.bytes: True is not of"),
+        ({"filename": "\ud800.mp4", "style": "plain", "bytes": 1}, "400", "rename the video"),
+        ({"filename": "a" * 500, "style": "s" * 500, "bytes": 1}, "400", "rename the video"),
         ({"filename": "a'.mp4", "style": "plain", "bytes": 1}, "400", "rename the video"),
         ({"filename": "../a.mp4", "style": "plain", "bytes": 1}, "400", "rename the video"),
-        ({"filename": "a.mp4", "style": "plain", "bytes": 1, "strength": 2}, "400", "the strength"),
-        ({"filename": "a.mp4", "style": "plain", "bytes": 0}, "413", "a video may have 1 to"),
+        ({"filename": "a.mp4", "style": "plain", "bytes": 1, "strength": 2}, "400", "$.strength"),
+        ({"filename": "a.mp4", "style": "plain", "bytes": 0}, "400", "$.bytes"),
         ({"filename": "a.mp4", "style": "plain", "bytes": 1 << 50}, "413", "a video may have"),
     ],
 )

@@ -34,6 +34,7 @@ OPEN = {"get_page", "get_asset"}
 HTTP = {
     "get_page": ("GET", "{nothing:maxlength(0)?}"),
     "get_asset": ("GET", "assets/{file}"),
+    "get_openapi": ("GET", "api/openapi.json"),
     "get_styles": ("GET", "api/styles"),
     "post_upload": ("POST", "api/uploads"),
     "get_jobs": ("GET", "api/jobs"),

@@ -35,6 +35,12 @@ def test_a_name_with_a_quote_or_control_character_is_refused(character: str) -> 
     assert repr(character) in str(refusal.value)
 
 
+def test_a_name_that_is_too_long_is_refused() -> None:
+    Video("scream", "a" * 993).check()
+    with pytest.raises(InputError, match="is too long: rename the video so that it has at most"):
+        Video("scream", "a" * 994).check()
+
+
 @pytest.mark.parametrize("name", ["../clip.mp4", "a/../../b.mp4", "./a.mp4", "a//b.mp4", "", "/a"])
 def test_a_name_that_climbs_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is no plain path: rename the video so that"):

@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl
 
 import azure_functions_runtime as worker
 
+from tests.function_app import contract
+
 
 class Message:
     """A message with the fields that it was given; `WhichOneof` names the one that is set."""
@@ -89,10 +91,16 @@ class Worker:
         return self._send(worker.invocation_request, "invocation_request", request)
 
     def call(self, name: str, **inputs: Message) -> Any:
-        """Invoke a function that must succeed; return what it returned."""
+        """Invoke a function that must succeed; return what it returned.
+
+        An answer to an HTTP request must be one that the API's description allows.
+        """
         response = self.invoke(name, **inputs)
         assert response.result.status == StatusResult.Success, response.result.exception.message
-        return response.return_value
+        answer = response.return_value
+        if hasattr(answer, "http"):
+            contract.check(name, answer.http)
+        return answer
 
     @staticmethod
     def _send(handle: Any, field: str, message: Message | None) -> Any:

@@ -1,0 +1,230 @@
+"""The description of the API, OpenAPI 3.1, made of the code's own names and limits.
+
+An operation's id is the name of the function that answers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app.api.answers import answering, as_polled_json
+from function_app.api.listing import DEFAULT_TOP, MOST_TOP
+from function_app.api.page import TYPES
+from function_app.api.schemas import COMPONENTS, STATUS, Schema
+
+blueprint = df.Blueprint()
+
+VERSION = "1.0.0"
+JSON = "application/json"
+
+
+@blueprint.route(route="api/openapi.json", methods=["GET"])
+@answering
+def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer with the description of the API."""
+    return as_polled_json(req, document(), document())
+
+
+@cache
+def document() -> Schema:
+    """Return the description as an OpenAPI document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Atelier",
+            "version": VERSION,
+            "description": "Give it a video and a painting; it gives the video back, painted.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{}, {"key": []}, {"entra": []}],
+        "paths": {**_page(), **_styles(), **_uploads(), **_jobs(), **_media()},
+        "components": {
+            "schemas": COMPONENTS,
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
+                "entra": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _page() -> Schema:
+    page = _file("the page", "text/html")
+    asset = _file("a file that the page is made of", *sorted(TYPES.values()))
+    none = {"404": {"description": "there is no such file"}}
+    described = _json("this document", {"type": "object"}, polled=True)
+    return {
+        "/": {"get": _operation("get_page", "The page", page, [_IF_NONE_MATCH])},
+        "/assets/{file}": {
+            "parameters": [_in_path("file")],
+            "get": _operation("get_asset", "A part of the page", asset | none, [_IF_NONE_MATCH]),
+        },
+        "/api/openapi.json": {
+            "get": _operation("get_openapi", "This description", described, [_IF_NONE_MATCH])
+        },
+    }
+
+
+def _styles() -> Schema:
+    listed = _json("the styles", _ref("Styles"))
+    return {"/api/styles": {"get": _operation("get_styles", "Styles there are", listed)}}
+
+
+def _uploads() -> Schema:
+    granted = _json("leave to write one blob for an hour", _ref("Upload"), HTTPStatus.CREATED)
+    refused = _problems(
+        {400: "the body is no such request, or no such video", 413: "the video is too large"}
+    )
+    operation = _operation("post_upload", "Ask where to put a video", {**granted, **refused})
+    body = {"required": True, "content": {JSON: {"schema": _ref("UploadRequest")}}}
+    return {"/api/uploads": {"post": operation | {"requestBody": body}}}
+
+
+def _jobs() -> Schema:
+    listed = _json("jobs, newest first", _ref("Jobs"), polled=True)
+    shown = _json("how the job stands", _ref("Job"), polled=True)
+    accepted = _json("how the job stands; it will end", _ref("Job"), HTTPStatus.ACCEPTED)
+    gone = {"204": {"description": "the job and its result are gone"}}
+    return {
+        "/api/jobs": {
+            "get": _operation(
+                "get_jobs", "Jobs", {**listed, **_problems({400: "a bad parameter"})}, _QUERY
+            )
+        },
+        "/api/jobs/{id}": {
+            "parameters": [_ID],
+            "get": _operation("get_job", "One job", {**shown, **_NO_JOB}, [_IF_NONE_MATCH]),
+            "delete": _operation(
+                "delete_job",
+                "Forget a job that has ended",
+                {**gone, **_NO_JOB, **_problems({409: "it has not ended"})},
+            ),
+        },
+        "/api/jobs/{id}/cancel": {
+            "parameters": [_ID],
+            "post": _operation(
+                "post_cancel",
+                "End a job",
+                {**accepted, **_NO_JOB, **_problems({409: "it has ended"})},
+            ),
+        },
+    }
+
+
+def _media() -> Schema:
+    picture: Schema = {"200": {"description": "a picture", "content": {"image/jpeg": {}}}}
+    answers: dict[str, tuple[str, Schema, list[Schema]]] = {
+        "result": ("The painted video", _link(), [_DOWNLOAD]),
+        "source": ("The video as it was uploaded", _link(), [_DOWNLOAD]),
+        "preview": ("The latest painted frame", picture, []),
+        "poster": ("One painted frame of the result", picture, []),
+        "sheet": ("Frames before and after, on one sheet", picture, []),
+    }
+    missing = _problems(
+        {400: "a bad parameter", 404: "there is no such job, or it has no such thing"}
+    )
+    return {
+        f"/api/jobs/{{id}}/{name}": {
+            "parameters": [_ID],
+            "get": _operation(f"get_{name}", summary, {**answer, **missing}, parameters),
+        }
+        for name, (summary, answer, parameters) in answers.items()
+    }
+
+
+def _link() -> Schema:
+    location = {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}}
+    return {
+        **_json("its URL, for who accepts `application/json`", _ref("Link")),
+        "302": {"description": "to its URL, which reads it for an hour", "headers": location},
+    }
+
+
+def _file(description: str, *kinds: str) -> Schema:
+    return {
+        "200": {
+            "description": description,
+            "headers": _ETAG,
+            "content": {kind: {} for kind in kinds},
+        },
+        "304": {"description": "the client has it", "headers": _ETAG},
+    }
+
+
+def _operation(
+    name: str, summary: str, answers: Schema, parameters: list[Schema] | None = None
+) -> Schema:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": parameters or [],
+        "responses": {**answers, **_problems({503: "a service that it needs does not answer"})},
+    }
+
+
+def _json(
+    description: str, schema: Schema, status: HTTPStatus = HTTPStatus.OK, *, polled: bool = False
+) -> Schema:
+    answer: Schema = {"description": description, "content": {JSON: {"schema": schema}}}
+    if not polled:
+        return {str(status.value): answer}
+    same = {"description": "the client has the like of it", "headers": _ETAG}
+    return {str(status.value): answer | {"headers": _ETAG}, "304": same}
+
+
+def _problems(descriptions: Mapping[int, str]) -> Schema:
+    content = {"application/problem+json": {"schema": _ref("Problem")}}
+    return {
+        str(status): {"description": description, "content": content}
+        for status, description in descriptions.items()
+    }
+
+
+def _in_path(name: str) -> Schema:
+    schema = {"type": "string", "minLength": 1}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query(name: str, description: str, schema: Schema, **more: Any) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema, **more}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_ETAG = {"ETag": {"schema": {"type": "string"}, "required": True}}
+_ID = _in_path("id")
+_DOWNLOAD = _query("download", "whether browsers shall save it", {"type": "boolean"})
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "the ETag of what the client has",
+    "schema": {"type": "string"},
+}
+_QUERY = [
+    _query(
+        "status",
+        "only these, separated by commas",
+        {"type": "array", "items": STATUS},
+        style="form",
+        explode=False,
+    ),
+    _query("style", "only in this style", {"type": "string"}),
+    _query("video", "only of this blob", {"type": "string"}),
+    _query(
+        "top",
+        "most jobs on a page",
+        {"type": "integer", "minimum": 1, "maximum": MOST_TOP, "default": DEFAULT_TOP},
+    ),
+    _query("cursor", "`next` of the page before", {"type": "string"}),
+    _IF_NONE_MATCH,
+]
+_NO_JOB = _problems({404: "there is no such job"})

@@ -1,0 +1,136 @@
+"""What goes through the API, as JSON Schema: the description shows it, bodies are checked by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from function_app.api.view import STATUSES
+from function_app.errors import Code
+from function_app.jobs import Stage
+
+type Schema = dict[str, Any]
+
+
+def _object(properties: Schema, optional: Iterable[str] = ()) -> Schema:
+    required = [name for name in properties if name not in set(optional)]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _text(description: str, **more: Any) -> Schema:
+    return {"type": "string", "description": description, **more}
+
+
+def _number(description: str, **more: Any) -> Schema:
+    return {"type": "number", "description": description, "minimum": 0, **more}
+
+
+def _count(description: str, **more: Any) -> Schema:
+    return {"type": "integer", "description": description, "minimum": 0, **more}
+
+
+MOMENT = {"format": "date-time", "pattern": "Z$"}
+# A path: no part of it empty, `.` or `..`; no quotes, backslashes and control characters in it.
+FILENAME = r"""^(?!\.{0,2}(/|$))(?!.*/\.{0,2}(/|$))[^"'`\\\x00-\x1f\x7f\ud800-\udfff]+$"""
+
+STATUS = {"type": "string", "enum": sorted(set(STATUSES.values()))}
+CODE = {"type": "string", "enum": [str(code) for code in Code]}
+
+ERROR = _object(
+    {
+        "code": CODE,
+        "detail": _text("what is wrong with what, one sentence"),
+        "action": _text("what to do about it, one sentence"),
+    }
+)
+PROBLEM = _object(
+    {
+        "type": _text("always `about:blank`"),
+        "title": _text("of the HTTP status"),
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        **ERROR["properties"],
+        "job": _or_null(_text("id of the job that was asked for")),
+    }
+)
+COST = _object(
+    {
+        "estimate": _or_null(_number("of the whole job")),
+        "spent": _or_null(_number("so far")),
+        "currency": _text("three letters of ISO 4217"),
+    }
+)
+JOB = _object(
+    {
+        "id": _text("of the job and its orchestration"),
+        "style": _text("that it is painted in"),
+        "name": _text("of the video, below its style's folder"),
+        "video": _text("blob in `videos`: style and name"),
+        "status": STATUS,
+        "stage": {"type": "string", "enum": [str(stage) for stage in Stage]},
+        "frames": _object(
+            {"done": _count("painted"), "total": _count("of the video; 0 until they are counted")}
+        ),
+        "fps": _or_null(_number("frames painted a second at present")),
+        "eta_s": _or_null(_number("seconds of painting left")),
+        "attempt": _count("at painting; 0 before the first"),
+        "nodes": _count("that paint"),
+        "message": _text("how it stands, one sentence"),
+        "notes": {
+            "type": "array",
+            "items": _text("what the result cannot keep"),
+        },
+        "cost": _or_null(COST),
+        "studio_url": _or_null(_text("where Azure Machine Learning shows what paints")),
+        "created": _text("RFC 3339", **MOMENT),
+        "updated": _text("RFC 3339", **MOMENT),
+        "duration_s": _number("from the upload until the end, or until now"),
+        "result": _or_null(_text("blob in `results`")),
+        "error": _or_null(ERROR),
+    }
+)
+JOBS = _object(
+    {
+        "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
+        "next": _or_null(_text("cursor of the next page")),
+    }
+)
+UPLOAD_REQUEST = _object(
+    {
+        "filename": _text("may have folders of its own", pattern=FILENAME, maxLength=500),
+        "style": _text("name of a style", minLength=1),
+        "bytes": _count("size of the file", minimum=1),
+        "strength": _number("of the style: 1 paints, 0 leaves the frames as they are", maximum=1),
+        "preserve_colour": {"type": "boolean", "description": "keep the video's own colours"},
+    },
+    optional=("strength", "preserve_colour"),
+)
+UPLOAD = _object(
+    {
+        "url": _text("to PUT the file to; grants this and nothing else", format="uri"),
+        "blob": _text("name in `videos`; `GET /api/jobs?video=` finds its job"),
+        "headers": {
+            "type": "object",
+            "description": "to send with the PUT",
+            "additionalProperties": {"type": "string"},
+        },
+        "expires": _text("when the URL does, RFC 3339", **MOMENT),
+    }
+)
+LINK = _object({"url": _text("reads the video for an hour", format="uri")})
+STYLE = _object({"name": _text("of the folder in `videos` that has it")})
+STYLES = _object({"styles": {"type": "array", "items": STYLE}})
+
+COMPONENTS = {
+    "Error": ERROR,
+    "Problem": PROBLEM,
+    "Job": JOB,
+    "Jobs": JOBS,
+    "UploadRequest": UPLOAD_REQUEST,
+    "Upload": UPLOAD,
+    "Link": LINK,
+    "Styles": STYLES,
+}
