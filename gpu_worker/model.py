@@ -42,6 +42,7 @@ from gpu_worker.networks import (
 FORMAT_VERSION = 1
 WIDTH_MAX = 256
 BLOCKS_MAX = 32
+FOLDS = (2, 4)
 
 
 class StyleError(InputError):
@@ -152,6 +153,7 @@ def _architecture(metadata: Mapping[str, str]) -> Architecture:
     except (KeyError, TypeError, ValueError) as error:
         raise StyleError("its metadata does not describe a network") from error
     _check_architecture(architecture.name, architecture.width, architecture.blocks)
+    _check_variant(architecture.fold, architecture.depthwise)
     return architecture
 
 
@@ -163,6 +165,11 @@ def _check_architecture(name: object, width: object, blocks: object) -> None:
         raise StyleError(f"its width {width!r} is not a number from 1 to {WIDTH_MAX}")
     if not (isinstance(blocks, int) and 0 <= blocks <= BLOCKS_MAX):
         raise StyleError(f"its blocks {blocks!r} are not a number from 0 to {BLOCKS_MAX}")
+
+
+def _check_variant(fold: object, depthwise: object) -> None:
+    if fold not in FOLDS or not isinstance(depthwise, bool):
+        raise StyleError("it needs a variant of the network that this program does not have")
 
 
 def _build_filled(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:

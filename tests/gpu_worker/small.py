@@ -6,6 +6,7 @@ from torch import Tensor
 from gpu_worker.networks import Architecture, Network, build
 
 SMALL = Architecture("StyleNet", width=8, blocks=2)
+SMALL_FOLDED = Architecture("StyleNet", width=12, blocks=2, fold=4, depthwise=True)
 SMALL_TRANSFORMER = Architecture("TransformerNet", width=4, blocks=3)
 
 

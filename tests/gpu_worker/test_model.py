@@ -16,7 +16,7 @@ from gpu_worker.networks import (
     TransformerNet,
     flop_per_pixel,
 )
-from tests.gpu_worker.small import SMALL, SMALL_TRANSFORMER, paint, seeded
+from tests.gpu_worker.small import SMALL, SMALL_FOLDED, SMALL_TRANSFORMER, paint, seeded
 
 METADATA = {"painting": "a.jpg", "licence": "Public domain", "recipe": "{}"}
 SHIPPED = sorted((Path(__file__).parents[2] / "styles").glob("*.safetensors"))
@@ -29,7 +29,9 @@ def style_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER, Architecture("Identity")])
+@pytest.mark.parametrize(
+    "architecture", [SMALL, SMALL_FOLDED, SMALL_TRANSFORMER, Architecture("Identity")]
+)
 def test_a_style_is_kept_whole(architecture: Architecture, tmp_path: Path) -> None:
     network, frame = seeded(architecture), torch.rand(1, 3, 24, 28)
     save_style(tmp_path / "s.safetensors", network, METADATA)
@@ -78,6 +80,8 @@ def described(**changes: object) -> str:
         ({"architecture": described(width="8")}, "width '8'"),
         ({"architecture": described(name=[])}, "needs the network"),
         ({"architecture": described(blocks=-1)}, "blocks"),
+        ({"architecture": described(fold=3)}, "a variant of the network"),
+        ({"architecture": described(depthwise="yes")}, "a variant of the network"),
         ({"architecture": described(depth=1)}, "does not describe a network"),
         ({"architecture": "[]"}, "does not describe a network"),
         ({"architecture": "{"}, "does not describe a network"),

@@ -1,19 +1,26 @@
 """The networks keep size, range, and the independence of frames."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
-from gpu_worker.networks import Architecture, flop_per_pixel
-from tests.gpu_worker.small import SMALL, SMALL_TRANSFORMER, paint, seeded
+from gpu_worker.networks import Architecture, Network, flop_per_pixel
+from tests.gpu_worker.small import SMALL, SMALL_FOLDED, SMALL_TRANSFORMER, paint, seeded
 
 SIDES = st.integers(16, 45)
 
 
 @settings(max_examples=12, deadline=None)
 @given(height=SIDES, width=SIDES, frames=st.integers(1, 3))
-@pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER, Architecture("Identity")])
+@pytest.mark.parametrize(
+    "architecture", [SMALL, SMALL_FOLDED, SMALL_TRANSFORMER, Architecture("Identity")]
+)
 def test_any_size_keeps_its_shape_and_range(
     architecture: Architecture, height: int, width: int, frames: int
 ) -> None:
@@ -23,7 +30,7 @@ def test_any_size_keeps_its_shape_and_range(
     assert 0 <= painted.min() <= painted.max() <= 1
 
 
-@pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER])
+@pytest.mark.parametrize("architecture", [SMALL, SMALL_FOLDED, SMALL_TRANSFORMER])
 def test_a_frame_does_not_depend_on_its_batch(architecture: Architecture) -> None:
     network, frames = seeded(architecture), torch.rand(3, 3, 40, 52)
     alone = torch.cat([paint(network, frame[None]) for frame in frames])
@@ -66,6 +73,13 @@ def test_cost_grows_with_the_network() -> None:
     assert flop_per_pixel(seeded(Architecture("Identity"))) == 0
 
 
+def test_folding_more_and_depthwise_blocks_cost_less() -> None:
+    plain = Architecture("StyleNet", 16, 4)
+    for less in ({"depthwise": True}, {"fold": 4}):
+        cheaper = flop_per_pixel(seeded(replace(plain, **less)))
+        assert 0 < cheaper < flop_per_pixel(seeded(plain)) / 2
+
+
 def test_a_pytorch_examples_checkpoint_has_the_known_names_and_shapes() -> None:
     state = seeded(Architecture("TransformerNet", 32, 5)).state_dict()
     assert sum(weight.numel() for weight in state.values()) == 1_679_235
@@ -82,3 +96,52 @@ def test_a_pytorch_examples_network_answers_in_0_to_255() -> None:
     )
     colour = paint(network, torch.rand(1, 3, 16, 16))[0, :, 0, 0]
     torch.testing.assert_close(colour, torch.tensor([0.2, 1, 0]))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.04)], ids=str
+)
+@pytest.mark.parametrize("size", [(16, 20), (37, 50)])
+def test_transformer_net_paints_what_its_plain_form_paints(
+    dtype: torch.dtype, tolerance: float, size: tuple[int, int]
+) -> None:
+    network, rgb = vivid(SMALL_TRANSFORMER), torch.rand(2, 3, *size)
+    expected = plainly(network.state_dict(), rgb)
+    assert expected.std() > 0.1
+    painted = paint(network.to(dtype), rgb.to(dtype)).float()
+    difference = painted - expected
+    assert difference.square().mean().sqrt() < tolerance
+    assert difference.abs().max() < 8 * tolerance
+
+
+def vivid(architecture: Architecture) -> Network:
+    """A network that paints all of [0, 1], so that a difference shows."""
+    network = seeded(architecture)
+    last = network.get_submodule("deconv3.conv2d")
+    state = last.state_dict()
+    last.load_state_dict({"weight": 100 * state["weight"], "bias": state["bias"] + 128})
+    return network
+
+
+def plainly(weights: Mapping[str, Tensor], rgb: Tensor) -> Tensor:
+    """The network as pytorch/examples writes it down, layer after layer."""
+    height, width = rgb.shape[-2:]
+    x = F.pad(rgb, (0, -width % 4, 0, -height % 4), mode="replicate") * 255
+    for number, stride in ((1, 1), (2, 2), (3, 2)):
+        x = F.relu(normed(weights, f"in{number}", convolved(weights, f"conv{number}", x, stride)))
+    for block in sorted({name.split(".")[0] for name in weights if name.startswith("res")}):
+        y = F.relu(normed(weights, f"{block}.in1", convolved(weights, f"{block}.conv1", x)))
+        x = x + normed(weights, f"{block}.in2", convolved(weights, f"{block}.conv2", y))
+    for number in (1, 2):
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        x = F.relu(normed(weights, f"in{number + 3}", convolved(weights, f"deconv{number}", x)))
+    return (convolved(weights, "deconv3", x) / 255).clamp(0, 1)[..., :height, :width]
+
+
+def convolved(weights: Mapping[str, Tensor], name: str, x: Tensor, stride: int = 1) -> Tensor:
+    kernel, bias = weights[f"{name}.conv2d.weight"], weights[f"{name}.conv2d.bias"]
+    return F.conv2d(F.pad(x, (kernel.shape[-1] // 2,) * 4, mode="reflect"), kernel, bias, stride)
+
+
+def normed(weights: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
+    return F.instance_norm(x, weight=weights[f"{name}.weight"], bias=weights[f"{name}.bias"])
