@@ -5,6 +5,7 @@
     GET  .../workspaces/{workspace}/jobs                 list
     POST .../workspaces/{workspace}/jobs/{name}/cancel   cancel; its Location says when done
     GET  /logs/{name}                                    what the job's processes printed
+    POST /faults/...                                     see `emulator.faults`
 
 API versions, credentials, subscription, resource group and workspace are taken as they come:
 there is one workspace. Run as `python -m emulator.azureml`.
@@ -23,10 +24,12 @@ from azure.storage.blob import BlobServiceClient
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from emulator import faults
 from emulator.cluster import Cluster
 from emulator.config import HOST
 from emulator.jobs import TERMINAL, Job
@@ -129,7 +132,9 @@ def create_app(workspace: Workspace) -> Starlette:
             Route(f"{WORKSPACE}/jobs/{{name}}/cancel", cancel, methods=["POST"]),
             Route(f"{WORKSPACE}/jobs/{{name}}/cancelled", cancelled, name="cancelled"),
             Route("/logs/{name}", log),
+            faults.route(find),
         ],
+        middleware=[Middleware(faults.Refusals)],
         exception_handlers={
             HTTPException: _not_found,
             InvalidJobError: _invalid,
@@ -145,7 +150,7 @@ def _resource(path: str, job: Job) -> dict[str, Any]:
         "id": path,
         "name": job.name,
         "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "properties": {**job.body["properties"], "status": job.status},
+        "properties": {**job.body["properties"], "status": job.shown_status},
     }
 
 

@@ -17,7 +17,7 @@ ACCOUNT_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 
-CONTAINERS = ("videos", "styles", "results", "jobs")
+CONTAINERS = ("videos", "styles", "results", "jobs", "spend")
 """The blob containers of the project; Azure ML's datastores have the same names."""
 
 
@@ -121,7 +121,7 @@ class Config:
             "AML_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000",
             "AML_RESOURCE_GROUP": "local",
             "AML_WORKSPACE": "local",
-            "AML_COMPUTE": "local",
+            "AML_COMPUTE": "cluster",
             "AML_ENVIRONMENT": "gpu-worker:1",
             "AML_ENDPOINT": self.aml_url,
             "AML_NODES_MAX": str(self.nodes),

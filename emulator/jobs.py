@@ -39,6 +39,19 @@ class NotRunnableError(Exception):
     """This machine lacks something that every job needs; the message says what."""
 
 
+class PreemptedError(Exception):
+    """The job's nodes were taken away.
+
+    Attributes:
+        restarts: Whether the same run starts again on others; else it fails.
+    """
+
+    def __init__(self, restarts: bool) -> None:
+        """Say what the service says."""
+        super().__init__("PreemptionError: the nodes were taken away.")
+        self.restarts = restarts
+
+
 class Job:
     """One job, run in a thread of its own, with a record on disk of how far it came."""
 
@@ -49,6 +62,8 @@ class Job:
         self.status = status
         self._entering = threading.Lock()
         self._stopped = threading.Event()
+        self._preempted: PreemptedError | None = None
+        self._silent = False
         self._thread: threading.Thread | None = None
 
     @classmethod
@@ -71,6 +86,12 @@ class Job:
         """File with all that the job's processes print, and why the job ended."""
         return self.folder / "user_logs" / "std_log.txt"
 
+    @property
+    def shown_status(self) -> str:
+        """What a client sees: the status, unless the job is silent."""
+        hidden = self._silent and self.status not in TERMINAL
+        return "NotResponding" if hidden else self.status
+
     def start(self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster) -> None:
         """Run the job as soon as `cluster` has nodes for it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +106,22 @@ class Job:
         self._enter("CancelRequested")
         self._stopped.set()
 
+    def restart(self) -> None:
+        """Take the nodes away; the same run starts again on others."""
+        self._preempted = PreemptedError(restarts=True)
+
+    def preempt(self) -> None:
+        """Take the nodes away; the run fails by it."""
+        self._preempted = PreemptedError(restarts=False)
+
+    def silence(self) -> None:
+        """Let the job respond no more, though it goes on."""
+        self._silent = True
+
+    def speak(self) -> None:
+        """Let the job respond again."""
+        self._silent = False
+
     def close(self) -> None:
         """End the job, which fails by it, because the endpoint ends."""
         self._stopped.set()
@@ -93,9 +130,8 @@ class Job:
 
     def _live(self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster) -> None:
         try:
-            with cluster.nodes(spec.nodes, self._stopped):
-                status, reason = self._run(spec, storage)
-        except (MountError, NotRunnableError) as error:
+            status, reason = self._run_on_nodes(spec, storage, cluster)
+        except (MountError, NotRunnableError, PreemptedError) as error:
             status, reason = "Failed", str(error)
         except StoppedError as stop:
             status = "Canceled" if self.status == "CancelRequested" else "Failed"
@@ -104,6 +140,27 @@ class Job:
             logger.exception("Job %s could not be run", self.name)
             status, reason = "Failed", "The emulator could not run the job; its log says why."
         self._end(status, reason)
+
+    def _run_on_nodes(
+        self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster
+    ) -> tuple[str, str]:
+        """Run the job, again on other nodes whenever those it had are taken away."""
+        while True:
+            try:
+                with cluster.nodes(spec.nodes, self._stopped):
+                    return self._run(spec, storage)
+            except PreemptedError as loss:
+                self._preempted = None
+                if not loss.restarts:
+                    raise
+            self._start_again()
+
+    def _start_again(self) -> None:
+        """Go back into the queue; nothing of the first run is left but what it wrote back."""
+        for brought in ("inputs", "outputs"):
+            shutil.rmtree(self.folder / brought)
+        self.log.write_bytes(b"")
+        self._enter("Queued")
 
     def _run(self, spec: JobSpec, storage: BlobServiceClient) -> tuple[str, str]:
         """Run the job from its inputs to its outputs; return its last status and why."""
@@ -171,12 +228,15 @@ class Job:
 
         Raises:
             StoppedError: It was stopped, or ran longer than `timeout_s` seconds.
+            PreemptedError: Its nodes were taken away.
         """
         started = time.monotonic()
         while not self._stopped.is_set():
             try:
                 process.wait(timeout=WRITE_BACK_S)
             except subprocess.TimeoutExpired:
+                if self._preempted is not None:
+                    raise self._preempted from None
                 for mount in mounts:
                     mount.write_back()
             else:

@@ -7,17 +7,19 @@ policy sees it; everything that an activity raises is the world's fault and is t
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, Self
 
 import azure.durable_functions as df
 
-from function_app import compute, isolation, paths, storage, uploads
+from function_app import compute, cost, isolation, paths, spend, storage, uploads
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
 from function_app.results import JOB_ID
+from function_app.settings import settings
 from gpu_worker.plan import (
     FAILURE_NAME,
     PROGRESS_PREFIX,
@@ -53,6 +55,26 @@ class Look:
     code: str = Code.UNPAINTABLE_VIDEO
 
 
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What came of the wish to submit an attempt.
+
+    Attributes:
+        frames: painted before it.
+        spending_day: under which the job's cost is kept; empty if it has to wait.
+        wait: why nothing was submitted yet, a sentence; empty if it was.
+    """
+
+    frames: int = 0
+    spending_day: str = ""
+    wait: str = ""
+
+    @classmethod
+    def read(cls, answer: dict[str, Any] | int) -> Self:
+        """Read what `submit` answered; in the first version that was the frames alone."""
+        return cls(answer) if isinstance(answer, int) else cls(**answer)
+
+
 def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payload]:
     """Answer {"value": ...}, or {"refused": sentence, "code": ...} for the input's fault."""
 
@@ -77,15 +99,18 @@ def preprocess(payload: Payload) -> Payload:
 
 @blueprint.activity_trigger(input_name="payload")
 @_answering
-def submit(payload: Payload) -> int:
-    """Submit one attempt at painting; return how many frames were painted before it."""
+def submit(payload: Payload) -> Payload:
+    """Submit one attempt at painting, if the day's spending allows; the value is a `Submission`."""
     state = State.from_dict(payload)
     attempt = _attempt(state)
+    day = state.spending_day or spend.today()
+    if not state.spending_day and (wait := _no_room(attempt, day)):
+        return asdict(Submission(wait=wait))
     if compute.state(attempt.name) == compute.MISSING:
         uploads.check_current(state.job)
         _forget_last_attempt(state.job)
         compute.submit(attempt)
-    return _frames_there(state.job)
+    return asdict(Submission(_frames_there(state.job), day))
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -150,14 +175,35 @@ def report_failure(payload: Payload) -> None:
 @blueprint.activity_trigger(input_name="payload")
 @_answering
 def clean_up(payload: Payload) -> None:
-    """Delete everything of a job that has ended, but its result."""
-    storage.delete_all(paths.JOBS, Job(**payload).folder.root)
+    """Delete everything of a job that has ended, but its result; write down what it came to."""
+    # The first version of the orchestration passed the job alone.
+    state = State.from_dict(payload) if "job" in payload else State(Job(**payload))
+    spent = cost.price_of(state.node_seconds, settings())
+    if state.spending_day and spent is not None:
+        spend.record(state.spending_day, state.job.job_id, spent)
+    storage.delete_all(paths.JOBS, state.job.folder.root)
 
 
 def _attempt(state: State) -> compute.Attempt:
     if state.work is None:
         raise ServiceError(f"{state.job.job_id} is to be painted before it was planned")
     return compute.Attempt(state.job, state.work, state.attempt)
+
+
+def _no_room(attempt: compute.Attempt, day: str) -> str:
+    """Set the job's cost aside; return why it has to wait, empty if it has not."""
+    limits, amount = settings(), attempt.work.estimate
+    if amount is None:
+        return ""
+    most = limits.max_cost_per_day or math.inf
+    others = spend.set_aside(day, attempt.job.job_id, amount, most)
+    if others is None:
+        return ""
+    return (
+        f"waits: with its {amount:.2f} {limits.price_currency} today's jobs would come to "
+        f"{others + amount:.2f}, more than the {most:.2f} for a day; it starts when others have "
+        "cost less than was set aside for them, or tomorrow"
+    )
 
 
 def _forget_last_attempt(job: Job) -> None:

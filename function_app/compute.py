@@ -6,11 +6,12 @@ needs it and not when the app starts.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from itertools import count
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,9 @@ from azure.core.exceptions import (
 
 from function_app import paths
 from function_app.errors import ServiceError
+from function_app.identity import identity
 from function_app.jobs import Job, Work
 from function_app.settings import settings
-from function_app.storage import identity
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -43,6 +44,11 @@ EXPERIMENT = "atelier"
 SHARED_MEMORY = "16g"
 
 MOST_ATTEMPTS = 3
+"""At painting one job, those not counted whose nodes were taken away."""
+
+STUDIO = "https://ml.azure.com/runs"
+MOST_TAG = 256
+"""Characters that the value of a tag may have."""
 
 COMPLETED = "Completed"
 FAILED = "Failed"
@@ -110,11 +116,17 @@ def state(name: str) -> str:
 def cancel(name: str) -> None:
     """Ask for the end of an Azure Machine Learning job, and do not wait for it.
 
+    One that has ended meanwhile is left as it is; the service may refuse to cancel it.
+
     Raises:
         ServiceError: the service did not answer.
     """
     with _service_errors(f"cancelling {name}"):
-        _client().jobs.begin_cancel(name)
+        try:
+            _client().jobs.begin_cancel(name)
+        except HttpResponseError:
+            if state(name) not in FINAL:
+                raise
 
 
 def cancel_all(job_id: str) -> bool:
@@ -123,11 +135,31 @@ def cancel_all(job_id: str) -> bool:
     Raises:
         ServiceError: the service did not answer.
     """
-    names = [attempt_name(job_id, number) for number in range(1, MOST_ATTEMPTS + 1)]
-    running = [name for name in names if state(name) not in FINAL]
+    running = [name for name, its_state in _attempts(job_id) if its_state not in FINAL]
     for name in running:
         cancel(name)
     return not running
+
+
+def _attempts(job_id: str) -> Iterator[tuple[str, str]]:
+    """Yield name and state of every attempt at a job; each was submitted after the one before."""
+    for number in count(1):
+        name = attempt_name(job_id, number)
+        if (its_state := state(name)) == MISSING:
+            return
+        yield name, its_state
+
+
+def studio_url(name: str) -> str | None:
+    """Return where Azure Machine Learning Studio shows a job; None for another endpoint's."""
+    where = settings()
+    if where.aml_endpoint:
+        return None
+    workspace = (
+        f"/subscriptions/{where.aml_subscription_id}/resourceGroups/{where.aml_resource_group}"
+        f"/providers/Microsoft.MachineLearningServices/workspaces/{where.aml_workspace}"
+    )
+    return f"{STUDIO}/{name}?wsid={workspace}"
 
 
 def _command(attempt: Attempt) -> Command:
@@ -143,7 +175,7 @@ def _command(attempt: Attempt) -> Command:
         name=attempt.name,
         display_name=attempt.name,
         experiment_name=EXPERIMENT,
-        tags={"job_id": job.job_id, "style": job.style, "attempt": str(attempt.number)},
+        tags=_tags(attempt),
         command=COMMAND,
         environment=limits.aml_environment,
         inputs={
@@ -157,11 +189,25 @@ def _command(attempt: Attempt) -> Command:
             )
         },
         compute=limits.aml_compute,
+        instance_type=limits.aml_instance_type or None,
         instance_count=work.nodes,
         shm_size=SHARED_MEMORY,
         timeout=int(limits.job_timeout_hours * 3600),
         distribution=MpiDistribution(process_count_per_instance=limits.aml_processes_per_node),
     )
+
+
+def _tags(attempt: Attempt) -> dict[str, str]:
+    """By what a job is found again in Studio."""
+    job, work = attempt.job, attempt.work
+    tags = {
+        "job_id": job.job_id,
+        "style": job.style,
+        "video": job.name,
+        "frames": str(work.frames),
+        "attempt": str(attempt.number),
+    }
+    return {name: value[:MOST_TAG] for name, value in tags.items()}
 
 
 def _datastore(container: str, path: str) -> str:

@@ -39,6 +39,10 @@ class Code(StrEnum):
     TOO_LARGE = "too-large", "Encode the video smaller, cut it into parts, or raise MAX_BYTES."
     TOO_LONG = "too-long", "Cut the video into parts, or raise MAX_MINUTES and MAX_FRAMES."
     TOO_MANY_PIXELS = "too-many-pixels", "Scale the video down, or raise MAX_PIXELS."
+    TOO_EXPENSIVE = (
+        "too-expensive",
+        "Cut the video into parts or scale it down, or raise MAX_COST_PER_JOB.",
+    )
     NOT_A_VIDEO = "not-a-video", "Upload a video in MP4, MOV, Matroska, WebM or AVI."
     NO_VIDEO_TRACK = "no-video-track", "Upload a file that holds moving pictures."
     UNKNOWN_CODEC = "unknown-codec", "Convert the video to H.264 in MP4."

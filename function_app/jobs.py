@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Self
 
+from function_app.cost import Cost
 from function_app.errors import Code
 from function_app.paths import VIDEOS, JobFolder, Video
 
@@ -105,6 +106,7 @@ class Work:
         frames: of the plan.
         nodes: to paint on.
         notes: what the result cannot keep, each a sentence.
+        estimate: of what painting costs, in the settings' currency; None if no price is known.
     """
 
     source_container: str
@@ -112,6 +114,7 @@ class Work:
     frames: int
     nodes: int
     notes: tuple[str, ...] = ()
+    estimate: float | None = None
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
@@ -129,12 +132,18 @@ class State:
         work: result of preprocessing; None before.
         attempt: at painting, from 1; 0 before the first is submitted.
         frames_before: frames that were painted before this attempt.
+        preemptions: attempts that ended because their nodes were taken away.
+        node_seconds: that nodes have been at work for the job, all of them together.
+        spending_day: under which the job's cost is kept; empty before the first attempt.
     """
 
     job: Job
     work: Work | None = None
     attempt: int = 0
     frames_before: int = 0
+    preemptions: int = 0
+    node_seconds: float = 0.0
+    spending_day: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
@@ -144,12 +153,12 @@ class State:
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Read what `to_dict` wrote."""
         work = fields["work"]
-        return cls(
-            Job(**fields["job"]),
-            work and Work.from_dict(work),
-            fields["attempt"],
-            fields["frames_before"],
-        )
+        values: dict[str, Any] = {
+            **fields,
+            "job": Job(**fields["job"]),
+            "work": work and Work.from_dict(work),
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,8 @@ class Status:
         message: one sentence for people.
         notes: what the result cannot keep, each a sentence.
         code: of the error, for a job that failed.
+        cost: None if no price is known.
+        studio_url: of the present attempt in Azure Machine Learning Studio.
     """
 
     stage: Stage
@@ -179,6 +190,8 @@ class Status:
     message: str = ""
     notes: tuple[str, ...] = ()
     code: Code | None = None
+    cost: Cost | None = None
+    studio_url: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that the durable status endpoint shows."""

@@ -14,17 +14,18 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import azure.durable_functions as df
 from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError, when_any
 
 from function_app import compute
-from function_app.activities import Look
+from function_app.activities import Look, Submission
 from function_app.compute import MOST_ATTEMPTS
+from function_app.cost import Cost, price_of
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Stage, State, Status, Work
-from function_app.settings import settings
+from function_app.settings import LOW_PRIORITY, settings
 from function_app.stitch import Joined
 
 blueprint = df.Blueprint()
@@ -37,6 +38,9 @@ VERSION = 2
 POLLS_PER_HISTORY = 50
 FIRST_POLLS = timedelta(seconds=1)
 CANCEL_POLLS = 120
+ROOM_POLLS = timedelta(minutes=1)
+OVERTIME = 1.25
+"""How much longer than its timeout an attempt may be seen at work."""
 
 RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=2),
@@ -105,7 +109,7 @@ class _Restyling:
             yield from self._submit_again(f"{joined.lost} painted shards were lost")
 
     def _preprocess(self) -> Steps[None]:
-        self._show(Status(Stage.PREPROCESS, message="reading the video"))
+        self._show(self._status(Stage.PREPROCESS, "reading the video"))
         found = yield from self._call("preprocess", asdict(self.state.job))
         self.state = replace(self.state, work=Work.from_dict(found))
 
@@ -121,9 +125,37 @@ class _Restyling:
                 raise _Cancelled
             if look.fault == "input":
                 raise InputError(look.message, Code(look.code))
-            yield from self._submit_again(
-                look.message or f"the Azure Machine Learning job ended as {look.state}"
+            if self._lost_its_nodes(look):
+                yield from self._submit_elsewhere()
+            else:
+                yield from self._submit_again(
+                    look.message or f"the Azure Machine Learning job ended as {look.state}"
+                )
+
+    def _lost_its_nodes(self, look: Look) -> bool:
+        """Whether an attempt failed since its nodes were taken away.
+
+        Where they may be, one that ended without a word from the worker is taken for such; the
+        service says no more.
+        """
+        may_be = settings().aml_tier == LOW_PRIORITY
+        return may_be and look.state == compute.FAILED and not look.fault
+
+    def _submit_elsewhere(self) -> Steps[None]:
+        """Submit one more attempt that does not count, unless nodes were lost too often.
+
+        Raises:
+            ServiceError: they were.
+        """
+        most = settings().max_preemptions
+        if self.state.preemptions == most:
+            raise ServiceError(
+                f"the nodes were taken away {most + 1} times: upload the video again at another "
+                "time, or paint on dedicated nodes",
+                Code.PAINTING_FAILED,
             )
+        self.state = replace(self.state, preemptions=self.state.preemptions + 1)
+        yield from self._submit()
 
     def _submit_again(self, reason: str) -> Steps[None]:
         """Submit one more attempt, unless there were enough.
@@ -131,7 +163,7 @@ class _Restyling:
         Raises:
             ServiceError: there were.
         """
-        if self.state.attempt == MOST_ATTEMPTS:
+        if self.state.attempt - self.state.preemptions >= MOST_ATTEMPTS:
             raise ServiceError(
                 f"painting failed {MOST_ATTEMPTS} times, the last time because: {reason}",
                 Code.PAINTING_FAILED,
@@ -139,31 +171,91 @@ class _Restyling:
         yield from self._submit()
 
     def _submit(self) -> Steps[None]:
-        self._stop_if_cancelled()
-        self.state = replace(self.state, attempt=self.state.attempt + 1)
-        frames = yield from self._call("submit", self.state.to_dict())
-        self.state = replace(self.state, frames_before=frames)
+        """Submit the next attempt, as soon as the day's spending has room for the job."""
+        attempt = self.state.attempt + 1
+        for _ in range(POLLS_PER_HISTORY):
+            self._stop_if_cancelled()
+            wish = replace(self.state, attempt=attempt).to_dict()
+            answer = Submission.read((yield from self._call("submit", wish)))
+            if not answer.wait:
+                self.state = replace(
+                    self.state,
+                    attempt=attempt,
+                    frames_before=answer.frames,
+                    spending_day=answer.spending_day,
+                )
+                return
+            self._show(self._status(Stage.QUEUE, message=answer.wait))
+            yield from self._pause(ROOM_POLLS)
+        self._continue()
 
     def _watch(self) -> Steps[Look]:
         """Poll the present attempt until it has ended."""
+        at_work = False
         for polls in range(POLLS_PER_HISTORY):
             self._stop_if_cancelled()
+            since = self._context.current_utc_datetime
             look = Look(**(yield from self._call("poll", self.state.to_dict())))
+            if at_work and look.state in compute.WAITING and self._is_of(2):
+                yield from self._restarted()
+            at_work = look.state not in compute.WAITING
             self._show(self._painting(look))
             if look.state in compute.FINAL:
                 return look
-            yield from self._pause(polls)
-        self._stop_if_cancelled()
-        self._context.continue_as_new(self.state.to_dict(), save_events=True)
-        raise _ContinuedAsNew
+            usual = timedelta(seconds=settings().poll_seconds)
+            yield from self._pause(min(usual, FIRST_POLLS * (polls + 1)))
+            if at_work:
+                yield from self._count_spent(self._context.current_utc_datetime - since)
+        self._continue()
 
-    def _pause(self, polls: int) -> Steps[None]:
-        """Wait for the next poll, or for the cancel event; wait less at first."""
-        usual = timedelta(seconds=settings().poll_seconds)
-        timer = self._context.create_timer(min(usual, FIRST_POLLS * (polls + 1)))
+    def _restarted(self) -> Steps[None]:
+        """Look again what is painted: the service gave the same attempt other nodes."""
+        answer = Submission.read((yield from self._call("submit", self.state.to_dict())))
+        self.state = replace(self.state, frames_before=answer.frames)
+
+    def _count_spent(self, elapsed: timedelta) -> Steps[None]:
+        """Count what the nodes did, and end them at the limits of cost and time.
+
+        Raises:
+            ServiceError: a limit was reached.
+        """
+        seconds = self._work.nodes * elapsed.total_seconds()
+        self.state = replace(self.state, node_seconds=self.state.node_seconds + seconds)
+        if self._is_of(2) and (error := self._too_much()):
+            yield from self._end_painting()
+            raise error
+
+    def _too_much(self) -> ServiceError | None:
+        """Return which limit the painting has reached."""
+        limits, state = settings(), self.state
+        spent, most = price_of(state.node_seconds, limits), limits.max_cost_per_job
+        if spent is not None and most is not None and spent > most:
+            return ServiceError(
+                f"painting was stopped after {spent:.2f} {limits.price_currency}, the limit of "
+                f"one job being {most:.2f}: cut the video into parts, or upload it smaller",
+                Code.TOO_EXPENSIVE,
+            )
+        hours = state.node_seconds / self._work.nodes / 3600
+        if hours > limits.job_timeout_hours * state.attempt * OVERTIME:
+            return ServiceError(
+                f"painting was stopped after {hours:.0f} hours, for Azure Machine Learning did "
+                f"not end it after {limits.job_timeout_hours:.0f}: upload the video again",
+                Code.PAINTING_FAILED,
+            )
+        return None
+
+    def _pause(self, duration: timedelta) -> Steps[None]:
+        """Wait for a while, or for the cancel event."""
+        timer = self._context.create_timer(duration)
         winner = yield when_any([timer, self._cancelled])
         if winner is self._cancelled:
             timer.cancel()
+
+    def _continue(self) -> NoReturn:
+        """Go on in a new history."""
+        self._stop_if_cancelled()
+        self._context.continue_as_new(self.state.to_dict(), save_events=True)
+        raise _ContinuedAsNew
 
     def _stitch(self) -> Steps[Joined]:
         self._stop_if_cancelled()
@@ -174,7 +266,7 @@ class _Restyling:
 
     def _finish(self, note: str) -> Steps[dict[str, Any]]:
         job, work = self.state.job, self._work
-        yield from self._call("clean_up", asdict(job))
+        yield from self._call("clean_up", self.state.to_dict())
         notes = (*work.notes, *([note] if note else []))
         self._show(replace(self._all_painted(Stage.DONE, "painted"), notes=notes))
         return {
@@ -185,27 +277,26 @@ class _Restyling:
         }
 
     def _end_cancelled(self) -> Steps[dict[str, Any]]:
-        """End what paints before deleting its output, else it would be written again."""
+        self._show(self._status(Stage.CANCELLED, message="ending what paints"))
+        yield from self._end_painting()
+        yield from self._call("clean_up", self.state.to_dict())
+        self._show(self._status(Stage.CANCELLED, message="cancelled"))
+        return {"stage": str(Stage.CANCELLED)}
+
+    def _end_painting(self) -> Steps[None]:
+        """End what paints before its output is deleted, else it would be written again."""
         job = asdict(self.state.job)
-        self._show(Status(Stage.CANCELLED, message="ending what paints"))
         for _ in range(CANCEL_POLLS):
             if (yield from self._call("cancel", job)):
                 break
             yield self._context.create_timer(FIRST_POLLS)
-        yield from self._call("clean_up", job)
-        self._show(Status(Stage.CANCELLED, message="cancelled"))
-        return {"stage": str(Stage.CANCELLED)}
 
     def _end_failed(self, error: InputError | ServiceError) -> Steps[None]:
         job, message = asdict(self.state.job), str(error)
         failure = {"job": job, "code": error.code, "message": message}
         yield from self._call("report_failure", failure)
-        yield from self._call("clean_up", job)
-        total = self.state.work.frames if self.state.work else 0
-        attempt = self.state.attempt
-        self._show(
-            Status(Stage.FAILED, total=total, attempt=attempt, message=message, code=error.code)
-        )
+        yield from self._call("clean_up", self.state.to_dict())
+        self._show(replace(self._status(Stage.FAILED, message), code=error.code))
 
     def _call(self, activity: str, payload: dict[str, Any]) -> Steps[Any]:
         """Call an activity; give its value or raise whose fault it was.
@@ -241,30 +332,40 @@ class _Restyling:
         work, state = self._work, self.state
         done = min(work.frames, state.frames_before + look.frames)
         left = (work.frames - done) / look.fps if look.fps else None
-        stage = Stage.QUEUE if look.state in compute.WAITING else Stage.SCORE
-        return Status(
-            stage,
-            done,
-            work.frames,
-            round(look.fps, 2) if look.fps else None,
-            None if left is None else round(left, 1),
-            state.attempt,
-            work.nodes,
-            f"Azure Machine Learning: {look.state}",
-            work.notes,
+        return replace(
+            self._status(
+                Stage.QUEUE if look.state in compute.WAITING else Stage.SCORE,
+                f"Azure Machine Learning: {look.state}",
+            ),
+            done=done,
+            fps=round(look.fps, 2) if look.fps else None,
+            eta_s=None if left is None else round(left, 1),
+            nodes=work.nodes,
+            notes=work.notes,
         )
 
     def _all_painted(self, stage: Stage, message: str) -> Status:
         work = self._work
+        status = self._status(stage, message)
+        return replace(status, done=work.frames, nodes=work.nodes, notes=work.notes)
+
+    def _status(self, stage: Stage, message: str) -> Status:
+        """What there is to say of a job in any stage."""
+        state, name = self.state, compute.attempt_name(self.state.job.job_id, self.state.attempt)
         return Status(
             stage,
-            work.frames,
-            work.frames,
-            attempt=self.state.attempt,
-            nodes=work.nodes,
+            total=state.work.frames if state.work else 0,
+            attempt=state.attempt,
             message=message,
-            notes=work.notes,
+            cost=self._cost(),
+            studio_url=compute.studio_url(name) if state.attempt else None,
         )
+
+    def _cost(self) -> Cost | None:
+        work, spent = self.state.work, price_of(self.state.node_seconds, settings())
+        if work is None or work.estimate is None or spent is None:
+            return None
+        return Cost(work.estimate, spent, settings().price_currency)
 
     def _show(self, status: Status) -> None:
         self._context.set_custom_status(status.to_dict())

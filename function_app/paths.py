@@ -14,6 +14,7 @@ VIDEOS = "videos"
 STYLES = "styles"
 RESULTS = "results"
 JOBS = "jobs"
+SPEND = "spend"
 
 DECLARED = "declared"
 TURNS = "turns"

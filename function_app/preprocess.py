@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,7 +12,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from function_app import paths, results, storage
+from function_app import cost, paths, results, storage
 from function_app.blending import blend_of
 from function_app.errors import Code, InputError
 from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
@@ -19,7 +20,7 @@ from function_app.frame_index import FrameIndex
 from function_app.jobs import Job, Work
 from function_app.picture import picture_of
 from function_app.probe import check_limits, find_video, open_video, seeks_exactly, too_long
-from function_app.settings import Settings, settings
+from function_app.settings import settings
 from function_app.storage import BlobReader, BlobWriter, buffered
 from function_app.uploads import check_declared
 from gpu_worker.plan import Blend, Encoding, Picture, Plan, Timeline, cut_shards
@@ -55,23 +56,13 @@ def preprocess(job: Job) -> Work:
     if index.same_timestamp:
         notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
     work, source = _source(job, index, exact)
-    plan, nodes = _plan(job, index, picture, source, blend)
+    amount = cost.megapixels(len(index.pts), picture)
+    nodes = cost.nodes_for(amount, settings())
+    estimate = cost.estimate(amount, nodes, settings())
+    _check_cost(job, estimate)
+    plan = _plan(job, index, picture, source, blend, nodes)
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")
-    return Work(*work, plan.frame_count, nodes, tuple(notes))
-
-
-def nodes_for(frames: int, picture: Picture, limits: Settings) -> int:
-    """Return how many nodes paint a video in about the target time.
-
-    Args:
-        frames: of the video.
-        picture: for the size of a frame.
-        limits: the settings.
-    """
-    megapixels = frames * picture.width * picture.height / 1e6
-    per_node = limits.megapixels_per_second * limits.aml_processes_per_node
-    needed = megapixels / per_node / (limits.target_minutes * 60)
-    return max(1, min(limits.aml_nodes_max, -int(-needed // 1)))
+    return Work(*work, plan.frame_count, nodes, tuple(notes), estimate)
 
 
 def _check_style(name: str) -> None:
@@ -83,6 +74,17 @@ def _check_style(name: str) -> None:
         f"{', '.join(known) or 'the styles, once there are any'}",
         Code.UNKNOWN_STYLE,
     )
+
+
+def _check_cost(job: Job, estimate: float | None) -> None:
+    limits = settings()
+    most = min(limits.max_cost_per_job or math.inf, limits.max_cost_per_day or math.inf)
+    if estimate is not None and estimate > most:
+        raise InputError(
+            f"{job.name} would cost about {estimate:.2f} {limits.price_currency} to paint, more "
+            f"than the limit of {most:.2f}: cut it into parts, or upload it smaller",
+            Code.TOO_EXPENSIVE,
+        )
 
 
 def _reader(job: Job) -> BlobReader:
@@ -177,8 +179,8 @@ def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
 
 
 def _plan(
-    job: Job, index: FrameIndex, picture: Picture, source: FrameIndex, blend: Blend
-) -> tuple[Plan, int]:
+    job: Job, index: FrameIndex, picture: Picture, source: FrameIndex, blend: Blend, nodes: int
+) -> Plan:
     limits = settings()
     result = _timeline(index)
     if result.first < 0:
@@ -188,14 +190,13 @@ def _plan(
         )
     if result.duration > limits.max_minutes * 60:
         raise too_long(f"{job.name} is {float(result.duration) / 60:.1f} minutes long", limits)
-    nodes = nodes_for(len(result), picture, limits)
     shards = cut_shards(
         source.pts,
         source.keyframes,
         longest=max(1, round(SHARD_SECONDS * result.frame_rate)),
         at_least=SHARDS_PER_RANK * nodes * limits.aml_processes_per_node,
     )
-    plan = Plan(
+    return Plan(
         job_id=job.job_id,
         stream=source.stream_index,
         source=_timeline(source),
@@ -205,7 +206,6 @@ def _plan(
         encoding=Encoding(limits.encoder_crf, limits.encoder_preset),
         blend=blend,
     )
-    return plan, nodes
 
 
 def _timeline(index: FrameIndex) -> Timeline:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Self
 
 from function_app.errors import SettingsError
+from function_app.gpus import CURRENCY, NODES, UNKNOWN_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,20 @@ def _above_zero[T: (int, float)](parse: Callable[[str], T]) -> Callable[[str], T
     return checked
 
 
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def checked(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return checked
+
+
 _count = _above_zero(int)
 _amount = _above_zero(float)
+
+DEDICATED = "Dedicated"
+LOW_PRIORITY = "LowPriority"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +99,21 @@ class Settings:
         aml_resource_group: likewise.
         aml_workspace: its name.
         aml_compute: compute target that paints.
+        aml_instance_type: of a Kubernetes compute target; empty for a cluster of nodes.
+        aml_sku: size of its nodes, one of those in gpus.json; empty for one that is not there.
+        aml_tier: Dedicated, or LowPriority where nodes may be taken away in the middle of a job.
         aml_environment: environment of the worker, `name:version`.
         aml_endpoint: another resource manager to talk to, as a URL; empty for Azure's own.
         aml_client_id: user-assigned identity that submits jobs; empty for the system's.
         aml_nodes_max: most nodes for one job.
         aml_processes_per_node: MPI processes on a node: its GPUs.
-        megapixels_per_second: what one process paints with the default style, measured.
+        megapixels_per_second: what one process paints of the default style; None for the rate of
+            `aml_sku` in gpus.json.
+        node_price_per_hour: in `price_currency`; None for the price of `aml_sku` in gpus.json.
+        price_currency: name of the currency, ISO 4217.
+        max_cost_per_job: most that painting one video may cost; None for no limit.
+        max_cost_per_day: most that is started in a day of UTC; None for no limit.
+        max_preemptions: how often the nodes of one job may be taken away before it fails.
         target_minutes: painting time to size the number of nodes for.
         job_timeout_hours: after which Azure Machine Learning ends a job.
         poll_seconds: between two looks at a running job.
@@ -111,12 +133,20 @@ class Settings:
     aml_resource_group: str = _setting("AML_RESOURCE_GROUP")
     aml_workspace: str = _setting("AML_WORKSPACE")
     aml_compute: str = _setting("AML_COMPUTE")
+    aml_instance_type: str = _setting("AML_INSTANCE_TYPE", "")
+    aml_sku: str = _setting("AML_SKU", "", _one_of(*NODES))
+    aml_tier: str = _setting("AML_TIER", DEDICATED, _one_of(DEDICATED, LOW_PRIORITY))
     aml_environment: str = _setting("AML_ENVIRONMENT", "gpu-worker:1")
     aml_endpoint: str = _setting("AML_ENDPOINT", "")
     aml_client_id: str = _setting("AML_CLIENT_ID", "")
     aml_nodes_max: int = _setting("AML_NODES_MAX", 4, _count)
     aml_processes_per_node: int = _setting("AML_PROCESSES_PER_NODE", 1, _count)
-    megapixels_per_second: float = _setting("MEGAPIXELS_PER_SECOND", 60.0, _amount)
+    megapixels_per_second: float | None = _setting("MEGAPIXELS_PER_SECOND", None, _amount)
+    node_price_per_hour: float | None = _setting("NODE_PRICE_PER_HOUR", None, _amount)
+    price_currency: str = _setting("PRICE_CURRENCY", CURRENCY)
+    max_cost_per_job: float | None = _setting("MAX_COST_PER_JOB", None, _amount)
+    max_cost_per_day: float | None = _setting("MAX_COST_PER_DAY", None, _amount)
+    max_preemptions: int = _setting("MAX_PREEMPTIONS", 10, _count)
     target_minutes: float = _setting("TARGET_MINUTES", 10.0, _amount)
     job_timeout_hours: float = _setting("JOB_TIMEOUT_HOURS", 24.0, _amount)
     poll_seconds: float = _setting("POLL_SECONDS", 15.0, _amount)
@@ -128,6 +158,32 @@ class Settings:
     child_memory_mib: int = _setting("CHILD_MEMORY_MIB", 1024, _count)
     encoder_crf: int = _setting("ENCODER_CRF", 18, _count)
     encoder_preset: str = _setting("ENCODER_PRESET", "veryfast")
+
+    def __post_init__(self) -> None:
+        """Refuse a limit of cost that could not be held.
+
+        Raises:
+            SettingsError: the price of a node is not known, or known in another currency.
+        """
+        if self.price is None and (self.max_cost_per_job or self.max_cost_per_day):
+            raise SettingsError(
+                "NODE_PRICE_PER_HOUR is not set, without which MAX_COST_PER_JOB and "
+                "MAX_COST_PER_DAY mean nothing: set it in the currency of PRICE_CURRENCY"
+            )
+
+    @property
+    def rate(self) -> float:
+        """Megapixels a second that one process paints of the default style."""
+        node = NODES.get(self.aml_sku)
+        return self.megapixels_per_second or (node.rate if node else UNKNOWN_RATE)
+
+    @property
+    def price(self) -> float | None:
+        """Of one node for an hour, in `price_currency`; None if not known."""
+        node = NODES.get(self.aml_sku)
+        if self.node_price_per_hour or node is None or self.price_currency != CURRENCY:
+            return self.node_price_per_hour
+        return node.dollars_low_priority if self.aml_tier == LOW_PRIORITY else node.dollars
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:

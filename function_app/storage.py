@@ -31,11 +31,11 @@ from azure.storage.blob import (
 
 from function_app import paths
 from function_app.errors import Code, InputError
+from function_app.identity import identity
 from function_app.settings import Connection, settings
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-    from azure.core.credentials import TokenCredential
 
 READ_BLOCK = 4 * 2**20
 READ_BLOCKS_KEPT = 4
@@ -349,16 +349,9 @@ def _service(connection: Connection) -> BlobServiceClient:
     return BlobServiceClient(connection.blob_service_uri, credential=identity(connection.client_id))
 
 
-@cache
-def identity(client_id: str) -> TokenCredential:
-    """Return the credential of the app's managed identity, or the developer's own elsewhere."""
-    from azure.identity import DefaultAzureCredential
-
-    return DefaultAzureCredential(managed_identity_client_id=client_id or None)
-
-
 def _account(container_name: str) -> BlobServiceClient:
-    return _service(settings().jobs if container_name == paths.JOBS else settings().data)
+    mine = container_name in {paths.JOBS, paths.SPEND}
+    return _service(settings().jobs if mine else settings().data)
 
 
 def _gone(client: BlobClient) -> InputError:

@@ -17,7 +17,7 @@ param principalId string
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param principalType string = 'User'
 
-@description('VM size of the nodes that paint; one of those in `gpusOf`.')
+@description('VM size of the nodes that paint; one of those in function_app/gpus.json.')
 param gpuSku string = 'Standard_NC4as_T4_v3'
 
 @description('Nodes that stay when there is nothing to paint.')
@@ -86,24 +86,13 @@ var short = loadJsonContent('abbreviations.json')
 var token = uniqueString(subscription().id, name, location)
 var tags = { 'azd-env-name': name }
 
-// https://learn.microsoft.com/azure/virtual-machines/sizes/overview#gpu-accelerated
-var gpusOf = {
-  Standard_NC4as_T4_v3: 1
-  Standard_NC8as_T4_v3: 1
-  Standard_NC16as_T4_v3: 1
-  Standard_NC64as_T4_v3: 4
-  Standard_NV36ads_A10_v5: 1
-  Standard_NV72ads_A10_v5: 2
-  Standard_NC24ads_A100_v4: 1
-  Standard_NC48ads_A100_v4: 2
-  Standard_NC96ads_A100_v4: 4
-  Standard_NC40ads_H100_v5: 1
-  Standard_NC80adis_H100_v5: 2
-  Standard_ND96isr_H100_v5: 8
-}
+// Sizes of nodes, and what the app knows of them: one table for both.
+var nodeSizes = loadJsonContent('../function_app/gpus.json')
+var gpusPerNode = nodeSizes[gpuSku].gpus
 
 var appName = '${short.functionApp}${token}'
 var computeName = 'gpu'
+var instanceType = 'gpu'
 var packageContainer = 'app-package'
 var onKubernetes = !empty(kubernetesClusterId)
 var attaches = onKubernetes && !kubernetesAttached
@@ -176,7 +165,7 @@ module jobsAccount 'modules/storage.bicep' = {
   params: {
     location: location
     name: '${short.storageAccount}jobs${token}'
-    containers: ['jobs', packageContainer, 'dead-letters']
+    containers: ['jobs', 'spend', packageContainer, 'dead-letters']
     reachableFrom: privateNetwork ? 'endpoints' : 'anywhere'
     // Shards are deleted with every job; they would be paid for as long as they can be restored.
     restoreDays: 1
@@ -276,7 +265,8 @@ module kubernetesCompute 'modules/kubernetes-compute.bicep' = if (attaches) {
     workspaceName: workspace.outputs.name
     name: computeName
     clusterId: kubernetesClusterId
-    gpusPerNode: gpusOf[gpuSku]
+    instanceType: instanceType
+    gpusPerNode: gpusPerNode
     identityId: identities.outputs.workerId
   }
   dependsOn: [rbac, kubernetesExtension]
@@ -312,10 +302,13 @@ module functionApp 'modules/function-app.bicep' = {
     machineLearning: {
       workspace: workspace.outputs.name
       compute: computeName
+      instanceType: onKubernetes ? instanceType : ''
+      sku: gpuSku
+      tier: onKubernetes ? 'Dedicated' : tier
       environment: workspace.outputs.environment
     }
     nodesMax: nodesMax
-    processesPerNode: gpusOf[gpuSku]
+    processesPerNode: gpusPerNode
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     schedulerConnection: durableTaskScheduler ? scheduler.?outputs.?connectionString ?? '' : ''
     furtherSettings: appSettings

@@ -27,7 +27,7 @@ param data object
 @description('Blob endpoint of the jobs account.')
 param jobs object
 
-@description('Where jobs are submitted: workspace, compute, and environment as `name:version`.')
+@description('Where jobs go: workspace, compute, instanceType, sku, tier, environment:version.')
 param machineLearning object
 
 @description('Most nodes for one job.')
@@ -73,6 +73,9 @@ var settings = {
   AML_RESOURCE_GROUP: resourceGroup().name
   AML_WORKSPACE: machineLearning.workspace
   AML_COMPUTE: machineLearning.compute
+  AML_INSTANCE_TYPE: machineLearning.instanceType
+  AML_SKU: machineLearning.sku
+  AML_TIER: machineLearning.tier
   AML_ENVIRONMENT: machineLearning.environment
   AML_CLIENT_ID: clientId
   AML_NODES_MAX: string(nodesMax)

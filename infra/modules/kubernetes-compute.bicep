@@ -13,6 +13,9 @@ param name string
 @description('Resource id of the AKS cluster.')
 param clusterId string
 
+@description('Name of the instance type that jobs ask for.')
+param instanceType string
+
 @description('GPUs of a node.')
 @minValue(1)
 param gpusPerNode int
@@ -47,10 +50,10 @@ resource target 'Microsoft.MachineLearningServices/workspaces/computes@2025-12-0
     disableLocalAuth: true
     properties: {
       namespace: 'default'
-      // A job names no instance type, and the service's own default has no GPU.
-      defaultInstanceType: 'gpu'
+      // For jobs that name none: the service's own default has no GPU.
+      defaultInstanceType: instanceType
       instanceTypes: {
-        gpu: {
+        '${instanceType}': {
           nodeSelector: { agentpool: nodePool }
           resources: { requests: resources, limits: resources }
         }

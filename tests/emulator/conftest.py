@@ -1,6 +1,7 @@
 """One emulator with the sample app, shared by all tests of the package."""
 
 import time
+import uuid
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from emulator import Config, Emulator
+from tests.emulator.workspace import CONTENT, FINAL, INPUT, Workspace
 
 type WaitUntil = Callable[[Callable[[], object]], None]
 
@@ -66,3 +68,24 @@ def wait_until() -> WaitUntil:
             time.sleep(0.05)
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def workspace(
+    services: Emulator, storage: BlobServiceClient, wait_until: Callable[..., None]
+) -> Workspace:
+    storage.get_blob_client("videos", INPUT).upload_blob(CONTENT, overwrite=True)
+    return Workspace(services.config, storage, wait_until)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"job-{uuid.uuid4().hex[:8]}-a1"
+
+
+@pytest.fixture
+def cancelling(workspace: Workspace, name: str) -> Generator[str]:
+    """Give a name; whatever the test leaves running under it is cancelled."""
+    yield name
+    workspace.client.jobs.begin_cancel(name)
+    workspace.reaches(name, *FINAL)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+import httpx
 import psutil
 import pytest
 
@@ -92,6 +93,19 @@ def test_killed_rank_costs_no_finished_shard(atelier: Atelier, media: Media) -> 
     assert {name: again[name] for name in before} == before
     job = prove_whole(atelier, clip, job_id)
     assert job["attempt"] == 2
+
+
+@pytest.mark.parametrize(("fault", "attempts"), [("restart", 1), ("preempt", 2)])
+def test_nodes_taken_away_cost_no_finished_shard(
+    atelier: Atelier, media: Media, fault: str, attempts: int
+) -> None:
+    clip, job_id = slow_job(atelier, media, f"{fault}.mp4")
+    before = some_shards(atelier, job_id)
+    ask = f"{atelier.config.aml_url}/faults/jobs/{job_id}-a1/{fault}"
+    assert httpx.post(ask).status_code == 204
+    again = atelier.shards(job_id)
+    assert {name: again[name] for name in before} == before
+    assert prove_whole(atelier, clip, job_id)["attempt"] == attempts
 
 
 def test_killed_host_takes_its_work_up_again(atelier: Atelier, media: Media) -> None:

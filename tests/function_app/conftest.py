@@ -10,9 +10,11 @@ from azure.storage.blob import BlobClient
 
 from emulator import azurite
 from emulator.config import PROJECT_ROOT, Config
+from emulator.services import azureml_service
 from function_app import paths, storage
 from function_app.jobs import Job
 from function_app.settings import Settings, settings
+from tests.function_app.azureml import AzureML
 from tests.function_app.hub import Hub, running_hub
 from tests.function_app.media import Clips
 from tests.function_app.ports import wait_for_port
@@ -109,6 +111,18 @@ def idle_hub() -> Generator[Hub]:
 def durable(idle_hub: Hub) -> Message:
     """The durable client binding of the idle task hub."""
     return durable_client(idle_hub.address)
+
+
+@pytest.fixture(scope="session")
+def azureml(azurite_config: Config) -> Generator[AzureML]:
+    """An Azure Machine Learning endpoint of its own."""
+    service = azureml_service(azurite_config)
+    with subprocess.Popen(service.command, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for_port(service.port)
+            yield AzureML(azurite_config)
+        finally:
+            process.terminate()
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import base64
 import json
-import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,14 +11,11 @@ import pytest
 from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from emulator.config import Config
-from emulator.services import azureml_service
 from function_app import paths, storage
 from function_app.jobs import Job, State, Work
 from function_app.triggers import start
 from tests.function_app.hub import Hub
 from tests.function_app.media import Clips
-from tests.function_app.ports import wait_for_port
 from tests.function_app.wire import StatusResult, Worker, blob, json_text, text, timer
 
 type Upload = Callable[..., Job]
@@ -55,18 +51,6 @@ ACTIVITIES = {
 @pytest.fixture
 def job(clips: Clips, upload: Upload) -> Job:
     return upload(clips["plain.mp4"], "indexed.mp4")
-
-
-@pytest.fixture(scope="session")
-def azureml(azurite_config: Config) -> Generator[None]:
-    """An Azure Machine Learning endpoint without any job."""
-    service = azureml_service(azurite_config)
-    with subprocess.Popen(service.command, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_for_port(service.port)
-            yield
-        finally:
-            process.terminate()
 
 
 def test_every_function_is_indexed(worker: Worker) -> None:
@@ -173,7 +157,7 @@ def test_report_failure_leaves_a_sentence(worker: Worker, job: Job) -> None:
 
 def test_clean_up_deletes_the_jobs_folder(worker: Worker, job: Job) -> None:
     storage.write(paths.JOBS, job.folder.plan, "{}", "application/json")
-    activity(worker, "clean_up", asdict(job))
+    activity(worker, "clean_up", State(job).to_dict())
     assert list(storage.names(paths.JOBS, job.folder.root)) == []
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from function_app.cost import Cost
 from function_app.jobs import Job, Stage, State, Status, Work, job_id
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
@@ -49,14 +50,19 @@ def test_a_job_knows_style_and_name_of_its_video() -> None:
     assert job.folder.root == f"{job.job_id}/"
 
 
-@pytest.mark.parametrize("work", [None, Work("videos", "scream/a.mp4", 48, 2, ("a note", "two"))])
+@pytest.mark.parametrize(
+    "work", [None, Work("videos", "scream/a.mp4", 48, 2, ("a note", "two"), 1.5)]
+)
 def test_a_state_survives_json(work: Work | None) -> None:
-    state = State(Job.of("scream/a.mp4", "0x1"), work, 2, 12)
+    state = State(Job.of("scream/a.mp4", "0x1"), work, 2, 12, 1, 30.5, "2026-11-24")
     assert State.from_dict(json.loads(json.dumps(state.to_dict()))) == state
 
 
 def test_a_status_shows_what_programs_and_people_read() -> None:
-    status = Status(Stage.SCORE, 12, 48, 3.5, 10.3, 1, 2, "painting", ("a note",))
+    cost = Cost(1.5, 0.25, "USD")
+    status = Status(
+        Stage.SCORE, 12, 48, 3.5, 10.3, 1, 2, "painting", ("a note",), None, cost, "https://studio"
+    )
     assert json.loads(json.dumps(status.to_dict())) == {
         "stage": "score",
         "frames": {"done": 12, "total": 48},
@@ -67,4 +73,6 @@ def test_a_status_shows_what_programs_and_people_read() -> None:
         "message": "painting",
         "notes": ["a note"],
         "code": None,
+        "cost": {"estimate": 1.5, "spent": 0.25, "currency": "USD"},
+        "studio_url": "https://studio",
     }

@@ -16,8 +16,8 @@ import pytest
 from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubGrpcClient
 from durabletask.task import RetryPolicy
 
-from function_app import orchestrator, paths, storage
-from function_app.activities import Look
+from function_app import cost, orchestrator, paths, spend, storage
+from function_app.activities import Look, Submission
 from function_app.compute import MOST_ATTEMPTS
 from function_app.jobs import Job, State
 from function_app.orchestrator import CANCEL_EVENT, POLLS_PER_HISTORY
@@ -42,6 +42,7 @@ class Script:
         source: the video, whose frames a completed attempt leaves as they are.
         looks: for each attempt what its polls see; the last is seen again and again.
         submitted: attempts so far.
+        waits: how often the day has no room for the first of them.
         polls: looks at the present attempt so far.
         polled: whether there was any.
         cancelled: how often the end of the painting was asked for.
@@ -51,6 +52,7 @@ class Script:
     source: Path
     looks: list[list[Look]]
     submitted: list[int] = field(default_factory=list)
+    waits: int = 0
     polls: int = 0
     polled: Event = field(default_factory=Event)
     cancelled: int = 0
@@ -58,12 +60,17 @@ class Script:
 
     def submit(self, payload: Payload) -> Payload:
         state = State.from_dict(payload)
+        if self.waits:
+            self.waits -= 1
+            return {"value": asdict(Submission(wait="there is no room today"))}
         if self.source.exists():
             self._paint(state.job)
+        if state.attempt in self.submitted:
+            return {"value": asdict(Submission(30, "2026-11-24"))}
         self.submitted.append(state.attempt)
         self.polls = 0
         self.then(state.job)
-        return {"value": 0}
+        return {"value": asdict(Submission(0, "2026-11-24"))}
 
     def poll(self, payload: Payload) -> Payload:
         looks = self.looks[State.from_dict(payload).attempt - 1]
@@ -160,6 +167,8 @@ def test_a_job_tells_how_far_it_is(hub: TaskHubGrpcClient, script: Script, job: 
         "message": "Azure Machine Learning: Running",
         "notes": [],
         "code": None,
+        "cost": None,
+        "studio_url": None,
     }
 
 
@@ -256,6 +265,114 @@ def test_the_same_event_again_starts_nothing(
     ended(hub, job)
     assert not start(hub, job)
     assert script.submitted == [1]
+
+
+def test_nodes_taken_away_are_no_failure_of_painting(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(AML_TIER="LowPriority")
+    script.looks = [*[[RUNNING, LOST]] * (MOST_ATTEMPTS + 1), [COMPLETED]]
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.submitted == [1, 2, 3, 4, 5]
+
+
+def test_nodes_taken_away_too_often_fail_the_job(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(AML_TIER="LowPriority", MAX_PREEMPTIONS="1")
+    script.looks = [[LOST], [LOST]]
+    start(hub, job)
+    assert "the nodes were taken away 2 times" in failure(ended(hub, job))
+
+
+def test_what_the_worker_says_is_no_preemption(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(AML_TIER="LowPriority")
+    script.looks = [[replace(LOST, fault="world", message="the disk is full")]] * 3
+    start(hub, job)
+    assert "painting failed 3 times" in failure(ended(hub, job))
+
+
+def test_a_run_that_starts_again_goes_on_from_what_is_painted(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[RUNNING, Look("Queued", 12), Look("Running", 3)]]
+    start(hub, job)
+    while shown(hub, job).get("frames", {}).get("done") != 33:
+        time.sleep(0.02)
+    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
+    ended(hub, job)
+    assert script.submitted == [1]
+
+
+def test_a_silent_run_is_awaited(hub: TaskHubGrpcClient, script: Script, job: Job) -> None:
+    script.looks = [[RUNNING, Look("NotResponding", 12), RUNNING, COMPLETED]]
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.submitted == [1]
+
+
+def test_a_run_that_nobody_ends_is_ended_after_its_time(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(JOB_TIMEOUT_HOURS="0.000001")
+    script.looks = [[Look("NotResponding")]]
+    start(hub, job)
+    assert "Azure Machine Learning did not end it" in failure(ended(hub, job))
+    assert script.cancelled == 2
+
+
+def test_a_job_waits_for_room_in_the_days_spending(
+    hub: TaskHubGrpcClient, script: Script, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestrator, "ROOM_POLLS", timedelta(milliseconds=200))
+    script.waits = POLLS_PER_HISTORY + 1
+    start(hub, job)
+    while shown(hub, job).get("message") != "there is no room today":
+        time.sleep(0.02)
+    assert shown(hub, job)["stage"] == "queue"
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.submitted == [1]
+
+
+def test_a_job_that_waits_for_room_can_be_cancelled(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.waits = 10
+    start(hub, job)
+    while shown(hub, job).get("stage") != "queue":
+        time.sleep(0.02)
+    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
+    assert ended(hub, job).get_output() == {"stage": "cancelled"}
+    assert script.submitted == []
+
+
+def test_a_job_tells_what_it_costs_and_that_is_written_down(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(NODE_PRICE_PER_HOUR="36000", PRICE_CURRENCY="EUR")
+    script.looks = [[*[RUNNING] * 5, COMPLETED]]
+    start(hub, job)
+    told = ended(hub, job).get_custom_status()["cost"]
+    assert told["currency"] == "EUR"
+    assert told["estimate"] >= 10 * cost.START_SECONDS
+    assert 0 < told["spent"] < told["estimate"]
+    assert spend.amounts("2026-11-24")[job.job_id] == told["spent"]
+
+
+def test_a_job_that_comes_to_more_than_one_job_may_is_ended(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    script.looks = [[RUNNING]]
+    script.then = lambda _: configure(
+        NODE_PRICE_PER_HOUR="3600", MAX_COST_PER_JOB="0.5", POLL_SECONDS="0.2"
+    )
+    start(hub, job)
+    assert "painting was stopped after 0." in failure(ended(hub, job))
+    assert script.cancelled == 2
+    assert files_of(job) == []
 
 
 def test_a_service_that_fails_again_and_again_fails_the_job(

@@ -10,8 +10,7 @@ from function_app import paths, storage
 from function_app.errors import InputError
 from function_app.extras import Sidecar
 from function_app.jobs import Job, Work
-from function_app.preprocess import nodes_for, preprocess
-from function_app.settings import settings
+from function_app.preprocess import preprocess
 from gpu_worker.plan import Blend, Plan
 from tests.function_app.media import PLAYLISTS, Clips, frames_of, opened, packets_of
 
@@ -209,16 +208,16 @@ def test_a_video_deleted_since_the_event_is_refused(clips: Clips, upload: Upload
         preprocess(job)
 
 
-@pytest.mark.parametrize(("frames", "nodes"), [(1, 1), (60_000, 1), (60_001, 2), (10**6, 4)])
-def test_nodes_are_enough_for_the_target_time_within_the_limit(
-    clips: Clips, upload: Upload, configure: Callable[..., None], frames: int, nodes: int
+@pytest.mark.parametrize("variable", ["MAX_COST_PER_JOB", "MAX_COST_PER_DAY"])
+def test_a_video_that_would_cost_too_much_is_refused(
+    clips: Clips, upload: Upload, configure: Callable[..., None], variable: str
 ) -> None:
-    configure(
-        AML_NODES_MAX="4",
-        AML_PROCESSES_PER_NODE="2",
-        MEGAPIXELS_PER_SECOND=str(64 * 48 * 50 / 1e6),
-        TARGET_MINUTES="10",
-    )
-    job = upload(clips["one_frame.mp4"], "clip.mp4")
-    preprocess(job)
-    assert nodes_for(frames, plan_of(job).picture, settings()) == nodes
+    job = upload(clips["plain.mp4"], "dear.mp4")
+    configure(NODE_PRICE_PER_HOUR="3600", PRICE_CURRENCY="EUR")
+    estimate = preprocess(job).estimate
+    assert estimate is not None
+    configure(**{variable: str(estimate)})
+    assert preprocess(job).estimate == estimate
+    configure(**{variable: str(estimate - 0.01)})
+    with pytest.raises(InputError, match=r"would cost about \d+\.\d\d EUR to paint, more than"):
+        preprocess(job)

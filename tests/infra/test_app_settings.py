@@ -10,8 +10,9 @@ import pytest
 
 from function_app import paths, triggers
 from function_app.errors import SettingsError
-from function_app.settings import Settings
-from tests.infra.bicep import infra_file
+from function_app.gpus import NODES
+from function_app.settings import DEDICATED, LOW_PRIORITY, Settings
+from tests.infra.bicep import INFRA, infra_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,7 +85,7 @@ def test_every_container_is_made_and_mountable():
     data = modules["dataAccount"].value["params"]["containers"]
     jobs = modules["jobsAccount"].value["params"]["containers"]
     assert set(data) == {paths.VIDEOS, paths.STYLES, paths.RESULTS}
-    assert paths.JOBS in jobs
+    assert set(jobs) >= {paths.JOBS, paths.SPEND}
     stores = infra_file("workspace.bicep").all("var")["datastores"].value
     assert {store["container"] for store in stores} == {paths.VIDEOS, paths.STYLES, paths.JOBS}
 
@@ -97,6 +98,17 @@ def test_environment_is_the_one_that_the_app_names():
 
 def test_entry_point_is_there():
     assert (ROOT / ALWAYS["PYTHON_SCRIPT_FILE_NAME"]).is_file()
+
+
+def test_nodes_are_of_a_size_that_the_app_knows():
+    assert infra_file("main.bicep").all("param")["gpuSku"].value in NODES
+    assert "loadJsonContent('../function_app/gpus.json')" in (INFRA / "main.bicep").read_text()
+
+
+def test_tiers_are_those_that_the_app_knows():
+    tiers = re.search(r"@allowed\((.*)\)\nparam tier ", (INFRA / "main.bicep").read_text())
+    assert tiers
+    assert tiers[1] == f"['{DEDICATED}', '{LOW_PRIORITY}']"
 
 
 def test_task_hub_is_named_in_host_json():
@@ -116,5 +128,7 @@ def _read_by_the_app() -> set[str]:
 
 
 def _environment() -> dict[str, str]:
-    """What the app would find, with something that is text and number in one."""
-    return dict.fromkeys(ALWAYS, "1")
+    """What the app would find: defaults of main.bicep, else something that is text and number."""
+    params = infra_file("main.bicep").all("param")
+    defaults = {"AML_SKU": params["gpuSku"].value, "AML_TIER": params["tier"].value}
+    return dict.fromkeys(ALWAYS, "1") | defaults

@@ -1,0 +1,59 @@
+"""What painting takes and costs: how many nodes, for how long, at what price.
+
+A node is counted from the moment that a job has left Azure Machine Learning's queue to the job's
+end. The minutes that it takes to come, and those that it waits for another job, are billed too and
+counted nowhere: no job can tell them from its neighbour's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from function_app.settings import Settings
+from gpu_worker.plan import Picture
+
+START_SECONDS = 120
+"""Assumed: until a node that has come has the worker's image and paints its first frame."""
+CENTS = 4
+"""Decimals of an amount: a short clip costs less than a cent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one job costs, as its status shows it.
+
+    Attributes:
+        estimate: before it started.
+        spent: so far.
+        currency: of both.
+    """
+
+    estimate: float
+    spent: float
+    currency: str
+
+
+def megapixels(frames: int, picture: Picture) -> float:
+    """Return how much there is to paint."""
+    return frames * picture.width * picture.height / 1e6
+
+
+def nodes_for(amount: float, limits: Settings) -> int:
+    """Return how many nodes paint so many megapixels in about the target time."""
+    per_node = limits.rate * limits.aml_processes_per_node
+    needed = amount / per_node / (limits.target_minutes * 60)
+    return max(1, min(limits.aml_nodes_max, math.ceil(needed)))
+
+
+def estimate(amount: float, nodes: int, limits: Settings) -> float | None:
+    """Return what painting so many megapixels will cost; None if the price is not known."""
+    painting = amount / (limits.rate * limits.aml_processes_per_node)
+    return price_of(nodes * START_SECONDS + painting, limits)
+
+
+def price_of(node_seconds: float, limits: Settings) -> float | None:
+    """Return the price of so much of one node; None if it is not known."""
+    if limits.price is None:
+        return None
+    return round(limits.price * node_seconds / 3600, CENTS)

@@ -1,0 +1,74 @@
+"""The endpoint's faults, each as the real client sees it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from azure.core.exceptions import HttpResponseError
+
+from tests.emulator.workspace import FINAL, Workspace
+
+# azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def ask(workspace: Workspace) -> Callable[..., httpx.Response]:
+    """Ask the endpoint for a fault."""
+
+    def post(path: str, **order: Any) -> httpx.Response:
+        return httpx.post(f"{workspace.config.aml_url}/faults/{path}", json=order)
+
+    return post
+
+
+def test_nodes_taken_away_restart_the_run_which_finds_what_it_wrote(
+    workspace: Workspace, name: str, ask: Callable[..., httpx.Response], wait_until: Any
+):
+    workspace.submit(name, "list", "write", "0.mp4", "first", "await", "end")
+    wait_until(lambda: workspace.outputs(name) == {"0.mp4": b"first"})
+    assert ask(f"jobs/{name}/restart").status_code == 204
+    wait_until(lambda: "list ['0.mp4']" in workspace.log(name))
+    workspace.let_go(name, "end")
+    assert workspace.reaches(name, *FINAL) == "Completed"
+
+
+def test_nodes_taken_away_fail_the_run(
+    workspace: Workspace, name: str, ask: Callable[..., httpx.Response]
+):
+    workspace.submit(name, "await", "never")
+    workspace.reaches(name, "Running")
+    ask(f"jobs/{name}/preempt").raise_for_status()
+    assert workspace.reaches(name, *FINAL) == "Failed"
+    assert "PreemptionError" in workspace.log(name)
+
+
+def test_a_silent_job_goes_on_and_may_respond_again(
+    workspace: Workspace, name: str, ask: Callable[..., httpx.Response]
+):
+    workspace.submit(name, "await", "end")
+    workspace.reaches(name, "Running")
+    ask(f"jobs/{name}/silence").raise_for_status()
+    assert workspace.status(name) == "NotResponding"
+    ask(f"jobs/{name}/speak").raise_for_status()
+    assert workspace.status(name) == "Running"
+    ask(f"jobs/{name}/silence").raise_for_status()
+    workspace.let_go(name, "end")
+    assert workspace.reaches(name, *FINAL) == "Completed"
+
+
+def test_requests_of_a_method_are_refused_as_often_as_asked(
+    workspace: Workspace, cancelling: str, ask: Callable[..., httpx.Response]
+):
+    workspace.submit(cancelling, "await", "never")
+    ask("answers", method="POST", status=409)
+    assert workspace.reaches(cancelling, "Running") == "Running"
+    with pytest.raises(HttpResponseError, match="Refused, as was asked for"):
+        workspace.client.jobs.begin_cancel(cancelling)
+    assert workspace.status(cancelling) == "Running"
+
+
+def test_an_unknown_fault_or_job_is_refused(name: str, ask: Callable[..., httpx.Response]):
+    assert ask(f"jobs/{name}/restart").status_code == 404
+    assert "restart, preempt, silence, speak" in ask(f"jobs/{name}/explode").text
