@@ -10,9 +10,6 @@ in `results/join.json`. The frames are noise, since only their size matters here
 from __future__ import annotations
 
 import io
-import json
-import os
-import platform
 import resource
 import subprocess
 import tempfile
@@ -20,9 +17,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, cast
 
@@ -32,6 +27,7 @@ import psutil
 from azure.core.exceptions import ServiceRequestError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
+from benchmarks import report
 from emulator import azurite
 from emulator.config import Config
 from function_app.extras import Sidecar
@@ -40,7 +36,6 @@ from function_app.stitch import AROUND_INDEX
 from function_app.storage import BlobReader, BlobWriter
 from gpu_worker.plan import Picture, Plan, Shard, Timeline
 
-RESULT = Path(__file__).with_name("results") / "join.json"
 RATE = 30
 FRAMES = 3600 * RATE
 SHARD_FRAMES = 4 * RATE
@@ -73,16 +68,7 @@ def main() -> None:
     with running_azurite() as container:
         container.upload_blob("shard.mp4", _shard())
         measured = _measure(container)
-    report = {
-        "benchmark": "join",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} x {_processor()}",
-        "versions": {"python": platform.python_version(), "av": version("av")},
-        "result": asdict(measured),
-    }
-    text = json.dumps(report, indent=2)
-    RESULT.write_text(f"{text}\n")
-    print(text)
+    print(report.keep("join", ("av",), asdict(measured)))
 
 
 def _measure(container: ContainerClient) -> Measured:
@@ -153,11 +139,6 @@ def _new_container(config: Config) -> ContainerClient:
             return service.create_container("benchmark")
         except ServiceRequestError:
             time.sleep(0.1)  # the client itself tries for a while before it raises
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
 
 
 if __name__ == "__main__":

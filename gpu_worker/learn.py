@@ -1,7 +1,8 @@
-"""Learn a style from one painting: `python -m gpu_worker.learn --painting FILE --content DIR ...`.
+"""Learn a style from one painting: `python -m gpu_worker.learn --painting FILE --out STYLE`.
 
-Needs no pretrained weights: textures are described by features learnt from the painting and the
-photos, by distributions of patches, and by a small adversary. One GPU or a CPU, no MPI.
+Needs no pretrained weights of others: brushwork is described by features learnt from pictures by
+themselves, by distributions of patches, and by a small adversary. With --vgg, VGG-16 judges
+instead. One GPU or a CPU, no MPI. A run that was killed goes on when its command is repeated.
 """
 
 import argparse
@@ -10,24 +11,37 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from statistics import fmean
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from gpu_worker.errors import WorkerError
-from gpu_worker.learning.content import read_content
-from gpu_worker.learning.learner import CROP_SIDE_MIN, Learnt, Recipe, learn
+from gpu_worker.learning.content import Content, made_content, read_content
+from gpu_worker.learning.learner import (
+    Budget,
+    Learner,
+    Learnt,
+    Lesson,
+    Losses,
+    learn,
+)
+from gpu_worker.learning.objective import TextureObjective
+from gpu_worker.learning.perceptual import PerceptualFactory
 from gpu_worker.learning.pictures import read_painting, write_sheet
-from gpu_worker.model import BLOCKS_MAX, WIDTH_MAX, save_style
-from gpu_worker.networks import Architecture, Network, StyleNet
+from gpu_worker.learning.recipe import Recipe
+from gpu_worker.learning.state import State
+from gpu_worker.model import BLOCKS_MAX, WIDTH_MAX, load_style, save_style
+from gpu_worker.networks import Architecture, Network, StyleNet, build
+
+START = Path(__file__).parent / "learning" / "start.safetensors"
 
 _PREVIEW_PHOTOS = 3
 _PREVIEW_TILE = (288, 432)
 _LAST_STEPS = 50
+_CURVE_POINTS = 20
 
 log = logging.getLogger(__name__)
 
@@ -54,35 +68,65 @@ def preview(path: Path, painting: Tensor, photos: Sequence[Tensor], network: Net
 
 
 def _run(options: argparse.Namespace) -> None:
-    recipe = _recipe(options)
-    architecture = Architecture(StyleNet.__name__, options.width, options.blocks)
-    painting = read_painting(options.painting, recipe.painting_side)
-    photos = read_content(options.content)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    show = partial(preview, options.preview, painting, photos) if options.preview else None
-    learnt = learn(architecture, recipe, painting, photos, device, show)
-    if show:
-        show(learnt.network)
-    save_style(options.out, learnt.network, _metadata(options, recipe, learnt))
+    lesson, network = _lesson(options), _network(options)
+    learner = Learner(lesson, network)
+    state = State(options.out, lesson, network.architecture)
+    budget = Budget(lesson.recipe, state.restore(learner))
+
+    def keep(minutes: float) -> None:
+        state.keep(learner, minutes)
+        if options.preview:
+            preview(options.preview, lesson.painting, lesson.content.pictures, learner.network)
+
+    learnt = learn(learner, budget, keep)
+    keep(learnt.minutes)
+    save_style(options.out, learnt.network, _metadata(options, lesson.recipe, learnt))
+    state.forget()
     log.info("%s: %d steps in %.1f minutes", options.out, len(learnt.losses), learnt.minutes)
+
+
+def _lesson(options: argparse.Namespace) -> Lesson:
+    recipe = _recipe(options)
+    painting = read_painting(options.painting, recipe.painting_side)
+    objective = PerceptualFactory(options.vgg) if options.vgg else TextureObjective
+    return Lesson(recipe, painting, _content(options), _device(), objective)
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     """The default recipe with what the command line changes; steps alone lift the time bound."""
-    unbounded = 0.0 if options.steps else Recipe().minutes
-    return Recipe(
-        steps=options.steps,
-        minutes=options.minutes or unbounded,
-        seed=options.seed,
-        size=options.size,
-        feature_steps=options.feature_steps,
+    given = {field.name: getattr(options, field.name) for field in fields(Recipe)}
+    changed = {name: value for name, value in given.items() if value is not None}
+    unbounded = {"minutes": 0.0} if options.steps and not options.minutes else {}
+    return replace(Recipe(), **changed, **unbounded)
+
+
+def _content(options: argparse.Namespace) -> Content:
+    if options.content:
+        return read_content(options.content)
+    log.info("No --content is given: practising on made-up shapes. A video of yours is better.")
+    return made_content(Generator().manual_seed(options.seed or Recipe().seed))
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _network(options: argparse.Namespace) -> Network:
+    """The network to start from: a style, or random weights of a given size."""
+    if options.width is None and options.blocks is None:
+        return load_style(options.start).network
+    torch.manual_seed(options.seed or Recipe().seed)
+    default = Architecture(StyleNet.__name__, 16, 5)
+    return build(
+        replace(
+            default,
+            width=options.width or default.width,
+            blocks=default.blocks if options.blocks is None else options.blocks,
+        )
     )
 
 
 def _metadata(options: argparse.Namespace, recipe: Recipe, learnt: Learnt) -> dict[str, str]:
-    last = learnt.losses[-_LAST_STEPS:]
-    names = last[0] if last else ()
-    losses = {name: round(fmean(step[name] for step in last), 4) for name in names}
     return {
         "painting": options.painting.name,
         "licence": options.licence,
@@ -90,31 +134,50 @@ def _metadata(options: argparse.Namespace, recipe: Recipe, learnt: Learnt) -> di
         "seed": str(recipe.seed),
         "steps": str(len(learnt.losses)),
         "minutes": f"{learnt.minutes:.1f}",
-        "losses": json.dumps(losses),
+        "losses": json.dumps(_means(learnt.losses[-_LAST_STEPS:])),
+        "curve": json.dumps(_curve(learnt.losses)),
     }
 
 
+def _means(losses: Sequence[Losses]) -> Losses:
+    return {name: round(fmean(step[name] for step in losses), 4) for name in losses[0]}
+
+
+def _curve(losses: Sequence[Losses]) -> list[Losses]:
+    """Means over as many equal parts of the run as make a curve."""
+    part = math.ceil(len(losses) / _CURVE_POINTS)
+    return [_means(losses[first : first + part]) for first in range(0, len(losses), part)]
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m gpu_worker.learn", description=__doc__)
-    add, default = parser.add_argument, Recipe()
-    add("--painting", type=Path, required=True, help="picture of the painting")
-    add("--content", type=Path, required=True, help="folder of photos, or a video")
-    add("--out", type=Path, required=True, help="the style to write (.safetensors)")
-    add("--preview", type=Path, help="picture to write every minute (.png or .jpg)")
-    add("--minutes", type=_minutes, default=0.0, help="time at most (10 without --steps)")
-    add("--steps", type=_whole(1), default=0, help="steps at most")
-    add("--seed", type=_whole(0), default=default.seed, help="of every random number")
-    add("--size", type=_whole(CROP_SIDE_MIN), default=default.size, help="side of crops in pixels")
-    add("--feature-steps", type=_whole(1), default=default.feature_steps, help="for textures")
-    add(
-        "--width",
-        type=_whole(1, WIDTH_MAX),
-        default=16,
-        help="channels of the network's first layer",
+    parser = argparse.ArgumentParser(
+        prog="python -m gpu_worker.learn",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add("--blocks", type=_whole(0, BLOCKS_MAX), default=5, help="residual blocks of the network")
+    add = parser.add_argument
+    add("--painting", type=Path, required=True, help="picture of the painting")
+    add("--content", type=Path, nargs="+", help="photos, videos, or folders of them")
+    add("--out", type=Path, required=True, help="the style to write (.safetensors)")
+    add("--preview", type=Path, help="sheet to write every minute (.png or .jpg)")
     add("--licence", default="Public domain", help="of the painting, for the metadata")
+    add("--vgg", type=Path, help="torchvision's weights of VGG-16: their file, or 'download'")
+    add("--start", type=Path, default=START, help="style to start from (default: the project's)")
+    add("--width", type=_whole(1, WIDTH_MAX), help="start anew: channels of the first layer (16)")
+    add("--blocks", type=_whole(0, BLOCKS_MAX), help="start anew: residual blocks (5)")
+    _add_recipe(parser)
     return parser.parse_args(arguments)
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each field of the recipe."""
+    for field in fields(Recipe):
+        read = _whole if isinstance(field.default, int) else _number
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=read(field.metadata["minimum"]),
+            help=f"{field.metadata['help']} (default: {field.default})",
+        )
 
 
 def _whole(minimum: int, maximum: int = 2**31) -> Callable[[str], int]:
@@ -128,14 +191,17 @@ def _whole(minimum: int, maximum: int = 2**31) -> Callable[[str], int]:
     return parse
 
 
-def _minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
-    if not 0 < minutes < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes over 0")
-    return minutes
+def _number(minimum: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not minimum <= number < math.inf:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {minimum} up")
+        return number
+
+    return parse
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """A small adversary that learns to tell crops of the painting from what the network paints."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -52,6 +55,18 @@ class Adversary:
         self._optimizer.zero_grad()
         torch.stack(real + fake).mean().backward()
         self._optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights and the optimizer's state."""
+        return {
+            "critics": self._critics.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._critics.load_state_dict(state["critics"])
+        self._optimizer.load_state_dict(state["optimizer"])
 
     def _scores(self, rgb: Tensor) -> list[Tensor]:
         pairs = zip(self._critics, _SCALES, strict=True)

@@ -1,49 +1,92 @@
-"""The pictures a style is practised on: a folder of photos, or frames of a video."""
+"""The pictures a style is practised on: photos and frames of videos, or shapes made for it."""
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import ffmpeg
-from torch import Tensor
+import torch
+from torch import Generator, Tensor
 
 from gpu_worker.errors import InputError
+from gpu_worker.learning.leaves import dead_leaves
 from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_picture
 from gpu_worker.process import running
 
-FRAMES_MAX = 240
+FRAMES_MAX = 120
 SHORT_SIDE = 384
+
+_LEAVES = 24
+_LEAVES_SIZE = (384, 512)
+_PERIOD = 12  # frames from one pair to the next
+_VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".ogv"})
 
 # Demuxers of one file each: a playlist, which would name other files, is not among them.
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,ogg"
 
 
-def read_content(source: Path) -> list[Tensor]:
-    """Read photos or frames, `(3, H, W)` float RGB in [0, 1], scaled down to `SHORT_SIDE`.
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What to practise on; every picture `(3, H, W)` float RGB in [0, 1], as large as it came.
+
+    Attributes:
+        pictures: photos, and one frame of each pair.
+        pairs: `(6, H, W)`, a frame of a video and the one after it.
+    """
+
+    pictures: Sequence[Tensor]
+    pairs: Sequence[Tensor] = ()
+
+
+def read_content(sources: Sequence[Path]) -> Content:
+    """Read photos and videos, or folders of them, scaled down to a short side of `SHORT_SIDE`.
 
     Raises:
-        InputError: there is nothing at `source`, or nothing in it that can be shown.
+        InputError: there is nothing at a source, or nothing in it that can be shown.
     """
-    if source.is_dir():
-        return _read_folder(source)
-    if not source.is_file():
-        raise InputError(f"There is no folder or video {source}.")
+    pictures: list[Tensor] = []
+    pairs: list[Tensor] = []
+    for path in [file for source in sources for file in _files(source)]:
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            pictures.append(read_picture(path, SHORT_SIDE))
+        else:
+            pairs += _read_pairs(path)
+    return Content([*pictures, *(pair[:3] for pair in pairs)], pairs)
+
+
+def made_content(generator: Generator) -> Content:
+    """Make pictures of overlapping shapes, for want of better."""
+    return Content([dead_leaves(*_LEAVES_SIZE, generator) for _ in range(_LEAVES)])
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_file():
+        return [source]
+    if not source.is_dir():
+        raise InputError(f"There is no folder, photo or video {source}.")
+    shown = PICTURE_SUFFIXES | _VIDEO_SUFFIXES
+    files = sorted(path for path in source.iterdir() if path.suffix.lower() in shown)
+    if not files:
+        raise InputError(f"There are no pictures in {source.name}; give some photos or a video.")
+    return files
+
+
+def _read_pairs(video: Path) -> list[Tensor]:
     with tempfile.TemporaryDirectory() as folder:
-        _extract_frames(source, Path(folder))
-        return _read_folder(Path(folder))
-
-
-def _read_folder(folder: Path) -> list[Tensor]:
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-    if not paths:
-        raise InputError(f"There are no pictures in {folder.name}; give some JPEGs or PNGs.")
-    return [read_picture(path, SHORT_SIDE) for path in paths]
+        _extract_frames(video, Path(folder))
+        frames = [read_picture(path, SHORT_SIDE) for path in sorted(Path(folder).iterdir())]
+    # The last frame of a video may be left without one after it.
+    return [torch.cat(pair) for pair in zip(frames[::2], frames[1::2], strict=False)]
 
 
 def _extract_frames(video: Path, folder: Path) -> None:
-    """Write two frames a second, at most `FRAMES_MAX`, as PNG."""
+    """Write every `_PERIOD`th frame and the one after it, at most `FRAMES_MAX`, as PNG."""
     source = ffmpeg.input(str(video), protocol_whitelist="file", format_whitelist=_FORMATS)
-    pictures = str(folder / "%05d.png")
-    frames = source.filter("fps", 2).output(pictures, **{"frames:v": FRAMES_MAX})
+    pairs = source.filter("select", f"lt(mod(n,{_PERIOD}),2)")
+    frames = pairs.output(
+        str(folder / "%05d.png"), fps_mode="passthrough", **{"frames:v": FRAMES_MAX}
+    )
     with running(frames) as child:
         if child.finish() != 0:
             raise InputError(f"{video.name} is not a video that can be decoded.")

@@ -2,72 +2,29 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from gpu_worker.learning.adversary import Adversary
-from gpu_worker.learning.brushwork import BrushworkLoss
-from gpu_worker.learning.features import learn_features
-from gpu_worker.learning.palette import Palette
-from gpu_worker.learning.patches import PatchLoss
-from gpu_worker.learning.pictures import random_crops
-from gpu_worker.learning.stability import stability_loss
-from gpu_worker.learning.structure import structure_loss
-from gpu_worker.networks import Architecture, Network, build, place
+from gpu_worker.learning.content import Content
+from gpu_worker.learning.objective import ObjectiveFactory, TextureObjective
+from gpu_worker.learning.pictures import Pair, random_crops, random_views
+from gpu_worker.learning.recipe import Recipe
+from gpu_worker.learning.stability import disturb, equivariance_loss, frame_difference_loss
+from gpu_worker.networks import Network, place
 
-CROP_SIDE_MIN = 72  # at an eighth of it the structure loss still has its 9x9 window
-
-_PALETTE_SAMPLES = 3000
+_REACH = 15  # pixels; several periods of the network's 4x4 grid
 _WARM_UP_STEPS = 30
 _GRADIENT_NORM_MAX = 1.0
-_SHOW_SECONDS = 60.0
+KEEP_SECONDS = 60.0
 _BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that decides what is learnt, beside the pictures; kept in the style's metadata.
-
-    Attributes:
-        steps: optimiser steps at most; 0 for no bound.
-        minutes: wall-clock time at most, features included; 0 for no bound.
-        seed: of every random number; a run bounded by steps repeats on one machine, but for the
-            rounding of sums that its threads share.
-        size: side of the square crops in pixels, from `CROP_SIDE_MIN` up.
-        batch: crops a step.
-        painting_side: the painting's shorter side in pixels, which sets the size of its strokes.
-        feature_steps: steps of the feature network.
-        learning_rate: of Adam, at its height.
-        average: decay of the running mean of weights that is saved.
-        brushwork: weight of `BrushworkLoss`.
-        patches: weight of `PatchLoss`.
-        adversary: weight of `Adversary.loss`.
-        palette: weight of `Palette.loss`.
-        structure: weight of `structure_loss`.
-        stability: weight of `stability_loss`.
-    """
-
-    steps: int = 0
-    minutes: float = 10.0
-    seed: int = 0
-    size: int = 160
-    batch: int = 4
-    painting_side: int = 512
-    feature_steps: int = 500
-    learning_rate: float = 4e-3
-    average: float = 0.99
-    brushwork: float = 1.0
-    patches: float = 1.0
-    adversary: float = 1.0
-    palette: float = 4.0
-    structure: float = 0.4
-    stability: float = 3.0
+type Losses = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,150 +32,187 @@ class Learnt:
     """What comes of learning: the network and, step by step, the weighted losses by name."""
 
     network: Network
-    losses: Sequence[dict[str, float]]
+    losses: Sequence[Losses]
     minutes: float
 
 
-class Budget:
-    """How much of the steps or minutes is spent, whichever is spent first."""
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a style is learnt from and how.
 
-    def __init__(self, steps: int, minutes: float) -> None:
-        """Start the clock; 0 leaves a bound out."""
-        self._steps = steps
-        self._minutes = minutes
-        self._start = time.monotonic()
+    Attributes:
+        recipe: budget, seed, sizes and weights.
+        painting: `(3, H, W)` float RGB in [0, 1].
+        content: pictures of that kind to practise on.
+        device: where to compute.
+        objective: makes what judges the painted pictures.
+    """
 
-    @property
-    def minutes(self) -> float:
-        """Minutes since the start."""
-        return (time.monotonic() - self._start) / 60
-
-    def spent(self, step: int) -> float:
-        """Share of the budget spent before this step, from 0 to 1."""
-        by_steps = step / self._steps if self._steps else 0.0
-        by_clock = self.minutes / self._minutes if self._minutes else 0.0
-        return min(1.0, max(by_steps, by_clock))
+    recipe: Recipe
+    painting: Tensor
+    content: Content
+    device: torch.device
+    objective: ObjectiveFactory = TextureObjective
 
 
 class Learner:
     """The network in training, with everything that judges it."""
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        recipe: Recipe,
-        painting: Tensor,
-        photos: Sequence[Tensor],
-        device: torch.device,
-    ) -> None:
-        """Prepare the losses, which trains the features; nothing is painted yet."""
+    def __init__(self, lesson: Lesson, network: Network) -> None:
+        """Analyse the painting; nothing is painted yet."""
+        recipe, device = lesson.recipe, lesson.device
         torch.manual_seed(recipe.seed)
-        self._recipe, self._device = recipe, device
-        self._painting, self._photos = painting, photos
+        self._recipe, self._content, self._device = recipe, lesson.content, device
         self._generator = Generator().manual_seed(recipe.seed)
-        self._prepare_losses()
-        self._network = place(build(architecture), device)
+        self._objective = lesson.objective(
+            recipe, lesson.painting, lesson.content.pictures, self._generator, device
+        )
+        self._network = place(network, device).requires_grad_()
         self._average = AveragedModel(self._network, avg_fn=_running_mean(recipe.average))
         self._optimizer = torch.optim.Adam(self._network.parameters(), recipe.learning_rate)
+        self._losses: list[Losses] = []
 
     @property
     def network(self) -> Network:
         """The running mean of the network, which is steadier than its latest state."""
         return cast("Network", self._average.module)
 
-    def step(self, number: int, spent: float) -> dict[str, float]:
+    @property
+    def losses(self) -> Sequence[Losses]:
+        """Of every step so far: each loss by name, weighted, and their sum as "total"."""
+        return self._losses
+
+    def step(self, spent: float) -> None:
         """Paint one batch and learn from it.
 
         Args:
-            number: of the step, from 0.
             spent: share of the budget gone by, which sets the learning rate.
-
-        Returns:
-            The value of each loss, weighted, and their sum as "total".
         """
-        self._set_learning_rate(number, spent)
-        rgb = self._crops(self._photos)
+        self._set_learning_rate(spent)
+        views, frames = self._views(), self._frames()
+        rgb = torch.cat([views.first, frames.first])
         painted: Tensor = self._network(rgb)
-        losses = self._losses(rgb, painted)
-        total = torch.stack(list(losses.values())).sum()
-        self._descend(total)
-        self._adversary.learn(painted, self._crops([self._painting]))
-        return {name: loss.item() for name, loss in losses.items()} | {"total": total.item()}
+        losses = self._objective.losses(painted, rgb) | self._stability(views, frames, painted)
+        self._descend(losses)
+        self._objective.learn(painted)
 
-    def _prepare_losses(self) -> None:
-        recipe, generator, device = self._recipe, self._generator, self._device
-        pictures = [self._painting, *self._photos]
-        canvas = self._painting[None].to(device)
-        features = learn_features(pictures, recipe.feature_steps, generator, device)
-        self._brushwork = BrushworkLoss(features, canvas)
-        self._patches = PatchLoss(canvas, generator)
-        photo_colours = _colours(self._photos, generator)
-        painting_colours = _colours([self._painting], generator)
-        self._palette = Palette(photo_colours, painting_colours, generator)
-        self._adversary = Adversary(device)
-
-    def _losses(self, rgb: Tensor, painted: Tensor) -> dict[str, Tensor]:
-        recipe, half = self._recipe, max(1, len(rgb) // 2)
-        stability = stability_loss(self._network, rgb[:half], painted[:half], self._generator)
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later run needs to go on as if there had been no break."""
         return {
-            "brushwork": recipe.brushwork * self._brushwork(painted),
-            "patches": recipe.patches * self._patches(painted),
-            "adversary": recipe.adversary * self._adversary.loss(painted),
-            "palette": recipe.palette * self._palette.loss(painted, rgb),
-            "structure": recipe.structure * structure_loss(painted, rgb),
-            "stability": recipe.stability * stability,
+            "network": self._network.state_dict(),
+            "average": self._average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "objective": self._objective.state_dict(),
+            "generator": self._generator.get_state(),
+            "torch": torch.get_rng_state(),
+            "losses": self._losses,
         }
 
-    def _descend(self, total: Tensor) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._objective.load_state_dict(state["objective"])
+        self._generator.set_state(state["generator"])
+        torch.set_rng_state(state["torch"])
+        self._losses = list(state["losses"])
+
+    def _views(self) -> Pair:
+        """Cut half a batch of photos, each twice, and disturb one of the two."""
+        recipe, pictures = self._recipe, self._content.pictures
+        count = recipe.batch // 2
+        views = random_views(pictures, count, recipe.size, _REACH, self._generator)
+        return self._placed(replace(views, second=disturb(views.second, self._generator)))
+
+    def _frames(self) -> Pair:
+        """Cut the other half: frames of videos, or photos that move a little for want of any."""
+        recipe, content, generator = self._recipe, self._content, self._generator
+        count = recipe.batch - recipe.batch // 2
+        if not content.pairs:
+            return self._placed(random_views(content.pictures, count, recipe.size, 2, generator))
+        crops = random_crops(content.pairs, count, recipe.size, generator)
+        return self._placed(Pair(crops[:, :3], crops[:, 3:], torch.zeros(count, 2)))
+
+    def _placed(self, pair: Pair) -> Pair:
+        first, second = (
+            rgb.to(self._device, memory_format=torch.channels_last)
+            for rgb in (pair.first, pair.second)
+        )
+        return Pair(first, second, pair.moved)
+
+    def _stability(self, views: Pair, frames: Pair, painted: Tensor) -> dict[str, Tensor]:
+        """Paint the second of each two, and compare with the first, which are `painted`."""
+        recipe, count = self._recipe, len(views.first)
+        if not (recipe.equivariance or recipe.frame_difference):
+            return {}
+        again: Tensor = self._network(torch.cat([views.second, frames.second]))
+        painted_views = replace(views, first=painted[:count], second=again[:count])
+        painted_frames = replace(frames, first=painted[count:], second=again[count:])
+        return {
+            "equivariance": recipe.equivariance * equivariance_loss(views, painted_views),
+            "frame_difference": recipe.frame_difference
+            * frame_difference_loss(frames, painted_frames),
+        }
+
+    def _descend(self, losses: Mapping[str, Tensor]) -> None:
+        total = torch.stack(list(losses.values())).sum()
         self._optimizer.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), _GRADIENT_NORM_MAX)
         self._optimizer.step()
         self._average.update_parameters(self._network)
+        values = {name: loss.item() for name, loss in losses.items()}
+        self._losses.append(values | {"total": total.item()})
 
-    def _crops(self, pictures: Sequence[Tensor]) -> Tensor:
-        crops = random_crops(pictures, self._recipe.batch, self._recipe.size, self._generator)
-        return crops.to(self._device, memory_format=torch.channels_last)
-
-    def _set_learning_rate(self, number: int, spent: float) -> None:
+    def _set_learning_rate(self, spent: float) -> None:
         """Rise over the first steps, then fall along half a cosine."""
-        warm = min(1.0, (number + 1) / _WARM_UP_STEPS)
+        warm = min(1.0, (len(self._losses) + 1) / _WARM_UP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * spent))
         for group in self._optimizer.param_groups:
             group["lr"] = self._recipe.learning_rate * warm * max(cosine, 0.01)
 
 
-def learn(
-    architecture: Architecture,
-    recipe: Recipe,
-    painting: Tensor,
-    photos: Sequence[Tensor],
-    device: torch.device,
-    show: Callable[[Network], None] | None = None,
-) -> Learnt:
-    """Learn to paint like `painting`, from photos, until the recipe's budget is spent.
+class Budget:
+    """How much of the steps or minutes is spent, whichever is spent first."""
+
+    def __init__(self, recipe: Recipe, minutes: float = 0.0) -> None:
+        """Start the clock, with what earlier runs took; 0 in the recipe leaves a bound out."""
+        self._recipe = recipe
+        self._start = time.monotonic() - 60 * minutes
+
+    @property
+    def minutes(self) -> float:
+        """Minutes at work."""
+        return (time.monotonic() - self._start) / 60
+
+    def spent(self, step: int) -> float:
+        """Share of the budget spent before this step, from 0 to 1."""
+        recipe = self._recipe
+        by_steps = step / recipe.steps if recipe.steps else 0.0
+        by_clock = self.minutes / recipe.minutes if recipe.minutes else 0.0
+        return min(1.0, max(by_steps, by_clock))
+
+
+def learn(learner: Learner, budget: Budget, keep: Callable[[float], None]) -> Learnt:
+    """Learn until the budget is spent.
 
     Args:
-        architecture: of the network to learn.
-        recipe: budget, seed and weights.
-        painting: `(3, H, W)` float RGB in [0, 1].
-        photos: pictures of that kind, of any sizes.
-        device: where to compute.
-        show: called with the network as it is, about every minute.
+        learner: new, or with the state of an earlier run.
+        budget: of steps and minutes.
+        keep: called about every minute with the minutes at work, to keep and show what there is.
     """
-    budget = Budget(recipe.steps, recipe.minutes)
-    learner = Learner(architecture, recipe, painting, photos, device)
-    losses: list[dict[str, float]] = []
-    next_show = time.monotonic() + _SHOW_SECONDS
+    next_keep = time.monotonic() + KEEP_SECONDS
     with tqdm(total=100, desc="painting", bar_format=_BAR_FORMAT) as bar:
-        while (spent := budget.spent(len(losses))) < 1:
-            losses.append(learner.step(len(losses), spent))
-            bar.set_postfix(step=len(losses), loss=losses[-1]["total"], refresh=False)
+        while (spent := budget.spent(len(learner.losses))) < 1:
+            learner.step(spent)
+            loss = f"{learner.losses[-1]['total']:.3f}"
+            bar.set_postfix(step=len(learner.losses), loss=loss, refresh=False)
             bar.update(100 * spent - bar.n)
-            if show and time.monotonic() > next_show:
-                show(learner.network)
-                next_show = time.monotonic() + _SHOW_SECONDS
-    return Learnt(learner.network, losses, budget.minutes)
+            if time.monotonic() > next_keep:
+                keep(budget.minutes)
+                next_keep = time.monotonic() + KEEP_SECONDS
+    return Learnt(learner.network, learner.losses, budget.minutes)
 
 
 def _running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -229,9 +223,3 @@ def _running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tens
         return torch.lerp(latest, mean, kept)
 
     return average
-
-
-def _colours(pictures: Sequence[Tensor], generator: Generator) -> Tensor:
-    """Draw `(n, 3)` colours, from each picture in proportion to its pixels."""
-    pixels = torch.cat([picture.flatten(1).T for picture in pictures])
-    return pixels[torch.randint(len(pixels), (_PALETTE_SAMPLES,), generator=generator)]

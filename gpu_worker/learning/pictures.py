@@ -5,6 +5,7 @@ A picture is `(3, H, W)` float32 RGB in [0, 1], sRGB as it is stored.
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,6 +21,21 @@ PAINTING_SIDE_MIN = 64
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 
 _WIDE_GREY_MODES = ("I", "I;16", "I;16B", "I;16L")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two views of the same, `(N, 3, H, W)` each.
+
+    Attributes:
+        first: one view.
+        second: at row y and column x it shows what `first` shows at y + dy and x + dx.
+        moved: `(N, 2)`, dy and dx in pixels; not whole numbers as a rule.
+    """
+
+    first: Tensor
+    second: Tensor
+    moved: Tensor
 
 
 def read_picture(path: Path, short_side: int) -> Tensor:
@@ -64,11 +80,20 @@ def read_painting(path: Path, short_side: int) -> Tensor:
 
 
 def random_crops(pictures: Sequence[Tensor], count: int, side: int, generator: Generator) -> Tensor:
-    """Cut `(count, 3, side, side)` squares, each at chance from a picture, half of them mirrored.
+    """Cut `(count, C, side, side)` squares, each at chance from a picture, half of them mirrored.
 
     Each square covers 1 to 1.5 times `side` in its picture, or all that a small picture has.
     """
-    return torch.cat([_random_crop(pictures, side, generator) for _ in range(count)])
+    chosen = [_choose(pictures, generator) for _ in range(count)]
+    return torch.cat([_cut(one, _Window.draw(one, side, generator), side) for one in chosen])
+
+
+def random_views(
+    pictures: Sequence[Tensor], count: int, side: int, reach: int, generator: Generator
+) -> Pair:
+    """Cut crops as `random_crops` does, each twice, up to `reach` pixels apart either way."""
+    chosen = [_choose(pictures, generator) for _ in range(count)]
+    return _joined([_views(one, side, reach, generator) for one in chosen])
 
 
 def write_sheet(path: Path, rows: Sequence[Sequence[Tensor]], tile: tuple[int, int]) -> None:
@@ -112,17 +137,57 @@ def _to_tensor(image: Image.Image) -> Tensor:
     return flat.view(image.height, image.width, 3).permute(2, 0, 1).float() / 255
 
 
-def _random_crop(pictures: Sequence[Tensor], side: int, generator: Generator) -> Tensor:
-    picture = pictures[_random_integer(len(pictures), generator)]
-    height, width = picture.shape[-2:]
-    zoom = 1 + 0.5 * torch.rand((), generator=generator).item()
-    span = min(round(side * zoom), height, width)
-    top = _random_integer(height - span + 1, generator)
-    left = _random_integer(width - span + 1, generator)
-    crop = picture[None, :, top : top + span, left : left + span]
-    if _random_integer(2, generator):
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A square of a picture, in its pixels, perhaps seen in a mirror."""
+
+    top: int
+    left: int
+    span: int
+    mirrored: bool
+
+    @staticmethod
+    def draw(picture: Tensor, side: int, generator: Generator) -> "_Window":
+        height, width = picture.shape[-2:]
+        zoom = 1 + 0.5 * torch.rand((), generator=generator).item()
+        span = min(round(side * zoom), height, width)
+        top = _random_integer(height - span + 1, generator)
+        left = _random_integer(width - span + 1, generator)
+        return _Window(top, left, span, bool(_random_integer(2, generator)))
+
+
+def _choose(pictures: Sequence[Tensor], generator: Generator) -> Tensor:
+    return pictures[_random_integer(len(pictures), generator)]
+
+
+def _cut(picture: Tensor, window: _Window, side: int) -> Tensor:
+    rows = slice(window.top, window.top + window.span)
+    columns = slice(window.left, window.left + window.span)
+    crop = picture[None, :, rows, columns]
+    if window.mirrored:
         crop = crop.flip(-1)
     return F.interpolate(crop, (side, side), mode="bilinear", antialias=True)
+
+
+def _views(picture: Tensor, side: int, reach: int, generator: Generator) -> Pair:
+    """Cut twice; since a crop is scaled down, whole pixels between cuts become parts of pixels."""
+    window = _Window.draw(picture, side, generator)
+    height, width = picture.shape[-2:]
+    down = _random_shift(window.top, height - window.span, reach, generator)
+    right = _random_shift(window.left, width - window.span, reach, generator)
+    other = replace(window, top=window.top + down, left=window.left + right)
+    moved = torch.tensor([[down, -right if window.mirrored else right]]) * (side / window.span)
+    return Pair(_cut(picture, window, side), _cut(picture, other, side), moved)
+
+
+def _joined(pairs: Sequence[Pair]) -> Pair:
+    columns = zip(*((pair.first, pair.second, pair.moved) for pair in pairs), strict=True)
+    return Pair(*(torch.cat(column) for column in columns))
+
+
+def _random_shift(start: int, end: int, reach: int, generator: Generator) -> int:
+    low, high = max(-reach, -start), min(reach, end - start)
+    return low + _random_integer(high - low + 1, generator)
 
 
 def _random_integer(end: int, generator: Generator) -> int:

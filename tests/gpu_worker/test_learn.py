@@ -1,23 +1,31 @@
-"""A style is learnt from a painting and photos alone, and says how."""
+"""A style is learnt from a painting and photos alone, says how, and goes on after a kill."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import ffmpeg
+import imageio_ffmpeg
 import pytest
 import torch
 from PIL import Image
 from torch import Generator, Tensor
+from torchvision.models import vgg16
 
 from gpu_worker.learn import main
-from gpu_worker.learning.learner import Budget, Learnt, Recipe, learn
+from gpu_worker.learning.content import Content
+from gpu_worker.learning.learner import Budget, Learner, Learnt, Lesson, learn
 from gpu_worker.learning.pictures import read_painting, read_picture
+from gpu_worker.learning.recipe import Recipe
 from gpu_worker.model import load_style
-from gpu_worker.networks import Architecture
+from gpu_worker.networks import Architecture, build
 
 TINY = Architecture("StyleNet", width=8, blocks=1)
-RECIPE = Recipe(steps=24, minutes=0, size=72, batch=2, painting_side=96, feature_steps=2)
+RECIPE = Recipe(steps=24, minutes=0, size=72, batch=2, painting_side=96)
 
 
 def save_picture(path: Path, seed: int, size: tuple[int, int] = (120, 100)) -> Path:
@@ -38,10 +46,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def learn_tiny(pictures: Path, recipe: Recipe) -> Learnt:
+def lesson(pictures: Path, recipe: Recipe) -> Lesson:
     painting = read_painting(pictures / "painting.png", recipe.painting_side)
     photos = [read_picture(path, 96) for path in sorted((pictures / "photos").iterdir())]
-    return learn(TINY, recipe, painting, photos, torch.device("cpu"))
+    return Lesson(recipe, painting, Content(photos), torch.device("cpu"))
+
+
+def learn_tiny(pictures: Path, recipe: Recipe) -> Learnt:
+    torch.manual_seed(recipe.seed)
+    learner = Learner(lesson(pictures, recipe), build(TINY))
+    return learn(learner, Budget(recipe), lambda _: None)
 
 
 def mean_total(losses: Sequence[dict[str, float]]) -> float:
@@ -69,15 +83,35 @@ def test_learning_repeats_by_seed(pictures: Path) -> None:
     assert not torch.allclose(painted(other), painted(first), atol=5e-2)
 
 
+def test_stability_is_learnt_only_where_it_is_asked_for(pictures: Path) -> None:
+    recipe = replace(RECIPE, steps=1, equivariance=0.0, frame_difference=0.0)
+    assert "equivariance" not in learn_tiny(pictures, recipe).losses[0]
+    assert "equivariance" in learn_tiny(pictures, replace(RECIPE, steps=1)).losses[0]
+
+
+def test_a_learner_goes_on_from_its_state_as_if_there_had_been_no_break(pictures: Path) -> None:
+    recipe = replace(RECIPE, steps=4)
+    torch.manual_seed(0)
+    through = Learner(lesson(pictures, recipe), build(TINY))
+    for _ in range(2):
+        through.step(spent=0.2)
+    resumed = Learner(lesson(pictures, recipe), build(TINY))
+    resumed.load_state_dict(through.state_dict())
+    for learner in (through, resumed):
+        learner.step(spent=0.5)
+    assert len(resumed.losses) == 3
+    assert resumed.losses[-1] == pytest.approx(through.losses[-1], rel=1e-3)
+
+
 def command(pictures: Path, out: Path, *more: str) -> list[str]:
-    sizes = ["--size", "72", "--width", "8", "--blocks", "1"]
+    sizes = ["--size", "72", "--width", "8", "--blocks", "1", "--painting-side", "96"]
     inputs = ["--painting", str(pictures / "painting.png"), "--content", str(pictures / "photos")]
     return [*inputs, "--out", str(out), *sizes, *more]
 
 
 def test_the_command_writes_a_style_that_tells_its_story(pictures: Path, tmp_path: Path) -> None:
     out, sheet = tmp_path / "tiny.safetensors", tmp_path / "sheet.png"
-    options = ["--steps", "2", "--seed", "7", "--feature-steps", "2", "--preview", str(sheet)]
+    options = ["--steps", "2", "--seed", "7", "--palette", "3.5", "--preview", str(sheet)]
     assert main(command(pictures, out, *options)) == 0
     metadata = load_style(out).metadata
     recipe = json.loads(metadata["recipe"])
@@ -85,10 +119,86 @@ def test_the_command_writes_a_style_that_tells_its_story(pictures: Path, tmp_pat
     assert metadata["licence"] == "Public domain"
     assert metadata["steps"] == "2"
     assert json.loads(metadata["architecture"]) == {"name": "StyleNet", "width": 8, "blocks": 1}
-    assert recipe["seed"] == 7
-    assert {"brushwork", "patches", "stability", "total"} <= json.loads(metadata["losses"]).keys()
+    assert (recipe["seed"], recipe["palette"], recipe["minutes"]) == (7, 3.5, 0.0)
+    assert {"brushwork", "patches", "equivariance", "total"} <= json.loads(
+        metadata["losses"]
+    ).keys()
+    assert [point.keys() for point in json.loads(metadata["curve"])] == [recipe_losses()] * 2
     assert float(metadata["minutes"]) >= 0
     assert read_picture(sheet, 2000).shape[2] > 1000
+    assert list(tmp_path.glob("*.state*")) == []
+
+
+def recipe_losses() -> set[str]:
+    texture = {"brushwork", "patches", "adversary", "palette", "structure"}
+    return texture | {"equivariance", "frame_difference", "total"}
+
+
+def test_a_style_is_learnt_from_the_painting_and_a_clip_on_what_the_project_ships(
+    pictures: Path, tmp_path: Path
+) -> None:
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out.safetensors"
+    source = ffmpeg.input("testsrc2=size=160x96:rate=25:duration=1", format="lavfi")
+    source.output(str(clip)).run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
+    painting = str(pictures / "painting.png")
+    options = ["--painting", painting, "--content", str(clip), "--out", str(out)]
+    assert main([*options, "--steps", "1", "--size", "72"]) == 0
+    assert json.loads(load_style(out).metadata["architecture"])["width"] == 16
+
+
+def test_without_content_it_says_what_it_practises_on(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    out, painting = tmp_path / "out.safetensors", str(pictures / "painting.png")
+    options = ["--painting", painting, "--out", str(out), "--steps", "1", "--size", "72"]
+    assert main(options) == 0
+    assert "practising on made-up shapes" in caplog.text
+    assert out.exists()
+
+
+def test_vgg_judges_where_its_weights_are_given(pictures: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        shapes = vgg16(weights=None).features.state_dict()
+    weights = {f"features.{k}": 0.05 * torch.randn(v.shape) for k, v in shapes.items()}
+    torch.save(weights, tmp_path / "vgg16.pth")
+    out = tmp_path / "out.safetensors"
+    options = ["--vgg", str(tmp_path / "vgg16.pth"), "--steps", "1"]
+    assert main(command(pictures, out, *options)) == 0
+    losses = json.loads(load_style(out).metadata["losses"])
+    assert losses.keys() == {"content", "style", "equivariance", "frame_difference", "total"}
+
+
+def test_a_killed_run_goes_on_when_its_command_is_repeated(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tiny.safetensors"
+    state = tmp_path / "tiny.safetensors.state"
+    kept_often = "from gpu_worker.learning import learner; learner.KEEP_SECONDS = 0.0; "
+    program = f"{kept_often}from gpu_worker.learn import main; import sys; main(sys.argv[1:])"
+    options = command(pictures, out, "--steps", "1000")
+    with subprocess.Popen([sys.executable, "-c", program, *options]) as process:
+        while process.poll() is None and not state.exists():
+            time.sleep(0.05)
+        process.kill()
+    assert not out.exists()
+    done = len(torch.load(state, weights_only=True)["learner"]["losses"])
+    assert main(command(pictures, out, "--steps", str(done + 1))) == 0
+    assert load_style(out).metadata["steps"] == str(done + 1)
+    assert not state.exists()
+
+
+def test_what_another_lesson_left_is_not_gone_on_with(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "tiny.safetensors"
+    state = tmp_path / "tiny.safetensors.state"
+    torch.save({"lesson": "another", "minutes": 1.0, "learner": {}}, state)
+    assert main(command(pictures, out, "--steps", "1")) == 1
+    state.write_bytes(b"a poem")
+    assert main(command(pictures, out, "--steps", "1")) == 1
+    other, damaged = (record.getMessage() for record in caplog.records)
+    assert "tiny.safetensors.state was left by a run with other pictures or options" in other
+    assert "tiny.safetensors.state is damaged" in damaged
 
 
 def test_a_time_budget_ends_the_learning(pictures: Path) -> None:
@@ -97,10 +207,11 @@ def test_a_time_budget_ends_the_learning(pictures: Path) -> None:
 
 
 def test_a_budget_is_spent_by_whichever_comes_first() -> None:
-    assert Budget(steps=10, minutes=0).spent(5) == 0.5
-    assert Budget(steps=10, minutes=1000).spent(12) == 1
-    assert Budget(steps=0, minutes=1e-9).spent(0) == 1
-    assert Budget(steps=10, minutes=1e-9).spent(0) == 1
+    assert Budget(Recipe(steps=10, minutes=0)).spent(5) == 0.5
+    assert Budget(Recipe(steps=10, minutes=1000)).spent(12) == 1
+    assert Budget(Recipe(steps=0, minutes=1e-9)).spent(0) == 1
+    assert Budget(Recipe(steps=10, minutes=1e-9)).spent(0) == 1
+    assert Budget(Recipe(steps=0, minutes=2), minutes=1.5).spent(0) == pytest.approx(0.75, abs=0.1)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"a poem", b"\x00\x00\x00\x18ftypmp42"])
@@ -119,11 +230,12 @@ def test_the_command_refuses_what_is_no_painting_in_one_sentence(
     "option",
     [
         ("--size", "40"),
-        ("--steps", "0"),
+        ("--steps", "-1"),
         ("--minutes", "nan"),
         ("--seed", "-1"),
         ("--width", "x"),
         ("--width", "999"),
+        ("--palette", "-1"),
     ],
 )
 def test_an_option_out_of_range_is_named(

@@ -13,7 +13,7 @@ from gpu_worker.learning.features import FeatureNet
 @pytest.fixture(scope="module")
 def features() -> FeatureNet:
     torch.manual_seed(3)
-    return FeatureNet(2).eval().requires_grad_(requires_grad=False)
+    return FeatureNet().eval().requires_grad_(requires_grad=False)
 
 
 @pytest.fixture(scope="module")

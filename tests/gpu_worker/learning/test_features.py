@@ -3,7 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
-from gpu_worker.learning.features import TAPS, FeatureNet, learn_features
+from gpu_worker.learning.features import TAPS, FeatureNet, Namer, learn_features
 from gpu_worker.learning.pictures import random_crops
 
 CPU = torch.device("cpu")
@@ -16,7 +16,7 @@ def textures() -> list[Tensor]:
     return [picture.expand(3, 96, 96) for picture in (noise, rows, rows.mT)]
 
 
-def learnt(steps: int, seed: int = 0) -> FeatureNet:
+def learnt(steps: int, seed: int = 0) -> Namer:
     torch.manual_seed(seed)
     return learn_features(textures(), steps, Generator().manual_seed(seed), CPU)
 
@@ -42,6 +42,12 @@ def test_what_is_learnt_is_frozen() -> None:
 
 
 def test_taps_shrink_with_depth() -> None:
-    taps = FeatureNet(2).eval().taps(torch.rand(2, 3, 64, 64))
+    taps = FeatureNet.shipped(CPU).taps(torch.rand(2, 3, 64, 64))
     assert [tap.shape[-1] for tap in taps] == [64, 32, 16, 8]
     assert len(taps) == len(TAPS)
+
+
+def test_the_shipped_features_are_frozen() -> None:
+    network = FeatureNet.shipped(CPU)
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())

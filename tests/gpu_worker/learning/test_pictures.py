@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torch import Generator, Tensor
 
 from gpu_worker.errors import InputError
-from gpu_worker.learning.pictures import random_crops, read_painting, read_picture, write_sheet
+from gpu_worker.learning.pictures import (
+    random_crops,
+    random_views,
+    read_painting,
+    read_picture,
+    write_sheet,
+)
 
 RED = torch.tensor([1.0, 0.0, 0.0])
 
@@ -136,6 +144,24 @@ def test_crops_repeat_by_seed() -> None:
 def test_a_picture_smaller_than_the_crop_fills_it() -> None:
     crops = random_crops([torch.full((3, 10, 12), 0.5)], 2, 24, Generator())
     torch.testing.assert_close(crops, torch.full((2, 3, 24, 24), 0.5))
+
+
+@given(seed=st.integers(0, 10_000))
+def test_two_views_show_the_same_where_they_say(seed: int) -> None:
+    rows, columns = torch.meshgrid(torch.arange(90.0), torch.arange(120.0), indexing="ij")
+    picture = torch.stack([rows, columns, rows + columns]) / 300
+    views = random_views([picture], 1, 32, reach=9, generator=Generator().manual_seed(seed))
+    shown = 300 * (views.second - views.first)[0, :2, 16, 16]
+    slope = 300 * (views.first[0, 1, 16, 26] - views.first[0, 1, 16, 6]) / 20
+    down, right = views.moved[0]
+    told = torch.stack([down * slope.abs(), right * slope])
+    torch.testing.assert_close(shown, told, atol=0.1, rtol=0)
+
+
+def test_views_lie_within_reach() -> None:
+    views = random_views([torch.rand(3, 90, 120)] * 3, 40, 32, reach=9, generator=Generator())
+    assert 6 < views.moved.abs().max() <= 9
+    assert (views.moved % 1).any()
 
 
 def test_a_sheet_shows_every_picture(tmp_path: Path) -> None:

@@ -1,41 +1,87 @@
 """Stability lets pass what follows its input, and finds what flickers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from gpu_worker.learning.stability import GAIN_MAX, NOISE_MAX, stability_loss
+from gpu_worker.learning.pictures import Pair, random_views
+from gpu_worker.learning.stability import disturb, equivariance_loss, frame_difference_loss
+
+type Painter = Callable[[Tensor], Tensor]
+type Stripes = Callable[..., Tensor]
 
 
-def loss(network: Callable[[Tensor], Tensor], rgb: Tensor) -> float:
-    return stability_loss(network, rgb, network(rgb), Generator().manual_seed(0)).item()
+@pytest.fixture
+def views(stripes: Stripes) -> Pair:
+    """A picture twice, apart by parts of pixels, and with noise."""
+    generator = Generator().manual_seed(0)
+    pair = random_views([stripes(31)[0]], 8, 64, reach=9, generator=generator)
+    return replace(pair, second=disturb(pair.second, generator))
+
+
+def painted(pair: Pair, painter: Painter) -> Pair:
+    return replace(pair, first=painter(pair.first), second=painter(pair.second))
+
+
+def keep(rgb: Tensor) -> Tensor:
+    return rgb
 
 
 def grid(rgb: Tensor) -> Tensor:
     """Darken columns that stay where they are, wherever the picture has gone."""
-    lines = (torch.arange(rgb.shape[-1]) // 4 % 2).float()
-    return rgb * lines
+    return rgb * (torch.arange(rgb.shape[-1]) // 4 % 2).float()
 
 
-def test_what_moves_with_its_input_is_stable(stripes: Callable[..., Tensor]) -> None:
-    assert loss(torch.nn.Identity(), stripes(31)) < NOISE_MAX + GAIN_MAX
+def amplify(rgb: Tensor) -> Tensor:
+    return (rgb > 0.3).float()
 
 
-def test_what_stays_where_it_is_is_not(stripes: Callable[..., Tensor]) -> None:
-    assert loss(grid, stripes(31)) > NOISE_MAX + GAIN_MAX
+def smooth(rgb: Tensor) -> Tensor:
+    return F.avg_pool2d(rgb, 5, 1, 2, count_include_pad=False)
 
 
-def test_what_amplifies_noise_is_not(stripes: Callable[..., Tensor]) -> None:
-    def amplify(rgb: Tensor) -> Tensor:
-        return (rgb > 0.3).float()
-
-    assert loss(amplify, stripes(31)) > 2 * loss(torch.nn.Identity(), stripes(31))
+def test_what_changes_as_its_input_does_is_the_measure(views: Pair) -> None:
+    assert 0.3 < equivariance_loss(views, painted(views, keep)) < 1
 
 
-def test_noise_differs_from_call_to_call(stripes: Callable[..., Tensor]) -> None:
+def test_what_evens_out_noise_is_better(views: Pair) -> None:
+    losses = [equivariance_loss(views, painted(views, painter)) for painter in (smooth, keep)]
+    assert losses[0] < 0.7 * losses[1]
+
+
+@pytest.mark.parametrize("painter", [grid, amplify])
+def test_what_stays_behind_or_amplifies_is_worse(views: Pair, painter: Painter) -> None:
+    losses = [equivariance_loss(views, painted(views, painter)) for painter in (painter, keep)]
+    assert losses[0] > 2 * losses[1]
+
+
+def test_a_move_alone_costs_hardly_anything(stripes: Stripes) -> None:
+    generator = Generator().manual_seed(0)
+    pair = random_views([stripes(31)[0]], 8, 64, reach=9, generator=generator)
+    astray = replace(pair, moved=-pair.moved)
+    assert equivariance_loss(pair, pair) < 0.2
+    assert equivariance_loss(astray, astray) > 0.5
+
+
+def test_disturbance_differs_from_call_to_call(stripes: Stripes) -> None:
     generator, picture = Generator().manual_seed(0), stripes(31)
-    first, second = (
-        stability_loss(torch.nn.Identity(), picture, picture, generator) for _ in range(2)
-    )
-    assert first != second
+    first, second = (disturb(picture, generator) for _ in range(2))
+    assert not torch.equal(first, second)
+    assert 0.001 < (first - picture).abs().mean() < 0.1
+
+
+def test_frames_may_change_as_much_as_their_input(stripes: Stripes) -> None:
+    frames = Pair(stripes(31), stripes(31) * 0.9, torch.zeros(1, 2))
+    assert frame_difference_loss(frames, painted(frames, keep)) == 0
+    assert frame_difference_loss(frames, painted(frames, lambda rgb: 1 - rgb)) < 1e-6
+
+
+def test_frames_that_change_more_cost_what_is_more(stripes: Stripes) -> None:
+    frames = Pair(stripes(31), stripes(31) * 0.9, torch.zeros(1, 2))
+    change = (frames.first - frames.second).abs().mean()
+    doubled = frame_difference_loss(frames, painted(frames, lambda rgb: 2 * rgb))
+    torch.testing.assert_close(doubled, change)

@@ -1,0 +1,88 @@
+"""The twin of a style: what a style would be without what this project does against flicker.
+
+A network of the same size, with instance norm (Ulyanov et al. 2016) in place of norms per pixel,
+that starts from the same weights and learns from the same painting and pictures by the same
+recipe, except that nothing is asked of its stability.
+
+    python -m benchmarks.twin STYLE --painting FILE --content PHOTOS VIDEOS
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from gpu_worker.learn import START
+from gpu_worker.learning.content import read_content
+from gpu_worker.learning.learner import Budget, Learner, Lesson, learn
+from gpu_worker.learning.pictures import read_painting
+from gpu_worker.learning.recipe import Recipe
+from gpu_worker.model import load_style
+from gpu_worker.networks import Network, PixelNorm
+
+TWINS = Path(__file__).with_name("twins")
+STYLES = Path(__file__).parents[1] / "styles"
+
+
+def main() -> None:
+    """Learn the twin of a shipped style."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.twin", description=__doc__)
+    parser.add_argument("style", help="name of the shipped style")
+    parser.add_argument("--painting", type=Path, required=True)
+    parser.add_argument("--content", type=Path, nargs="+", required=True)
+    options = parser.parse_args()
+    recipe = _recipe(load_style(styles()[options.style]).metadata)
+    painting = read_painting(options.painting, recipe.painting_side)
+    lesson = Lesson(recipe, painting, read_content(options.content), torch.device("cpu"))
+    learnt = learn(Learner(lesson, _untaught()), Budget(recipe), lambda _: None)
+    weights = {key: value.half() for key, value in learnt.network.state_dict().items()}
+    save_file(weights, TWINS / f"{options.style}.safetensors")
+
+
+def styles() -> Mapping[str, Path]:
+    """The shipped styles by name."""
+    return {path.stem: path for path in sorted(STYLES.glob("*.safetensors"))}
+
+
+def load(name: str) -> Network | None:
+    """The twin of a style, ready to paint; None where there is none."""
+    path = TWINS / f"{name}.safetensors"
+    if not path.exists():
+        return None
+    network = _untaught()
+    network.load_state_dict(load_file(path))
+    return network.eval()
+
+
+def _untaught() -> Network:
+    """The network that styles start from, with instance norm."""
+    network = load_style(START).network
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, PixelNorm):
+                setattr(module, name, _instance_norm(child))
+    return network
+
+
+def _instance_norm(norm: PixelNorm) -> nn.InstanceNorm2d:
+    instance = nn.InstanceNorm2d(len(norm.weight), affine=True)
+    instance.load_state_dict(norm.state_dict())
+    return instance
+
+
+def _recipe(metadata: Mapping[str, str]) -> Recipe:
+    """The style's own recipe, as many steps as it had, without the stability terms."""
+    recipe = Recipe(**json.loads(metadata["recipe"]))
+    steps = int(metadata["steps"])
+    return replace(recipe, steps=steps, minutes=0.0, equivariance=0.0, frame_difference=0.0)
+
+
+if __name__ == "__main__":
+    main()

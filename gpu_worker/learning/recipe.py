@@ -1,0 +1,38 @@
+"""The recipe of a style: all that decides what is learnt, beside the pictures."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _said[Number: (int, float)](default: Number, minimum: int, says: str) -> Number:
+    """Declare a field with what the command line says of it and the least it may be."""
+    described: dict[str, Any] = {"help": says, "minimum": minimum}
+    return field(default=default, metadata=described)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Budget, seed, sizes and weights of losses; kept in the style's metadata.
+
+    Each field says what it is in its metadata, which is also the help of its option. A run that is
+    bounded by steps repeats on one machine, but for the rounding of sums that its threads share.
+    """
+
+    steps: int = _said(0, 0, "optimiser steps at most; 0 for no bound")
+    minutes: float = _said(10.0, 0, "minutes at work at most, over all resumed runs; 0: no bound")
+    seed: int = _said(0, 0, "seed of every random number")
+    # At an eighth of 72 the structure loss still has its 9x9 window.
+    size: int = _said(128, 72, "side of the square crops in pixels")
+    batch: int = _said(4, 2, "crops a step, half photos and half frames")
+    painting_side: int = _said(512, 64, "shorter side of the painting: the scale of its strokes")
+    learning_rate: float = _said(2e-3, 0, "of Adam, at its height")
+    average: float = _said(0.99, 0, "decay of the running mean of weights, which is saved")
+    brushwork: float = _said(2.0, 0, "weight: Gram matrices of features")
+    patches: float = _said(1.0, 0, "weight: distributions of patches")
+    adversary: float = _said(1.0, 0, "weight: adversary")
+    palette: float = _said(4.0, 0, "weight: colours of the painting")
+    structure: float = _said(0.4, 0, "weight: shapes of the photo")
+    vgg_content: float = _said(1.0, 0, "weight: content as VGG-16 sees it")
+    vgg_style: float = _said(1e5, 0, "weight: style as VGG-16 sees it")
+    equivariance: float = _said(0.04, 0, "weight: shifts, noise and brightness")
+    frame_difference: float = _said(4.0, 0, "weight: change from frame to frame")
