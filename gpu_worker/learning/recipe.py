@@ -25,7 +25,7 @@ class Recipe:
     size: int = _said(128, 72, "side of the square crops in pixels")
     batch: int = _said(4, 2, "crops a step, half photos and half frames")
     painting_side: int = _said(512, 64, "shorter side of the painting: the scale of its strokes")
-    learning_rate: float = _said(2e-3, 0, "of Adam, at its height")
+    learning_rate: float = _said(3e-3, 0, "of Adam, at its height")
     average: float = _said(0.99, 0, "decay of the running mean of weights, which is saved")
     brushwork: float = _said(2.0, 0, "weight: Gram matrices of features")
     patches: float = _said(1.0, 0, "weight: distributions of patches")

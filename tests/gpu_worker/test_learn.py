@@ -1,6 +1,7 @@
 """A style is learnt from a painting and photos alone, says how, and goes on after a kill."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -176,7 +177,8 @@ def test_a_killed_run_goes_on_when_its_command_is_repeated(pictures: Path, tmp_p
     kept_often = "from gpu_worker.learning import learner; learner.KEEP_SECONDS = 0.0; "
     program = f"{kept_often}from gpu_worker.learn import main; import sys; main(sys.argv[1:])"
     options = command(pictures, out, "--steps", "1000")
-    with subprocess.Popen([sys.executable, "-c", program, *options]) as process:
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen([sys.executable, "-c", program, *options], env=one_thread) as process:
         while process.poll() is None and not state.exists():
             time.sleep(0.05)
         process.kill()
