@@ -9,10 +9,10 @@ override OUT := $(value OUT)
 export VIDEO STYLE OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lint types clean
+.PHONY: help setup demo run test check lint types bench-flicker clean
 
 help: ## List the commands
-	@awk -F ': .*## ' '/^[a-z]+: .*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what the project needs into .venv and node_modules
 	@tools/setup
@@ -34,6 +34,9 @@ lint: setup
 
 types: setup
 	$(PYTHON) -m pyright --project pyproject.toml
+
+bench-flicker: setup ## Measure how much painted videos flicker [CLIPS="files"]
+	$(PYTHON) -m benchmarks.flicker $(CLIPS)
 
 clean: ## Remove what was installed, made and kept
 	rm -rf .venv node_modules .emulator out .pytest_cache .ruff_cache .hypothesis

@@ -18,7 +18,7 @@ from statistics import fmean
 import torch
 from torch import Generator, Tensor
 
-from gpu_worker.errors import WorkerError
+from gpu_worker.errors import InputError, WorkerError
 from gpu_worker.learning.content import Content, made_content, read_content
 from gpu_worker.learning.learner import (
     Budget,
@@ -30,7 +30,7 @@ from gpu_worker.learning.learner import (
 )
 from gpu_worker.learning.objective import TextureObjective
 from gpu_worker.learning.perceptual import PerceptualFactory
-from gpu_worker.learning.pictures import read_painting, write_sheet
+from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_painting, write_sheet
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.state import State
 from gpu_worker.model import BLOCKS_MAX, WIDTH_MAX, load_style, save_style
@@ -42,12 +42,13 @@ _PREVIEW_PHOTOS = 3
 _PREVIEW_TILE = (288, 432)
 _LAST_STEPS = 50
 _CURVE_POINTS = 20
+_INTERRUPTED = 130  # as shells have it for SIGINT
 
 log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code, 1 where something given cannot be used."""
+    """Run the command; return its exit code: 1 where something given cannot be used, 130 on ^C."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     options = _parse(arguments)
     try:
@@ -55,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkerError as error:
         log.error("%s", error)
         return 1
+    except KeyboardInterrupt:
+        log.error("Stopped; repeat the command to go on from the last minute.")
+        return _INTERRUPTED
     return 0
 
 
@@ -68,6 +72,7 @@ def preview(path: Path, painting: Tensor, photos: Sequence[Tensor], network: Net
 
 
 def _run(options: argparse.Namespace) -> None:
+    _check_outputs(options)
     lesson, network = _lesson(options), _network(options)
     learner = Learner(lesson, network)
     state = State(options.out, lesson, network.architecture)
@@ -83,6 +88,15 @@ def _run(options: argparse.Namespace) -> None:
     save_style(options.out, learnt.network, _metadata(options, lesson.recipe, learnt))
     state.forget()
     log.info("%s: %d steps in %.1f minutes", options.out, len(learnt.losses), learnt.minutes)
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse before the work what could not be written after it."""
+    for path in (options.out, options.preview):
+        if path and not path.parent.is_dir():
+            raise InputError(f"There is no folder {path.parent} to write {path.name} to.")
+    if options.preview and options.preview.suffix.lower() not in PICTURE_SUFFIXES:
+        raise InputError(f"The sheet {options.preview.name} is to be a .png or a .jpg.")
 
 
 def _lesson(options: argparse.Namespace) -> Lesson:

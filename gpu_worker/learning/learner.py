@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from gpu_worker.errors import ToolError
 from gpu_worker.learning.content import Content
 from gpu_worker.learning.objective import ObjectiveFactory, TextureObjective
 from gpu_worker.learning.pictures import Pair, random_crops, random_views
@@ -157,6 +158,8 @@ class Learner:
 
     def _descend(self, losses: Mapping[str, Tensor]) -> None:
         total = torch.stack(list(losses.values())).sum()
+        if not total.isfinite():
+            raise ToolError("The learning ran away; start anew with a lower --learning-rate.")
         self._optimizer.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), _GRADIENT_NORM_MAX)

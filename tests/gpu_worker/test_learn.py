@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Generator, Tensor
 from torchvision.models import vgg16
 
+from gpu_worker.errors import ToolError
 from gpu_worker.learn import main
 from gpu_worker.learning.content import Content
 from gpu_worker.learning.learner import Budget, Learner, Learnt, Lesson, learn
@@ -226,6 +227,21 @@ def test_the_command_refuses_what_is_no_painting_in_one_sentence(
     assert main([*command(pictures, out, "--steps", "1"), "--painting", str(painting)]) == 1
     assert [record.getMessage().count("poem.jpg") for record in caplog.records] == [1]
     assert not out.exists()
+
+
+@pytest.mark.parametrize("option", [("--out", "lost/a.safetensors"), ("--preview", "sheet.txt")])
+def test_what_could_not_be_written_is_refused_before_the_work(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, option: tuple[str, str]
+) -> None:
+    name, file = option[0], str(tmp_path / option[1])
+    assert main([*command(pictures, tmp_path / "o.safetensors"), name, file]) == 1
+    assert Path(file).name in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_learning_that_runs_away_is_ended(pictures: Path) -> None:
+    with pytest.raises(ToolError, match="lower --learning-rate"):
+        learn_tiny(pictures, replace(RECIPE, learning_rate=1e30))
 
 
 @pytest.mark.parametrize(
