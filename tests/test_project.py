@@ -72,10 +72,10 @@ def test_no_module_imports_upwards() -> None:
 
 @pytest.mark.parametrize("document", named(DOCUMENTS))
 def test_every_command_of_a_document_is_there(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     code = re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", document.read_text(), re.DOTALL)
     commands = "\n".join(fence or span for fence, span in code)
-    assert set(re.findall(r"\bmake ([a-z]+)", commands)) <= targets
+    assert set(re.findall(r"\bmake ([a-z-]+)", commands)) <= targets
     for module in re.findall(r"python -m ([\w.]+)", commands):
         assert module in MODULES
 
