@@ -17,7 +17,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from gpu_worker.learn import START
 from gpu_worker.learning.content import read_content
@@ -25,7 +24,7 @@ from gpu_worker.learning.learner import Budget, Learner, Lesson, learn
 from gpu_worker.learning.pictures import read_painting
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.model import load_style
-from gpu_worker.networks import Network, PixelNorm
+from gpu_worker.networks import InstanceNorm, Network, PixelNorm
 
 TWINS = Path(__file__).with_name("twins")
 STYLES = Path(__file__).parents[1] / "styles"
@@ -71,8 +70,8 @@ def _untaught() -> Network:
     return network
 
 
-def _instance_norm(norm: PixelNorm) -> nn.InstanceNorm2d:
-    instance = nn.InstanceNorm2d(len(norm.weight), affine=True)
+def _instance_norm(norm: PixelNorm) -> InstanceNorm:
+    instance = InstanceNorm(len(norm.weight))
     instance.load_state_dict(norm.state_dict())
     return instance
 

@@ -120,7 +120,7 @@ def test_the_command_writes_a_style_that_tells_its_story(pictures: Path, tmp_pat
     assert metadata["painting"] == "painting.png"
     assert metadata["licence"] == "Public domain"
     assert metadata["steps"] == "2"
-    assert json.loads(metadata["architecture"]) == {"name": "StyleNet", "width": 8, "blocks": 1}
+    assert Architecture(**json.loads(metadata["architecture"])) == TINY
     assert (recipe["seed"], recipe["palette"], recipe["minutes"]) == (7, 3.5, 0.0)
     assert {"brushwork", "patches", "equivariance", "total"} <= json.loads(
         metadata["losses"]
