@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import azure.durable_functions as df
 
-from function_app import compute, cost, isolation, paths, spend, storage, uploads
+from function_app import compute, cost, isolation, paths, spend, storage, turns, uploads
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
 from function_app.results import JOB_ID
@@ -95,6 +95,14 @@ def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payloa
 def preprocess(payload: Payload) -> Payload:
     """Prove the video usable, plan its painting; the value is a `Work`."""
     return isolation.run("preprocess", Job(**payload))
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def take_turn(payload: Payload) -> int:
+    """Take a place in the queue; return how many jobs must end before it is this job's turn."""
+    state = State.from_dict(payload)
+    return turns.jobs_ahead(state.job, state.started)
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -182,6 +190,7 @@ def clean_up(payload: Payload) -> None:
     if state.spending_day and spent is not None:
         spend.record(state.spending_day, state.job.job_id, spent)
     storage.delete_all(paths.JOBS, state.job.folder.root)
+    turns.leave(state.job.job_id)
 
 
 def _attempt(state: State) -> compute.Attempt:

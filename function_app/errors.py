@@ -34,6 +34,7 @@ class Code(StrEnum):
     BAD_NAME = "bad-name", "Rename the file and upload it again."
     UNKNOWN_STYLE = "unknown-style", "Choose one of the styles that there are, or add it first."
     BAD_OPTION = "bad-option", "Upload the video again, with another value or without the option."
+    TOO_MANY_JOBS = "too-many-jobs", "Upload the video again tomorrow, or raise JOBS_PER_DAY."
     REPLACED = "replaced", "Follow the job of the newer upload, or upload the video again."
     EMPTY_VIDEO = "empty-video", "Upload the file again; its first upload may have been cut off."
     TOO_LARGE = "too-large", "Encode the video smaller, cut it into parts, or raise MAX_BYTES."
@@ -58,6 +59,8 @@ class Code(StrEnum):
 
     # The request
     BAD_REQUEST = "bad-request", "Correct the request; /api/openapi.json describes it."
+    TOO_MANY_REQUESTS = "too-many-requests", "Wait as long as Retry-After says, then ask again."
+    CROSS_SITE = "cross-site", "Ask from the app's own page, or from a program that is no browser."
     UNAVAILABLE = "unavailable", "Ask again in a minute; if that fails too, see the logs."
     NO_JOB = "no-job", "List the jobs that there are."
     JOB_ENDED = "job-ended", "Nothing is left to be done; delete the job if it is not wanted."

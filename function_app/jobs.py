@@ -135,6 +135,7 @@ class State:
         preemptions: attempts that ended because their nodes were taken away.
         node_seconds: that nodes have been at work for the job, all of them together.
         spending_day: under which the job's cost is kept; empty before the first attempt.
+        started: when the job did, ISO 8601 in UTC; empty under version 1.
     """
 
     job: Job
@@ -144,6 +145,7 @@ class State:
     preemptions: int = 0
     node_seconds: float = 0.0
     spending_day: str = ""
+    started: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""

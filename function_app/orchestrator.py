@@ -37,6 +37,7 @@ VERSION = 2
 
 POLLS_PER_HISTORY = 50
 FIRST_POLLS = timedelta(seconds=1)
+LONGEST_WAIT = timedelta(minutes=5)
 CANCEL_POLLS = 120
 ROOM_POLLS = timedelta(minutes=1)
 OVERTIME = 1.25
@@ -101,6 +102,8 @@ class _Restyling:
     def _stages(self) -> Steps[dict[str, Any]]:
         if self.state.work is None:
             yield from self._preprocess()
+        if self._is_of(2) and not self.state.attempt:
+            yield from self._wait_for_turn()
         while True:
             yield from self._paint()
             joined = yield from self._stitch()
@@ -112,6 +115,21 @@ class _Restyling:
         self._show(self._status(Stage.PREPROCESS, "reading the video"))
         found = yield from self._call("preprocess", asdict(self.state.job))
         self.state = replace(self.state, work=Work.from_dict(found))
+
+    def _wait_for_turn(self) -> Steps[None]:
+        """Wait until so few jobs are ahead that this one may be painted."""
+        if not self.state.started:
+            moment = self._context.current_utc_datetime
+            self.state = replace(self.state, started=f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}")
+        for _ in range(POLLS_PER_HISTORY):
+            self._stop_if_cancelled()
+            ahead = yield from self._call("take_turn", self.state.to_dict())
+            if not ahead:
+                return
+            waits = f"{ahead} jobs are to end before this one is painted"
+            self._show(self._status(Stage.QUEUE, message=waits))
+            yield from self._pause(min(LONGEST_WAIT, ahead * self._usual_pause))
+        self._continue()
 
     def _paint(self) -> Steps[None]:
         """Submit attempts until one has painted every frame."""
@@ -202,11 +220,15 @@ class _Restyling:
             self._show(self._painting(look))
             if look.state in compute.FINAL:
                 return look
-            usual = timedelta(seconds=settings().poll_seconds)
-            yield from self._pause(min(usual, FIRST_POLLS * (polls + 1)))
+            # Less at first: what is short should not wait long for its end to be seen.
+            yield from self._pause(min(self._usual_pause, FIRST_POLLS * (polls + 1)))
             if at_work:
                 yield from self._count_spent(self._context.current_utc_datetime - since)
         self._continue()
+
+    @property
+    def _usual_pause(self) -> timedelta:
+        return timedelta(seconds=settings().poll_seconds)
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""

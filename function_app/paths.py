@@ -18,8 +18,9 @@ SPEND = "spend"
 
 DECLARED = "declared"
 TURNS = "turns"
+DAYS = "days"
 # Folders of `jobs` that are no job's; a job's id ends in a hash.
-OWN_FOLDERS = {DECLARED, TURNS}
+OWN_FOLDERS = {DECLARED, TURNS, DAYS}
 
 STYLE_SUFFIX = ".safetensors"
 

@@ -99,7 +99,7 @@ def _reader(job: Job) -> BlobReader:
             f"{settings().max_bytes / 2**20:.0f} MiB: cut it into parts or encode it smaller",
             Code.TOO_LARGE,
         )
-    check_declared(job, reader.size)
+    check_declared(job, reader)
     return reader
 
 

@@ -14,7 +14,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from durabletask.client import OrchestrationStatus
 
-from function_app import compute, paths, storage
+from function_app import compute, paths, storage, turns
 from function_app.paths import JobFolder
 
 blueprint = df.Blueprint()
@@ -36,10 +36,12 @@ ENDED = {
 def reap(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> None:
     """Cancel what paints for ended instances; delete their folders once it has ended."""
     del timer
-    for job_id in set(storage.folders(paths.JOBS)) - paths.OWN_FOLDERS:
+    turns.forget_old_days()
+    for job_id in (set(storage.folders(paths.JOBS)) - paths.OWN_FOLDERS) | set(turns.waiting()):
         state = client.get_orchestration_state(job_id)
         if state is not None and state.runtime_status not in ENDED:
             continue
         log.warning("job %s has no living instance: what is left of it goes", job_id)
         if compute.cancel_all(job_id):
             storage.delete_all(paths.JOBS, JobFolder(job_id).root)
+            turns.leave(job_id)

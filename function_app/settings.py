@@ -121,6 +121,9 @@ class Settings:
         max_pixels: largest frame accepted, width times height.
         max_minutes: longest video accepted.
         max_frames: most frames accepted.
+        jobs_at_once: jobs that are painted at the same time; further ones wait in line.
+        jobs_per_day: jobs that may start in a day (UTC); further ones are refused.
+        requests_per_minute: of one client to one instance of the app; further ones are refused.
         child_cpu_seconds: processor time that reading one video, or joining one, may take.
         child_memory_mib: memory likewise, in MiB.
         encoder_crf: x264's constant rate factor of the result; lower is better and larger.
@@ -154,6 +157,9 @@ class Settings:
     max_pixels: int = _setting("MAX_PIXELS", 4096 * 2304, _count)
     max_minutes: float = _setting("MAX_MINUTES", 180.0, _amount)
     max_frames: int = _setting("MAX_FRAMES", 1_000_000, _count)
+    jobs_at_once: int = _setting("JOBS_AT_ONCE", 20, _count)
+    jobs_per_day: int = _setting("JOBS_PER_DAY", 1000, _count)
+    requests_per_minute: int = _setting("REQUESTS_PER_MINUTE", 600, _count)
     child_cpu_seconds: int = _setting("CHILD_CPU_SECONDS", 1800, _count)
     child_memory_mib: int = _setting("CHILD_MEMORY_MIB", 1024, _count)
     encoder_crf: int = _setting("ENCODER_CRF", 18, _count)

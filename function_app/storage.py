@@ -173,6 +173,7 @@ class BlobReader(io.RawIOBase):
             raise _gone(client) from error
         self.size = properties.size
         self.etag = str(properties.etag)
+        self.written = properties.last_modified
         self.metadata = dict(properties.metadata)
 
     @override

@@ -6,29 +6,38 @@ given out, where the uploader cannot reach it, and preprocessing holds the uploa
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+
 from azure.core.exceptions import ResourceNotFoundError
 
 from function_app import paths, storage
 from function_app.errors import Code, InputError
 from function_app.jobs import Job
+from function_app.storage import BlobReader
 
 
-def declare(video: paths.Video, size: int) -> None:
-    """Note how many bytes a video may have that will be written by a signed URL."""
-    storage.write(paths.JOBS, video.declaration, str(size), "text/plain")
+def declare(video: paths.Video, size: int, expires: datetime) -> None:
+    """Note how many bytes a video may have that is written by a signed URL before it expires."""
+    declared = {"bytes": size, "expires": expires.isoformat()}
+    storage.write(paths.JOBS, video.declaration, json.dumps(declared), "application/json")
 
 
-def check_declared(job: Job, size: int) -> None:
+def check_declared(job: Job, reader: BlobReader) -> None:
     """Refuse a video that is bigger than was declared; one that came by no signed URL passes.
 
     Raises:
         InputError: it is bigger.
     """
-    declared = storage.read(paths.JOBS, job.video.declaration)
-    if declared is not None and size > int(declared):
+    content = storage.read(paths.JOBS, job.video.declaration)
+    if content is None:
+        return
+    declared = json.loads(content)
+    in_time = reader.written <= datetime.fromisoformat(declared["expires"])
+    if in_time and reader.size > declared["bytes"]:
         raise InputError(
-            f"{job.name} has {size} bytes, more than the {int(declared)} that were declared for "
-            "its upload: ask for a new upload with its real size",
+            f"{job.name} has {reader.size} bytes, more than the {declared['bytes']} that were "
+            "declared for its upload: ask for a new upload with its real size",
             Code.TOO_LARGE,
         )
 

@@ -19,6 +19,7 @@ from azure.storage.blob import BlobSasPermissions
 from jsonschema import Draft202012Validator
 
 from function_app import storage
+from function_app.api import guard
 from function_app.errors import Code, InputError, RequestError
 
 READ_LIFETIME = timedelta(hours=1)
@@ -30,11 +31,12 @@ log = logging.getLogger(__name__)
 def answering[**P](
     handler: Callable[Concatenate[func.HttpRequest, P], func.HttpResponse],
 ) -> Callable[Concatenate[func.HttpRequest, P], func.HttpResponse]:
-    """Answer what goes wrong as problem details (RFC 9457)."""
+    """Guard a handler; answer what goes wrong as problem details (RFC 9457)."""
 
     @wraps(handler)
     def wrapped(req: func.HttpRequest, *args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
         try:
+            guard.check(req)
             return handler(req, *args, **kwargs)
         except RequestError as error:
             return _problem(req, error)
@@ -140,8 +142,12 @@ def _problem(req: func.HttpRequest, error: RequestError) -> func.HttpResponse:
         "action": error.code.action,
         "job": req.route_params.get("id"),
     }
+    wait = error.retry_after_s if isinstance(error, guard.TooManyRequestsError) else None
     return func.HttpResponse(
-        _dumped(body), status_code=error.status, mimetype="application/problem+json"
+        _dumped(body),
+        status_code=error.status,
+        mimetype="application/problem+json",
+        headers={"Retry-After": str(wait)} if wait else None,
     )
 
 

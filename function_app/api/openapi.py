@@ -161,11 +161,16 @@ def _file(description: str, *kinds: str) -> Schema:
 def _operation(
     name: str, summary: str, answers: Schema, parameters: list[Schema] | None = None
 ) -> Schema:
+    always = {
+        403: "a page of another site asks",
+        429: "too many requests; `Retry-After` says how long to wait",
+        503: "a service that it needs does not answer",
+    }
     return {
         "operationId": name,
         "summary": summary,
         "parameters": parameters or [],
-        "responses": {**answers, **_problems({503: "a service that it needs does not answer"})},
+        "responses": {**answers, **_problems(always)},
     }
 
 

@@ -39,12 +39,13 @@ LEAVE = BlobSasPermissions(create=True, write=True, read=True)
 def post_upload(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a URL to which one video may be written, and with the headers to send."""
     upload = Upload.read(req)
-    uploads.declare(upload.video, upload.size)
+    expires = datetime.now(UTC) + LIFETIME
+    uploads.declare(upload.video, upload.size, expires)
     blob = storage.blob(paths.VIDEOS, upload.video.blob)
     body = {
         "url": storage.signed_url(blob, LEAVE, LIFETIME),
         "blob": upload.video.blob,
-        "expires": as_time(datetime.now(UTC) + LIFETIME),
+        "expires": as_time(expires),
         "headers": {"x-ms-blob-type": "BlockBlob", **_condition(blob), **upload.metadata},
     }
     return as_json(body, HTTPStatus.CREATED)

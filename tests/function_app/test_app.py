@@ -44,7 +44,7 @@ HTTP = {
     "get_sheet": ("GET", "api/jobs/{id}/sheet"),
 }
 ACTIVITIES = {
-    "preprocess", "submit", "poll", "cancel", "stitch", "report_failure", "clean_up",
+    "preprocess", "take_turn", "submit", "poll", "cancel", "stitch", "report_failure", "clean_up",
 }  # fmt: skip
 
 

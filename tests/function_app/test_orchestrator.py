@@ -16,7 +16,7 @@ import pytest
 from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubGrpcClient
 from durabletask.task import RetryPolicy
 
-from function_app import cost, orchestrator, paths, spend, storage
+from function_app import cost, orchestrator, paths, spend, storage, turns
 from function_app.activities import Look, Submission
 from function_app.compute import MOST_ATTEMPTS
 from function_app.jobs import Job, State
@@ -423,3 +423,31 @@ def test_a_video_replaced_before_its_job_fails_leaves_the_report_to_the_next(
     start(hub, job)
     assert "was replaced by a newer upload" in failure(ended(hub, job))
     assert storage.read(paths.RESULTS, job.video.report) is None
+
+
+def test_a_job_waits_for_its_turn(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(JOBS_AT_ONCE="1")
+    other = Job.of("plain/earlier.mp4", "etag")
+    turns.jobs_ahead(other, "2000-01-01T00:00:00.000000Z")
+    start(hub, job)
+    waiting = wait_for(hub, job, lambda status: status["stage"] == "queue")
+    assert waiting["message"] == "1 jobs are to end before this one is painted"
+    assert script.submitted == []
+    turns.leave(other.job_id)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert job.job_id not in set(turns.waiting())
+
+
+def wait_for(
+    hub: TaskHubGrpcClient, job: Job, condition: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        state = hub.get_orchestration_state(job.job_id)
+        status = state.get_custom_status() if state else None
+        if status and condition(status):
+            return status
+        time.sleep(0.02)
+    pytest.fail("the job did not get there")
