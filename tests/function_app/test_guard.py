@@ -69,7 +69,7 @@ def test_who_asks_too_often_is_told_when_to_ask_again(worker: Worker, configure:
     assert [ask(worker, "GET", often).http.status_code for _ in range(4)] == ["200"] * 3 + ["429"]
     refused = ask(worker, "GET", often)
     assert body(refused)["code"] == "too-many-requests"
-    assert 0 < int(refused.http.headers["retry-after"]) <= 60
+    assert 0 < int(refused.http.headers["Retry-After"]) <= 60
     assert ask(worker, "GET", other).http.status_code == "200"
 
 
