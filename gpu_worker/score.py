@@ -25,6 +25,7 @@ from typing import Final
 import torch
 from mpi4py import MPI
 
+from gpu_worker.compilation import Compilation
 from gpu_worker.decode import frames
 from gpu_worker.encode import write_shard
 from gpu_worker.errors import InputError, ToolError, WorkerError
@@ -55,6 +56,7 @@ class Task:
     style: Path
     out: Path
     precision: str | None
+    compile: bool | None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,6 +88,9 @@ def _parse(arguments: Sequence[str] | None) -> Task:
     parser.add_argument("--style", type=Path, required=True, help="a style, .safetensors")
     parser.add_argument("--out", type=Path, required=True, help="folder for the painted shards")
     parser.add_argument("--precision", choices=PRECISIONS, help="default: what is fastest here")
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, help="default: on a GPU"
+    )
     return Task(**vars(parser.parse_args(arguments)))
 
 
@@ -105,7 +110,8 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
     machine = Machine.share(comm)
     torch.set_num_threads(machine.threads)
     precision = Precision.choose(machine.device, task.precision)
-    log.info("painting on %s in %s", machine, precision)
+    compilation = Compilation.choose(machine.device, task.compile)
+    log.info("painting on %s in %s, %s", machine, precision, compilation)
     network = load_style(task.style, machine.device).network.to(precision.dtype)
     reporter = Reporter(task.out, comm.rank, str(machine), plan.picture)
     sampler = Sampler(plan, task.out)
@@ -113,7 +119,8 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
         shards = (pending[ticket] for ticket in mine)
         decoding = _decoded(shards, task.video, plan, sampler, machine.threads)
         decoded = prefetch(decoding, _AHEAD)
-        painted = prefetch(paint(decoded, network, plan, machine.device), _AHEAD)
+        painting = paint(decoded, network, plan, machine.device, compilation.wanted)
+        painted = prefetch(painting, _AHEAD)
         with closing(decoded), closing(painted):
             seen = reporter.watch(sampler.after(painted))
             _encode(seen, plan, task.out, machine.threads)
