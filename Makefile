@@ -39,5 +39,5 @@ bench-flicker: setup ## Measure how much painted videos flicker [CLIPS="files"]
 	$(PYTHON) -m benchmarks.flicker $(CLIPS)
 
 clean: ## Remove what was installed, made and kept
-	rm -rf .venv node_modules .emulator out .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules *.egg-info .emulator out .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from emulator import Config, Emulator, EmulatorError
+from emulator import Config, Emulator, EmulatorError, logs
 
 logger = logging.getLogger("emulator")
 
@@ -41,8 +41,7 @@ def parse_arguments(arguments: list[str] | None = None) -> Config:
 
 def main() -> int:
     """Run the services; return the exit status."""
-    logging.basicConfig(format="%(message)s")
-    logger.setLevel(logging.INFO)
+    logs.configure()
     config = parse_arguments()
     # SIGINT too: whoever is started in the background by a shell inherits that it is ignored.
     for ending in (signal.SIGINT, signal.SIGTERM):

@@ -12,7 +12,6 @@ there is one workspace. Run as `python -m emulator.azureml`.
 """
 
 import argparse
-import logging
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -29,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from emulator import faults
+from emulator import faults, logs
 from emulator.cluster import Cluster
 from emulator.config import HOST
 from emulator.jobs import TERMINAL, Job
@@ -188,10 +187,12 @@ def main() -> None:
     parser.add_argument("--storage", required=True, help="connection string of the datastores")
     parser.add_argument("--nodes", type=int, required=True, help="nodes of the cluster")
     options = parser.parse_args()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure()
     storage = BlobServiceClient.from_connection_string(options.storage)
     workspace = Workspace(options.jobs, storage, Cluster(options.nodes))
-    uvicorn.run(create_app(workspace), host=HOST, port=options.port, access_log=False)
+    uvicorn.run(
+        create_app(workspace), host=HOST, port=options.port, log_config=None, access_log=False
+    )
 
 
 if __name__ == "__main__":

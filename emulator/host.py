@@ -6,7 +6,6 @@ Stands in for the Azure Functions runtime on a machine without Core Tools. Run a
 
 import argparse
 import asyncio
-import logging
 import os
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from emulator import logs
 from emulator.blob_triggers import BlobTrigger
 from emulator.config import HOST
 from emulator.durable import DurableExtension
@@ -89,13 +89,6 @@ def _refuse(_: Request, error: Exception) -> Response:
     return JSONResponse({"Message": refusal.detail}, status_code=refusal.status_code)
 
 
-def _configure_logging() -> None:
-    """Let the app's lines through, but not one for each replay or request to storage."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("azure.core", "azure.identity", "durabletask", "emulator.durable"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
 def main() -> None:
     """Serve a function app until asked to end."""
     parser = argparse.ArgumentParser(prog="python -m emulator.host", description=main.__doc__)
@@ -104,11 +97,11 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of that module")
     parser.add_argument("--journal", type=Path, required=True, help="file of the task hub")
     options = parser.parse_args()
-    _configure_logging()
+    logs.configure()
     functions = load_functions(options.app, options.root)
     host_url = f"http://{HOST}:{options.port}"
     app = create_app(functions, options.root, options.journal, host_url)
-    uvicorn.run(app, host=HOST, port=options.port, access_log=False)
+    uvicorn.run(app, host=HOST, port=options.port, log_config=None, access_log=False)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ policy sees it; everything that an activity raises is the world's fault and is t
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from typing import Any, Self
 
 import azure.durable_functions as df
 
-from function_app import compute, cost, isolation, paths, spend, storage, turns, uploads
+from function_app import compute, cost, isolation, logs, paths, spend, storage, turns, uploads
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
 from function_app.results import JOB_ID
@@ -30,6 +31,8 @@ from gpu_worker.plan import (
 )
 
 blueprint = df.Blueprint()
+
+log = logging.getLogger(__name__)
 
 type Payload = dict[str, Any]
 
@@ -80,10 +83,11 @@ def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payloa
 
     @wraps(activity)
     def wrapped(payload: Payload) -> Payload:
-        try:
-            return {"value": activity(payload)}
-        except InputError as error:
-            return {"refused": str(error), "code": error.code}
+        with logs.about((payload.get("job") or payload)["job_id"]):
+            try:
+                return {"value": activity(payload)}
+            except InputError as error:
+                return {"refused": str(error), "code": error.code}
 
     # The Functions worker indexes no function whose annotations are more than plain classes.
     wrapped.__annotations__ = {"payload": dict, "return": dict}
@@ -118,6 +122,7 @@ def submit(payload: Payload) -> Payload:
         uploads.check_current(state.job)
         _forget_last_attempt(state.job)
         compute.submit(attempt)
+        log.info("attempt %d is submitted", state.attempt)
     return asdict(Submission(_frames_there(state.job), day))
 
 
@@ -164,6 +169,7 @@ def report_failure(payload: Payload) -> None:
     A video that was replaced has another job by now, whose result or failure belongs there.
     """
     job = Job(**payload["job"])
+    log.error("failed (%s): %s", payload["code"], payload["message"])
     if uploads.is_replaced(job):
         return
     report = {

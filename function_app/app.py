@@ -3,7 +3,9 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import activities, api, orchestrator, reaper, triggers
+from function_app import activities, api, logs, orchestrator, reaper, triggers
+
+logs.install()
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 for module in (triggers, reaper, orchestrator, activities):

@@ -14,7 +14,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from durabletask.client import OrchestrationStatus
 
-from function_app import compute, paths, storage, turns
+from function_app import compute, logs, paths, storage, turns
 from function_app.paths import JobFolder
 
 blueprint = df.Blueprint()
@@ -41,7 +41,8 @@ def reap(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> Non
         state = client.get_orchestration_state(job_id)
         if state is not None and state.runtime_status not in ENDED:
             continue
-        log.warning("job %s has no living instance: what is left of it goes", job_id)
+        with logs.about(job_id):
+            log.warning("no living instance: what is left of it goes")
         if compute.cancel_all(job_id):
             storage.delete_all(paths.JOBS, JobFolder(job_id).root)
             turns.leave(job_id)

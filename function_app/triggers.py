@@ -13,6 +13,7 @@ import grpc
 from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from function_app import logs
 from function_app.jobs import Job, State
 from function_app.orchestrator import ORCHESTRATOR, VERSION
 
@@ -41,8 +42,9 @@ def on_video_uploaded(video: blob.BlobClient, client: df.SyncDurableFunctionsCli
         log.warning("%s was deleted before its job could start", reference.blob_name)
         return
     job = Job.of(reference.blob_name, etag)
-    if start(client, job):
-        log.info("job %s starts: %s", job.job_id, reference.blob_name)
+    with logs.about(job.job_id):
+        if start(client, job):
+            log.info("starts: %s", reference.blob_name)
 
 
 def start(client: df.SyncDurableFunctionsClient, job: Job) -> bool:

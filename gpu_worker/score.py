@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -25,6 +24,7 @@ from typing import Final
 import torch
 from mpi4py import MPI
 
+from gpu_worker import logs
 from gpu_worker.compilation import Compilation
 from gpu_worker.decode import frames
 from gpu_worker.encode import write_shard
@@ -63,11 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one rank; end the whole world if it fails."""
     task = _parse(arguments)
     comm = MPI.COMM_WORLD
-    logging.basicConfig(
-        level=logging.INFO,
-        format=f"%(asctime)s rank {comm.rank} %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    logs.configure(comm.rank)
     try:
         score(task, comm)
     except KeyboardInterrupt:
@@ -103,6 +99,7 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
         ToolError: something went wrong that may go right another time.
     """
     plan = Plan.from_json(task.plan.read_bytes())
+    logs.about(plan.job_id)
     # First of all, lest the clearing away take what a rank of this run has to say.
     pending = comm.bcast(_pending(plan, task.out) if comm.rank == 0 else None)
     if not task.video.is_file():
@@ -156,13 +153,13 @@ def _encode(painted: Iterator[Frame], plan: Plan, out: Path, threads: int) -> No
 
 def _report(error: BaseException, out: Path) -> None:
     """Say what went wrong: in a sentence for people, and with all its details in the log."""
-    log.error("giving up", exc_info=error)
     known = isinstance(error, WorkerError | PlanError)
     failure = Failure(
         "input" if isinstance(error, InputError) else "world",
         str(error) if known else f"The worker failed ({type(error).__name__}); its log says more.",
         error.code if isinstance(error, InputError) else "",
     )
+    log.error("giving up: %s", failure.message, exc_info=error)
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / FAILURE_NAME, failure.to_json().encode())
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from function_app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("function_app", "gpu_worker", "emulator", "tools")
+PACKAGES = ("function_app", "gpu_worker", "emulator", "tools", "cli")
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
     for package in PACKAGES
@@ -63,6 +64,16 @@ def test_the_plan_needs_the_standard_library_alone() -> None:
 
 def test_the_emulator_knows_azure_and_not_the_app() -> None:
     assert not {name.split(".")[0] for name in imported("emulator")} & set(PACKAGES)
+
+
+def test_the_command_knows_the_api_alone() -> None:
+    assert not {name.split(".")[0] for name in imported("cli")} & set(PACKAGES)
+
+
+def test_the_command_needs_what_the_project_has() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = {line for file in REQUIREMENTS for line in file.read_text().splitlines()}
+    assert set(project["dependencies"]) <= pinned
 
 
 def test_no_module_imports_upwards() -> None:

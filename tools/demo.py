@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,24 +18,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-import httpx
-from azure.core.exceptions import AzureError
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-
+from cli.client import POLL_S, Client
+from cli.deployment import Deployment
+from cli.display import Board, console, say
+from cli.errors import CommandError
+from cli.studio import Studio, Work
 from emulator import Config, Emulator, EmulatorError
 from emulator.config import PROJECT_ROOT
 from tools import clip
-from tools.client import ApiError, Client, Job
 
 DEFAULT_STYLE = "scream"
 OUT = Path("out")
@@ -43,18 +34,6 @@ CANCEL_S = 15.0
 """Seconds in which a cancelled job should have ended; the emulator ends what is left."""
 
 INTERRUPTED = 128 + signal.SIGINT
-
-STAGES = {
-    "preprocess": "Reading the video",
-    "queue": "Starting the painters",
-    "score": "Painting",
-    "stitch": "Joining",
-    "done": "Painted",
-    "failed": "Failed",
-    "cancelled": "Cancelled",
-}
-
-console = Console(stderr=True)
 
 
 class DemoError(Exception):
@@ -111,34 +90,38 @@ def main() -> int:
         order = Order.of(arguments.video, arguments.style, arguments.out)
         paint(order)
     except KeyboardInterrupt:
-        _say("Stopped.")
+        say("Stopped.")
         return INTERRUPTED
-    except (DemoError, EmulatorError, ApiError, AzureError, httpx.HTTPError, OSError) as error:
-        _say(str(error))
+    except (DemoError, EmulatorError, CommandError, OSError) as error:
+        say(str(error))
         return 1
     print(order.out)
     return 0
 
 
 def paint(order: Order) -> None:
-    """Paint one video in an emulator of its own.
+    """Paint one video in an emulator of its own; Ctrl-C cancels it.
 
     Raises:
-        DemoError: the job failed.
         EmulatorError: the emulator did not start.
-        ApiError: the API refused the upload.
+        CommandError: the video was refused, or its job failed.
     """
+    work = Work(order.out, order.video)
     with (
         _state() as state,
         _emulator(state) as config,
-        httpx.Client(base_url=config.host_url, timeout=60) as session,
+        Deployment(config.host_url).client() as client,
     ):
-        client = Client(session)
-        with console.status(f"Uploading {escape(order.video.name)}"):
-            blob = client.upload(order.video, order.style)
-            job = client.find(blob)
-        _follow(client, job)
-        client.fetch(job.id, order.out)
+        try:
+            with Board() as board:
+                deque(Studio(client, board).restyle([work], {"style": order.style}), maxlen=0)
+        except KeyboardInterrupt:
+            _cancel(client, work)
+            raise
+        if work.failure:
+            raise work.failure
+    for note in work.job.notes if work.job else ():
+        say(f"Note: {note}")
 
 
 @contextmanager
@@ -152,7 +135,7 @@ def _state() -> Generator[Path]:
             yield folder
         except Exception:
             leaving.pop_all()
-            _say(f"The logs are in {folder / 'logs'}.")
+            say(f"The logs are in {folder / 'logs'}.")
             raise
 
 
@@ -165,68 +148,15 @@ def _emulator(state: Path) -> Generator[Config]:
         yield config
 
 
-def _follow(client: Client, job: Job) -> None:
-    """Show a progress bar until the job has ended; Ctrl-C cancels it.
-
-    Raises:
-        DemoError: the job did not end well.
-    """
-    try:
-        last = _show(client, job)
-    except KeyboardInterrupt:
-        with console.status("Cancelling"):
-            client.cancel(job.id)
-            _wait_for_end(client, job)
-        raise
-    if last.status != "Completed":
-        raise DemoError(last.message or f"the job {last.id} is {last.status.lower()}")
-    for note in last.notes:
-        _say(f"Note: {note}")
-
-
-def _wait_for_end(client: Client, job: Job) -> None:
-    deadline = time.monotonic() + CANCEL_S
-    for _ in client.follow(job.id):
-        if time.monotonic() > deadline:
-            return
-
-
-def _show(client: Client, job: Job) -> Job:
-    """Show how a job stands until it has ended; return how it stands then."""
-    last = job
-    with _bar() as bar:
-        task = bar.add_task(STAGES[job.stage], total=None, pace="")
-        for last in client.follow(job.id):
-            _update(bar, task, last)
-    return last
-
-
-def _update(bar: Progress, task: TaskID, job: Job) -> None:
-    bar.update(
-        task,
-        description=STAGES[job.stage],
-        completed=job.done,
-        total=job.total or None,
-        pace=_pace(job),
-    )
-
-
-def _pace(job: Job) -> str:
-    pace = f"{job.fps:.1f} fps" if job.fps else ""
-    return f"{pace}, {job.eta_s:.0f} s left" if job.eta_s is not None else pace
-
-
-def _bar() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description:<21}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("frames"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[pace]}"),
-        console=console,
-    )
+def _cancel(client: Client, work: Work) -> None:
+    """End the job, if it has started; the emulator ends what is left after a while."""
+    if work.job is None:
+        return
+    with console.status("Cancelling"):
+        client.cancel(work.job.id)
+        deadline = time.monotonic() + CANCEL_S
+        while not client.job(work.job.id).has_ended and time.monotonic() < deadline:
+            time.sleep(POLL_S)
 
 
 def _made_clip() -> Path:
@@ -235,10 +165,6 @@ def _made_clip() -> Path:
     with console.status("Making a clip"):
         clip.make(file)
     return file
-
-
-def _say(sentence: str) -> None:
-    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

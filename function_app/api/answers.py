@@ -18,7 +18,7 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobSasPermissions
 from jsonschema import Draft202012Validator
 
-from function_app import storage
+from function_app import logs, storage
 from function_app.api import guard
 from function_app.errors import Code, InputError, RequestError
 
@@ -35,19 +35,17 @@ def answering[**P](
 
     @wraps(handler)
     def wrapped(req: func.HttpRequest, *args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
-        try:
-            guard.check(req)
-            return handler(req, *args, **kwargs)
-        except RequestError as error:
-            return _problem(req, error)
-        except InputError as error:
-            return _problem(req, RequestError(HTTPStatus.BAD_REQUEST, error.code, str(error)))
-        except (AzureError, grpc.RpcError):
-            log.exception("%s %s cannot be answered", req.method, req.url)
-            message = "a service that the answer needs does not answer"
-            return _problem(
-                req, RequestError(HTTPStatus.SERVICE_UNAVAILABLE, Code.UNAVAILABLE, message)
-            )
+        with logs.about(req.route_params.get("id", "")):
+            try:
+                guard.check(req)
+                return handler(req, *args, **kwargs)
+            except RequestError as error:
+                return _problem(req, error)
+            except InputError as error:
+                return _problem(req, RequestError(HTTPStatus.BAD_REQUEST, error.code, str(error)))
+            except (AzureError, grpc.RpcError):
+                log.exception("%s %s cannot be answered", req.method, req.url)
+                return _problem(req, _unavailable())
 
     return wrapped
 
@@ -130,6 +128,11 @@ def as_jpeg(image: bytes, headers: Mapping[str, str] = REVALIDATE) -> func.HttpR
 def bad_request(message: str) -> RequestError:
     """Return the error for a request that says what it may not say."""
     return RequestError(HTTPStatus.BAD_REQUEST, Code.BAD_REQUEST, message)
+
+
+def _unavailable() -> RequestError:
+    message = "a service that the answer needs does not answer"
+    return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, Code.UNAVAILABLE, message)
 
 
 def _problem(req: func.HttpRequest, error: RequestError) -> func.HttpResponse:

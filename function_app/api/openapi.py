@@ -78,7 +78,10 @@ def _styles() -> Schema:
 
 
 def _uploads() -> Schema:
-    granted = _json("leave to write one blob for an hour", _ref("Upload"), HTTPStatus.CREATED)
+    granted = {
+        **_json("the same was uploaded before, and has its job", _ref("Uploaded")),
+        **_json("leave to write one blob for an hour", _ref("Upload"), HTTPStatus.CREATED),
+    }
     refused = _problems(
         {400: "the body is no such request, or no such video", 413: "the video is too large"}
     )

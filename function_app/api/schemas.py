@@ -37,6 +37,8 @@ MOMENT = {"format": "date-time", "pattern": "Z$"}
 # A path: no part of it empty, `.` or `..`; no quotes, backslashes and control characters in it.
 FILENAME = r"""^(?!\.{0,2}(/|$))(?!.*/\.{0,2}(/|$))[^"'`\\\x00-\x1f\x7f\ud800-\udfff]+$"""
 
+MD5 = "^[A-Za-z0-9+/]{22}==$"
+
 STATUS = {"type": "string", "enum": sorted(set(STATUSES.values()))}
 CODE = {"type": "string", "enum": [str(code) for code in Code]}
 
@@ -102,11 +104,12 @@ UPLOAD_REQUEST = _object(
     {
         "filename": _text("may have folders of its own", pattern=FILENAME, maxLength=500),
         "style": _text("name of a style", minLength=1),
-        "bytes": _count("size of the file", minimum=1),
+        "bytes": _count("size of the file"),
         "strength": _number("of the style: 1 paints, 0 leaves the frames as they are", maximum=1),
         "preserve_colour": {"type": "boolean", "description": "keep the video's own colours"},
+        "md5": _text("of the file, in base64: the same again has its job already", pattern=MD5),
     },
-    optional=("strength", "preserve_colour"),
+    optional=("strength", "preserve_colour", "md5"),
 )
 UPLOAD = _object(
     {
@@ -120,6 +123,7 @@ UPLOAD = _object(
         "expires": _text("when the URL does, RFC 3339", **MOMENT),
     }
 )
+UPLOADED = _object({"blob": _text("name in `videos`"), "job": _text("id of its job")})
 LINK = _object({"url": _text("reads the video for an hour", format="uri")})
 STYLE = _object({"name": _text("of the folder in `videos` that has it")})
 STYLES = _object({"styles": {"type": "array", "items": STYLE}})
@@ -131,6 +135,7 @@ COMPONENTS = {
     "Jobs": JOBS,
     "UploadRequest": UPLOAD_REQUEST,
     "Upload": UPLOAD,
+    "Uploaded": UPLOADED,
     "Link": LINK,
     "Styles": STYLES,
 }

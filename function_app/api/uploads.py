@@ -2,11 +2,13 @@
 
 Asking twice gives the same leave and changes nothing. The leave names the version of the blob that
 it may replace, so the same write twice writes once: the second is told that the condition is not
-met, and the video's job is started once.
+met, and the video's job is started once. Who says what is in the file, by its MD5, and has put the
+very same there before, is led to the job that it has.
 """
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -15,38 +17,45 @@ from typing import Self
 import azure.durable_functions as df
 import azure.functions as func
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobSasPermissions
+from azure.storage.blob import BlobClient, BlobProperties, BlobSasPermissions
 
 from function_app import paths, storage, uploads
 from function_app.api.answers import answering, as_json, body_of
+from function_app.api.jobs import Client
 from function_app.api.schemas import UPLOAD_REQUEST
-from function_app.api.view import as_time
+from function_app.api.view import as_time, view
 from function_app.blending import PRESERVE_COLOUR, STRENGTH, blend_of, metadata_of
-from function_app.errors import Code, RequestError
+from function_app.errors import Code, InputError, RequestError
+from function_app.jobs import Job
 from function_app.settings import settings
 from gpu_worker.plan import Blend
 
 blueprint = df.Blueprint()
 
 LIFETIME = timedelta(hours=1)
+TO_DO_AGAIN = {"Failed", "Cancelled"}
 OPTIONS = {STRENGTH, PRESERVE_COLOUR}
 # Reading is what asking for the blocks of a broken upload takes.
 LEAVE = BlobSasPermissions(create=True, write=True, read=True)
 
 
 @blueprint.route(route="api/uploads", methods=["POST"])
+@blueprint.durable_client_input(client_name="client")
 @answering
-def post_upload(req: func.HttpRequest) -> func.HttpResponse:
+def post_upload(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with a URL to which one video may be written, and with the headers to send."""
     upload = Upload.read(req)
+    blob = storage.blob(paths.VIDEOS, upload.video.blob)
+    there = _properties(blob)
+    if there and (job_id := _job_of_the_same(upload, there, client)):
+        return as_json({"blob": upload.video.blob, "job": job_id})
     expires = datetime.now(UTC) + LIFETIME
     uploads.declare(upload.video, upload.size, expires)
-    blob = storage.blob(paths.VIDEOS, upload.video.blob)
     body = {
         "url": storage.signed_url(blob, LEAVE, LIFETIME),
         "blob": upload.video.blob,
         "expires": as_time(expires),
-        "headers": {"x-ms-blob-type": "BlockBlob", **_condition(blob), **upload.metadata},
+        "headers": {**upload.headers, **_condition(there)},
     }
     return as_json(body, HTTPStatus.CREATED)
 
@@ -59,43 +68,66 @@ class Upload:
         video: where it goes.
         size: in bytes.
         blend: how it is to be painted.
+        md5: of its content, in base64; empty where the client does not say.
     """
 
     video: paths.Video
     size: int
     blend: Blend
+    md5: str
 
     @classmethod
     def read(cls, req: func.HttpRequest) -> Self:
         """Check the request's body.
 
         Raises:
-            InputError: the video cannot have that name, or there is no such style.
+            InputError: the video is empty, or has a name or options that cannot be.
             RequestError: the body is another, or the video is too large.
         """
         fields = body_of(req, UPLOAD_REQUEST)
-        size = int(fields["bytes"])
+        size, name = int(fields["bytes"]), fields["filename"]
+        if not size:
+            raise InputError(f"{name} is empty: upload it again", Code.EMPTY_VIDEO)
         if size > settings().max_bytes:
             raise RequestError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 Code.TOO_LARGE,
-                f"a video may have {settings().max_bytes} bytes, not {size}",
+                f"{name} has {size} bytes; a video may have {settings().max_bytes}",
             )
-        video = paths.Video(fields["style"], fields["filename"])
+        video = paths.Video(fields["style"], name)
         video.check()
-        return cls(
-            video, size, blend_of({name: str(fields[name]) for name in OPTIONS & fields.keys()})
-        )
+        said = {name: str(fields[name]) for name in OPTIONS & fields.keys()}
+        return cls(video, size, blend_of(said), fields.get("md5", ""))
 
     @property
-    def metadata(self) -> dict[str, str]:
-        """Headers that make the options the blob's metadata."""
-        return {f"x-ms-meta-{name}": value for name, value in metadata_of(self.blend).items()}
+    def headers(self) -> dict[str, str]:
+        """Headers that make the options and the MD5 properties of the blob."""
+        said = {f"x-ms-meta-{name}": value for name, value in metadata_of(self.blend).items()}
+        md5 = {"x-ms-blob-content-md5": self.md5} if self.md5 else {}
+        return {"x-ms-blob-type": "BlockBlob", **said, **md5}
+
+    def is_like(self, there: BlobProperties) -> bool:
+        """Whether a blob has this content, to be painted in this way."""
+        md5 = base64.b64encode(there.content_settings.content_md5 or b"").decode()
+        return self.md5 == md5 != "" and self.blend == blend_of(there.metadata)
 
 
-def _condition(blob: BlobClient) -> dict[str, str]:
-    """Return the header that lets a write replace what is there now, and nothing else."""
+def _properties(blob: BlobClient) -> BlobProperties | None:
     try:
-        return {"If-Match": str(blob.get_blob_properties().etag)}
+        return blob.get_blob_properties()
     except ResourceNotFoundError:
-        return {"If-None-Match": "*"}
+        return None
+
+
+def _job_of_the_same(upload: Upload, there: BlobProperties, client: Client) -> str | None:
+    """Return the id of the job of what is there, if it is what is to be uploaded and does well."""
+    if not upload.is_like(there):
+        return None
+    job_id = Job.of(upload.video.blob, str(there.etag)).job_id
+    state = client.get_orchestration_state(job_id)
+    return job_id if state and view(state)["status"] not in TO_DO_AGAIN else None
+
+
+def _condition(there: BlobProperties | None) -> dict[str, str]:
+    """Return the header that lets a write replace what is there now, and nothing else."""
+    return {"If-Match": str(there.etag)} if there else {"If-None-Match": "*"}

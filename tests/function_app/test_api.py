@@ -1,5 +1,7 @@
 """The HTTP API, asked through the real Functions worker library."""
 
+import base64
+import hashlib
 from collections.abc import Callable, Generator
 from dataclasses import asdict
 from http import HTTPStatus
@@ -40,9 +42,13 @@ def test_get_styles_lists_the_styles(worker: Worker) -> None:
     assert {"name": "plain"} in body(answer)["styles"]
 
 
-def granted(worker: Worker, filename: str) -> Any:
-    wanted = {"filename": filename, "style": "plain", "bytes": 5}
-    answer = worker.call("post_upload", req=http("POST", "/api/uploads", wanted))
+def ask_upload(worker: Worker, durable: Any, wanted: Any) -> Any:
+    return worker.call("post_upload", req=http("POST", "/api/uploads", wanted), client=durable)
+
+
+def granted(worker: Worker, durable: Any, filename: str, **more: Any) -> Any:
+    wanted = {"filename": filename, "style": "plain", "bytes": 5, **more}
+    answer = ask_upload(worker, durable, wanted)
     assert answer.http.status_code == "201"
     return body(answer)
 
@@ -52,8 +58,8 @@ def put(grant: Any, content: bytes) -> int:
 
 
 @pytest.mark.usefixtures("style")
-def test_post_upload_grants_writing_one_blob(worker: Worker) -> None:
-    grant = granted(worker, "holiday 1.mp4")
+def test_post_upload_grants_writing_one_blob(worker: Worker, durable: Any) -> None:
+    grant = granted(worker, durable, "holiday 1.mp4")
     assert grant["blob"] == "plain/holiday 1.mp4"
     assert put(grant, b"video") == HTTPStatus.CREATED
     assert storage.read(paths.VIDEOS, grant["blob"]) == b"video"
@@ -62,18 +68,18 @@ def test_post_upload_grants_writing_one_blob(worker: Worker) -> None:
 
 
 @pytest.mark.usefixtures("style")
-def test_an_upload_takes_its_options_along(worker: Worker) -> None:
+def test_an_upload_takes_its_options_along(worker: Worker, durable: Any) -> None:
     wanted = {"filename": "options.mp4", "style": "plain", "bytes": 5}
     options = {"strength": 0.5, "preserve_colour": True}
-    grant = body(worker.call("post_upload", req=http("POST", "/", wanted | options)))
+    grant = body(ask_upload(worker, durable, wanted | options))
     put(grant, b"video")
     properties = storage.blob(paths.VIDEOS, grant["blob"]).get_blob_properties()
     assert properties.metadata == {"strength": "0.5", "preserve_colour": "true"}
 
 
 @pytest.mark.usefixtures("style")
-def test_an_upload_that_is_sent_twice_is_written_once(worker: Worker) -> None:
-    grant, same = granted(worker, "twice.mp4"), granted(worker, "twice.mp4")
+def test_an_upload_that_is_sent_twice_is_written_once(worker: Worker, durable: Any) -> None:
+    grant, same = granted(worker, durable, "twice.mp4"), granted(worker, durable, "twice.mp4")
     assert put(grant, b"first") == HTTPStatus.CREATED
     assert put(grant, b"again") == HTTPStatus.CONFLICT
     assert put(same, b"again") == HTTPStatus.CONFLICT
@@ -81,12 +87,40 @@ def test_an_upload_that_is_sent_twice_is_written_once(worker: Worker) -> None:
 
 
 @pytest.mark.usefixtures("style")
-def test_an_upload_replaces_the_version_that_it_was_granted_for(worker: Worker) -> None:
-    put(granted(worker, "new.mp4"), b"first")
-    grant = granted(worker, "new.mp4")
+def test_an_upload_replaces_the_version_that_it_was_granted(worker: Worker, durable: Any) -> None:
+    put(granted(worker, durable, "new.mp4"), b"first")
+    grant = granted(worker, durable, "new.mp4")
     assert put(grant, b"second") == HTTPStatus.CREATED
     assert put(grant, b"third") == HTTPStatus.PRECONDITION_FAILED
     assert storage.read(paths.VIDEOS, grant["blob"]) == b"second"
+
+
+MD5_OF_VIDEO = base64.b64encode(hashlib.md5(b"video", usedforsecurity=False).digest()).decode()
+
+
+@pytest.mark.usefixtures("style")
+def test_an_upload_of_the_same_again_leads_to_its_job(
+    worker: Worker, durable: Any, idle_hub: Hub
+) -> None:
+    grant = granted(worker, durable, "same.mp4", md5=MD5_OF_VIDEO)
+    put(grant, b"video")
+    etag = str(storage.blob(paths.VIDEOS, grant["blob"]).get_blob_properties().etag)
+    start(idle_hub.client, job := Job.of(grant["blob"], etag))
+    wanted = {"filename": "same.mp4", "style": "plain", "bytes": 5, "md5": MD5_OF_VIDEO}
+    again = ask_upload(worker, durable, wanted)
+    assert (again.http.status_code, body(again)["job"]) == ("200", job.job_id)
+    for other in ({"md5": "x" * 22 + "=="}, {"strength": 0.5}):
+        assert ask_upload(worker, durable, wanted | other).http.status_code == "201"
+
+
+@pytest.mark.usefixtures("style")
+def test_an_upload_of_what_failed_may_be_tried_again(worker: Worker, durable: Any) -> None:
+    put(granted(worker, durable, "failed.mp4", md5=MD5_OF_VIDEO), b"video")
+    blob = storage.blob(paths.VIDEOS, "plain/failed.mp4")
+    with running_hub({}) as hub:
+        start(hub.client, job := Job.of(blob.blob_name, str(blob.get_blob_properties().etag)))
+        hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
+        granted(worker, durable_client(hub.address), "failed.mp4", md5=MD5_OF_VIDEO)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +136,18 @@ def test_an_upload_replaces_the_version_that_it_was_granted_for(worker: Worker) 
         ({"filename": "a'.mp4", "style": "plain", "bytes": 1}, "400", "rename the video"),
         ({"filename": "../a.mp4", "style": "plain", "bytes": 1}, "400", "rename the video"),
         ({"filename": "a.mp4", "style": "plain", "bytes": 1, "strength": 2}, "400", "$.strength"),
-        ({"filename": "a.mp4", "style": "plain", "bytes": 0}, "400", "$.bytes"),
-        ({"filename": "a.mp4", "style": "plain", "bytes": 1 << 50}, "413", "a video may have"),
+        ({"filename": "a.mp4", "style": "plain", "bytes": 0}, "400", "a.mp4 is empty"),
+        (
+            {"filename": "a.mp4", "style": "plain", "bytes": 1 << 50},
+            "413",
+            "a video may have",
+        ),
     ],
 )
-def test_post_upload_refuses(worker: Worker, wanted: Any, status: str, detail: str) -> None:
-    answer = worker.call("post_upload", req=http("POST", "/api/uploads", wanted))
+def test_post_upload_refuses(
+    worker: Worker, durable: Any, wanted: Any, status: str, detail: str
+) -> None:
+    answer = ask_upload(worker, durable, wanted)
     assert answer.http.status_code == status
     assert answer.http.headers["content-type"].startswith("application/problem+json")
     assert body(answer)["detail"].startswith(detail) or detail in body(answer)["detail"]

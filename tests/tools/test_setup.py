@@ -12,6 +12,28 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+# Makes the wheel of the project itself, which brings a command.
+BACKEND = """
+import zipfile
+
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(f"{folder}/own-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("own.py", "def main(): print('own command')")
+        info = "own-1.0.dist-info"
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: own\\nVersion: 1.0")
+        tag = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any"
+        wheel.writestr(f"{info}/WHEEL", tag)
+        wheel.writestr(f"{info}/entry_points.txt", "[console_scripts]\\nown = own:main")
+        wheel.writestr(f"{info}/RECORD", "")
+    return "own-1.0-py3-none-any.whl"
+"""
 COMMANDS = ("sh", "dirname", "cat", "cmp", "cp", "ls", "rm")
 
 
@@ -27,6 +49,8 @@ def new_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (tree / "requirements.txt").write_text("./tiny-1.0-py3-none-any.whl\n")
     (tree / "gpu_worker" / "requirements.txt").write_text("")
     (tree / "requirements-dev.txt").write_text("--requirement requirements.txt\n")
+    (tree / "pyproject.toml").write_text(PYPROJECT)
+    (tree / "backend.py").write_text(BACKEND)
     write_modules(tree)
     return tree
 
@@ -105,6 +129,11 @@ def test_a_tree_that_is_set_up_is_left_alone(tree: Path) -> None:
     again = set_up(tree)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert (tree / ".venv" / "made-from").stat().st_mtime_ns == before
+
+
+def test_the_projects_own_commands_are_installed(tree: Path) -> None:
+    command = [tree / ".venv" / "bin" / "own"]
+    assert subprocess.check_output(command, text=True) == "own command\n"
 
 
 def test_a_changed_requirement_is_installed_beside_the_others(tree: Path) -> None:

@@ -1,0 +1,210 @@
+"""The HTTP API, as methods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Self
+
+import httpx
+
+from cli.errors import RefusedError, UnreachableError
+
+POLL_S = 0.5
+START_S = 120.0
+"""Seconds in which an upload must have started its job."""
+
+ENDED = {"Completed", "Failed", "Cancelled"}
+LOCKED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+type Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How a job stands.
+
+    Attributes:
+        id: of the job.
+        name: of the video.
+        style: that it is painted in.
+        status: Pending, Running, Suspended, Completed, Failed or Cancelled.
+        stage: what is being done: preprocess, queue, score, stitch, done, failed or cancelled.
+        done: frames painted.
+        total: frames of the video; 0 before they are counted.
+        fps: frames painted a second at present; None when nothing is.
+        eta_s: seconds of painting left; None when that cannot be told.
+        message: one sentence for people.
+        notes: what the result cannot keep, each a sentence.
+        code: of the error, where the job failed.
+        fields: all that the API says.
+    """
+
+    id: str
+    name: str
+    style: str
+    status: str
+    stage: str
+    done: int
+    total: int
+    fps: float | None
+    eta_s: float | None
+    message: str
+    notes: tuple[str, ...]
+    code: str | None
+    fields: Fields = field(repr=False, compare=False)
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """Read the JSON of the API."""
+        error: dict[str, str] = fields.get("error") or {}
+        return cls(
+            id=fields["id"],
+            name=fields["name"],
+            style=fields["style"],
+            status=fields["status"],
+            stage=fields["stage"],
+            done=fields["frames"]["done"],
+            total=fields["frames"]["total"],
+            fps=fields["fps"],
+            eta_s=fields["eta_s"],
+            message=error.get("detail") or fields["message"],
+            notes=tuple(fields["notes"]),
+            code=error.get("code"),
+            fields=fields,
+        )
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.status in ENDED
+
+
+class Client:
+    """Talks to one deployment.
+
+    Args:
+        session: HTTP session whose base URL is the deployment's.
+
+    Every method raises RefusedError where the API refuses, UnreachableError where nothing answers.
+    """
+
+    def __init__(self, session: httpx.Client) -> None:
+        """Keep the session."""
+        self._session = session
+        self._seen: dict[str, tuple[str, Fields]] = {}
+
+    def styles(self) -> list[Fields]:
+        """Return the styles, as the API has them."""
+        return self._ask("GET", "/api/styles").json()["styles"]
+
+    def jobs(self, top: int, **filters: str) -> list[Job]:
+        """Return jobs, newest first.
+
+        Args:
+            top: most jobs to return; the API's pages are asked for as they are needed.
+            filters: `status`, `style`, `video`.
+        """
+        found: list[Job] = []
+        cursor: str | None = ""
+        while cursor is not None and len(found) < top:
+            query = {**filters, "top": str(min(top - len(found), 1000)), "cursor": cursor}
+            page = self._ask("GET", "/api/jobs", params=query).json()
+            found += [Job.read(fields) for fields in page["jobs"]]
+            cursor = page["next"]
+        return found
+
+    def job(self, job_id: str) -> Job:
+        """Return how a job stands; asking again costs little where nothing is new."""
+        tag, fields = self._seen.get(job_id, ("", {}))
+        headers = {"If-None-Match": tag} if tag else {}
+        answer = self._ask("GET", f"/api/jobs/{job_id}", headers=headers)
+        if answer.status_code != HTTPStatus.NOT_MODIFIED:
+            fields = answer.json()
+            self._seen[job_id] = answer.headers["ETag"], fields
+        return Job.read(fields)
+
+    def follow(self, job_id: str) -> Iterator[Job]:
+        """Yield how a job stands, again and again, until it has ended."""
+        while True:
+            job = self.job(job_id)
+            yield job
+            if job.has_ended:
+                return
+            time.sleep(POLL_S)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a job."""
+        self._ask("POST", f"/api/jobs/{job_id}/cancel")
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job that has ended, and its result."""
+        self._ask("DELETE", f"/api/jobs/{job_id}")
+
+    def result_url(self, job_id: str) -> str:
+        """Return a URL that reads the painted video for an hour."""
+        headers = {"Accept": "application/json"}
+        return self._ask("GET", f"/api/jobs/{job_id}/result", headers=headers).json()["url"]
+
+    def upload(self, order: Fields) -> Fields:
+        """Ask where to put a video.
+
+        Args:
+            order: filename, style, bytes, and what else the API takes.
+
+        Returns:
+            The API's answer: where to put it and how, or the job that it has already.
+        """
+        return self._ask("POST", "/api/uploads", json=order).json()
+
+    def learn(self, order: Fields) -> Fields:
+        """Ask where to put a painting to be learnt, or a checkpoint; answers as `upload` does."""
+        return self._ask("POST", "/api/styles", json=order).json()
+
+    def start_of(self, blob: str, known: set[str]) -> Job:
+        """Wait for the job that an upload starts.
+
+        Args:
+            blob: that was uploaded.
+            known: ids of the jobs that it had before.
+
+        Raises:
+            UnreachableError: nothing starts it.
+        """
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            for job in self.jobs(top=1, video=blob):
+                if job.id not in known:
+                    return job
+            time.sleep(POLL_S)
+        raise UnreachableError(f"{blob} is uploaded, but no job has started within {START_S:.0f} s")
+
+    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            answer = self._session.request(method, path, **request)
+        except httpx.HTTPError as error:
+            url = self._session.base_url
+            raise UnreachableError(
+                f"{url} does not answer ({error}): is it the right URL?"
+            ) from error
+        if answer.status_code in LOCKED:
+            raise UnreachableError(
+                f"{self._session.base_url} lets nobody in without a key: "
+                "give one with --key, or sign in with --audience"
+            )
+        if answer.is_client_error:
+            raise _refusal(answer)
+        if answer.is_server_error:
+            raise UnreachableError(_refusal(answer).args[0])
+        return answer
+
+
+def _refusal(answer: httpx.Response) -> RefusedError:
+    try:
+        problem: dict[str, str] = answer.json()
+        return RefusedError(problem["detail"], problem["code"])
+    except (ValueError, KeyError):
+        said = f"{answer.status_code} {answer.reason_phrase}"
+        return RefusedError(f"{answer.request.url} answered {said}")

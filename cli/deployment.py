@@ -1,0 +1,61 @@
+"""Which deployment to talk to, and how to be let in."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import override
+
+import httpx
+
+from cli.client import Client
+
+LOCAL = "http://127.0.0.1:7071"
+"""Where `make run` serves."""
+
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One function app.
+
+    Attributes:
+        url: of the app.
+        key: one of its function or host keys; empty for none.
+        audience: application id or URI that Entra tokens are for; empty for none.
+    """
+
+    url: str = LOCAL
+    key: str = ""
+    audience: str = ""
+
+    @contextmanager
+    def client(self) -> Generator[Client]:
+        """Give a client while the context lasts."""
+        headers = {"x-functions-key": self.key} if self.key else {}
+        with httpx.Client(
+            base_url=self.url.rstrip("/"),
+            headers=headers,
+            auth=_Entra(self.audience) if self.audience else None,
+            timeout=TIMEOUT_S,
+            transport=httpx.HTTPTransport(retries=3),
+        ) as session:
+            yield Client(session)
+
+
+class _Entra(httpx.Auth):
+    """Signs requests with tokens of whoever is signed in: `az login`, an identity, a browser."""
+
+    def __init__(self, audience: str) -> None:
+        from azure.identity import DefaultAzureCredential
+
+        self._credential = DefaultAzureCredential(exclude_interactive_browser_credential=False)
+        self._scope = f"{audience}/.default"
+
+    @override
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        token = self._credential.get_token(self._scope).token
+        request.headers["Authorization"] = f"Bearer {token}"
+        yield request

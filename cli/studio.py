@@ -1,0 +1,172 @@
+"""Several videos at once: uploaded a few at a time, followed together, each fetched when done."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.client import POLL_S, Client, Fields, Job
+from cli.display import STAGES, Board, Line
+from cli.errors import CommandError, NotPaintedError
+from cli.transfer import Progress, download, md5_of, upload
+
+AT_ONCE = 4
+"""Files on their way at the same time; each has several blocks on its way."""
+
+MOST_POLLS_PER_S = 20
+MOST_JOBS = 1000
+"""Jobs of one video that are told apart from the one that an upload starts."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One video and what has become of it.
+
+    Attributes:
+        out: file for the painted video; None to fetch nothing.
+        file: to upload; None where its job is there already.
+        job: how it stands; None before it has started.
+        error: why it ended early.
+    """
+
+    out: Path | None
+    file: Path | None = None
+    job: Job | None = None
+    error: CommandError | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.file.name if self.file else self.job.name if self.job else ""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it has ended as wanted."""
+        return self.error is None and self.job is not None and self.job.status == "Completed"
+
+    @property
+    def failure(self) -> CommandError | None:
+        """Why it has not ended as wanted; None while it has not ended, and where it has."""
+        if self.error or self.job is None or self.is_well or not self.job.has_ended:
+            return self.error
+        return NotPaintedError(self.job.message, self.job.code)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a program wants to know of it."""
+        return {
+            "file": str(self.file) if self.file else None,
+            "id": self.job.id if self.job else None,
+            "status": self.job.status if self.job else None,
+            "path": str(self.out) if self.out and self.is_well else None,
+            "code": self.failure.code if self.failure else None,
+            "error": str(self.failure) if self.failure else None,
+        }
+
+
+class _Stopped(Exception):  # noqa: N818 - no error
+    """The user wants no more of it."""
+
+
+class Studio:
+    """Brings works to their ends, each in a thread of its own.
+
+    Args:
+        client: of the deployment.
+        board: where people see how the works stand.
+    """
+
+    def __init__(self, client: Client, board: Board) -> None:
+        """Keep both."""
+        self._client = client
+        self._board = board
+        self._lanes = threading.Semaphore(AT_ONCE)
+        self._stopping = threading.Event()
+        self._pause_s = POLL_S
+
+    def upload(self, works: Sequence[Work], order: Fields) -> Iterator[Work]:
+        """Upload videos; yield each work as its job has started.
+
+        Args:
+            works: with a file each.
+            order: style and options, as the API takes them.
+        """
+        return self._each(works, lambda work, line: self._start(work, line, order))
+
+    def restyle(self, works: Sequence[Work], order: Fields) -> Iterator[Work]:
+        """Upload videos, follow their jobs, fetch the results; yield each work as it ends."""
+
+        def bring(work: Work, line: Line) -> None:
+            self._start(work, line, order)
+            self._follow(work, line)
+
+        return self._each(works, bring)
+
+    def watch(self, works: Sequence[Work]) -> Iterator[Work]:
+        """Follow jobs, fetch the results that are wanted; yield each work as it ends."""
+        return self._each(works, self._follow)
+
+    def _each(self, works: Sequence[Work], bring: Callable[[Work, Line], None]) -> Iterator[Work]:
+        self._pause_s = max(POLL_S, len(works) / MOST_POLLS_PER_S)
+
+        def run(work: Work) -> Work:
+            line = self._board.line(work.name)
+            try:
+                bring(work, line)
+            except CommandError as error:
+                work.error = error
+                line.ends("Failed")
+            return work
+
+        with ThreadPoolExecutor(len(works) or 1) as threads:
+            try:
+                for step in as_completed([threads.submit(run, work) for work in works]):
+                    yield step.result()
+            finally:
+                # Only who is interrupted leaves anything to stop.
+                self._stopping.set()
+
+    def _start(self, work: Work, line: Line, order: Fields) -> None:
+        if work.file is None:
+            return
+        with self._lanes:
+            size = work.file.stat().st_size
+            line.moving("Uploading", size)
+            mine = {"filename": work.file.name, "bytes": size, "md5": md5_of(work.file)}
+            granted = self._client.upload({**order, **mine})
+            if job_id := granted.get("job"):
+                work.job = self._client.job(job_id)
+                return
+            known = {job.id for job in self._client.jobs(top=MOST_JOBS, video=granted["blob"])}
+            upload(work.file, granted["url"], granted["headers"], self._moved(line))
+        line.moving("Starting", None)
+        work.job = self._client.start_of(granted["blob"], known)
+
+    def _follow(self, work: Work, line: Line) -> None:
+        if work.job is None:
+            return
+        while not work.job.has_ended:
+            line.stands(work.job)
+            if self._stopping.wait(self._pause_s):
+                raise _Stopped
+            work.job = self._client.job(work.job.id)
+        line.stands(work.job)
+        if work.out and work.is_well:
+            self._fetch(work.job.id, work.out, line)
+        line.ends(STAGES[work.job.stage])
+
+    def _fetch(self, job_id: str, out: Path, line: Line) -> None:
+        with self._lanes:
+            line.moving("Downloading", None)
+            download(self._client.result_url(job_id), out, self._moved(line))
+
+    def _moved(self, line: Line) -> Progress:
+        def moved(size: int) -> None:
+            if self._stopping.is_set():
+                raise _Stopped
+            line.moved(size)
+
+        return moved

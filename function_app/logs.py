@@ -1,0 +1,43 @@
+"""Logs: every line says which job it is about.
+
+The Functions worker owns the handlers; what is added here reaches all of them: the id stands before
+the sentence, for people, and is an attribute of the record, which OpenTelemetry passes on and the
+emulator writes as JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+JOB = "job"
+
+_job = ContextVar[str](JOB, default="")
+
+
+@contextmanager
+def about(job_id: str) -> Generator[None]:
+    """Let the lines that are logged meanwhile, in this thread, be about a job."""
+    before = _job.set(job_id)
+    try:
+        yield
+    finally:
+        _job.reset(before)
+
+
+def install() -> None:
+    """Let every record that is made from now on name its job."""
+    make = logging.getLogRecordFactory()
+
+    def made(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        if (job_id := _job.get()) and not hasattr(record, JOB):
+            setattr(record, JOB, job_id)
+            if record.name.startswith(f"{__package__}."):
+                record.msg = f"[{job_id}] {record.msg}"
+        return record
+
+    logging.setLogRecordFactory(made)

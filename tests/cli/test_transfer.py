@@ -1,0 +1,128 @@
+"""Files to and from real Azurite, also when they break off."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobClient, BlobSasPermissions, generate_blob_sas
+
+from cli import transfer
+from cli.errors import RefusedError, UnreachableError
+from cli.transfer import BLOCK, download, md5_of, upload
+from emulator.config import ACCOUNT, ACCOUNT_KEY, Config
+from tests.function_app.conftest import azurite_config  # noqa: F401 - a fixture
+
+SIZE = 5 * BLOCK + 1
+LEAVE = BlobSasPermissions(create=True, write=True, read=True)
+NEW = {"x-ms-blob-type": "BlockBlob", "If-None-Match": "*", "x-ms-meta-strength": "0.5"}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("transfer") / "video.mp4"
+    file.write_bytes(os.urandom(SIZE))
+    return file
+
+
+@pytest.fixture
+def url(azurite_config: Config, request: pytest.FixtureRequest) -> str:  # noqa: F811
+    """A URL that may write one blob, as the API gives it."""
+    name = f"transfer/{request.node.name}"
+    token = generate_blob_sas(
+        ACCOUNT,
+        "videos",
+        name,
+        account_key=ACCOUNT_KEY,
+        permission=LEAVE,
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    return f"{azurite_config.blob_url}/videos/{name}?{token}"
+
+
+@pytest.fixture
+def staged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the blocks that are really sent."""
+    names: list[str] = []
+    stage = BlobClient.stage_block
+
+    def spy(self: BlobClient, block_id: str, *rest: object, **more: object) -> object:
+        names.append(block_id)
+        return stage(self, block_id, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(BlobClient, "stage_block", spy)
+    return names
+
+
+def content(url: str) -> bytes:
+    with BlobClient.from_blob_url(url) as blob:
+        return blob.download_blob().readall()
+
+
+def test_a_file_arrives_whole_with_its_metadata(file: Path, url: str) -> None:
+    arrived: list[int] = []
+    upload(file, url, NEW, arrived.append)
+    assert (sum(arrived), content(url)) == (SIZE, file.read_bytes())
+    with BlobClient.from_blob_url(url) as blob:
+        assert blob.get_blob_properties().metadata == {"strength": "0.5"}
+
+
+def test_an_upload_that_broke_off_goes_on_where_it_stopped(
+    file: Path, url: str, staged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "LANES", 1)
+
+    def break_off(_: int) -> None:
+        if len(staged) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upload(file, url, NEW, break_off)
+    before = list(staged)
+    upload(file, url, NEW, lambda _: None)
+    assert content(url) == file.read_bytes()
+    assert len(staged) == len(set(staged)) == 6
+    assert 3 <= len(before) < 6
+
+
+def test_an_upload_of_another_file_takes_no_block_of_the_first(
+    file: Path, url: str, tmp_path: Path
+) -> None:
+    def break_off(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upload(file, url, NEW, break_off)
+    (other := tmp_path / "video.mp4").write_bytes(os.urandom(SIZE))
+    upload(other, url, NEW, lambda _: None)
+    assert content(url) == other.read_bytes()
+
+
+def test_an_upload_replaces_nothing_that_it_was_not_granted_for(file: Path, url: str) -> None:
+    upload(file, url, NEW, lambda _: None)
+    with pytest.raises(RefusedError, match="was uploaded by someone else meanwhile"):
+        upload(file, url, NEW, lambda _: None)
+
+
+def test_a_storage_that_refuses_is_said_to_do_so(file: Path, url: str) -> None:
+    with pytest.raises(UnreachableError, match=r"the storage refuses video\.mp4 \(403\)"):
+        upload(file, url.replace("sig=", "sig=x"), NEW, lambda _: None)
+
+
+def test_a_download_appears_whole_or_not_at_all(file: Path, url: str, tmp_path: Path) -> None:
+    upload(file, url, NEW, lambda _: None)
+    target = tmp_path / "new folder" / "painted.mp4"
+
+    def break_off(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        download(url, target, break_off)
+    assert not target.exists()
+    download(url, target, lambda _: None)
+    assert target.read_bytes() == file.read_bytes()
+
+
+def test_md5_of_is_what_http_has(tmp_path: Path) -> None:
+    (file := tmp_path / "empty").touch()
+    assert md5_of(file) == "1B2M2Y8AsgTpgAmY7PhCfg=="

@@ -1,0 +1,173 @@
+"""The command `atelier`, as users and scripts run it, on the real emulator."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from tests.end_to_end.conftest import Atelier
+from tests.end_to_end.media import Media
+
+ROOT = Path(__file__).parents[2]
+DONE, NOT_PAINTED, USAGE, REFUSED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def command(url: str, *arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "cli", "--url", url, *map(str, arguments)]
+
+
+class Shell:
+    """Runs the command on a deployment."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(self.url, *arguments), cwd=ROOT, capture_output=True, text=True, check=False
+        )
+
+    def json(self, *arguments: str | Path, status: int = DONE) -> list[Any]:
+        answer = self.run(*arguments, "--json")
+        assert answer.returncode == status, answer.stderr
+        return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def shell(atelier: Atelier) -> Shell:
+    return Shell(atelier.config.host_url)
+
+
+@pytest.fixture
+def videos(media: Media, tmp_path: Path) -> list[Path]:
+    """Two good videos and one that is none."""
+    names = ["one.mp4", "Größe [2].mp4", "diary.mp4"]
+    contents = [media.moving(4), media.moving(4), b"Dear diary,\n"]
+    for name, content in zip(names, contents, strict=True):
+        (tmp_path / name).write_bytes(content)
+    return [tmp_path / name for name in names]
+
+
+def frames(file: Path) -> int:
+    with av.open(str(file)) as container:
+        return sum(1 for _ in container.decode(container.streams.video[0]))
+
+
+def test_restyle_paints_several_videos_and_says_which_it_could_not(
+    shell: Shell, videos: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    answer = shell.run("restyle", *videos, "--style", "identity", "--out", out)
+    assert answer.returncode == NOT_PAINTED
+    painted = {out / "one.identity.mp4", out / "Größe [2].identity.mp4"}
+    assert {Path(line) for line in answer.stdout.splitlines()} == painted == set(out.iterdir())
+    assert {frames(file) for file in painted} == {frames(videos[0])}
+    assert "diary.mp4 is text, not a video: upload a video (not-a-video)\n" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_restyling_the_same_again_paints_nothing_again(
+    shell: Shell, videos: list[Path], tmp_path: Path
+) -> None:
+    arguments = ("restyle", videos[0], "--style", "identity", "--out", tmp_path)
+    (first,), (second,) = shell.json(*arguments), shell.json(*arguments)
+    assert first == second
+    assert (first["status"], first["path"]) == ("Completed", str(tmp_path / "one.identity.mp4"))
+    (other,) = shell.json(*arguments, "--strength", "0.5")
+    assert other["id"] != first["id"]
+
+
+def test_a_job_is_started_watched_saved_and_deleted(
+    shell: Shell, media: Media, tmp_path: Path
+) -> None:
+    (file := tmp_path / "steps.mp4").write_bytes(media.moving(4))
+    (started,) = shell.json("restyle", file, "--style", "identity", "--detach")
+    job = started["id"]
+    (watched,) = shell.json("watch", job)
+    assert (watched["id"], watched["status"]) == (job, "Completed")
+    (saved,) = shell.json("download", job, "--out", tmp_path)
+    assert frames(Path(saved["path"])) == frames(file)
+    (status,) = shell.json("status", job)
+    assert (status["id"], status["frames"]["done"]) == (job, frames(file))
+    assert job in shell.run("status").stdout
+    assert shell.run("delete", job).returncode == DONE
+    assert shell.run("status", job).returncode == REFUSED
+
+
+def test_a_job_is_cancelled_and_no_longer(shell: Shell, media: Media, tmp_path: Path) -> None:
+    (file := tmp_path / "cancel.mp4").write_bytes(media.moving(4))
+    (started,) = shell.json("restyle", file, "--style", "slow", "--detach")
+    assert shell.run("cancel", started["id"]).returncode == DONE
+    (watched,) = shell.json("watch", started["id"], status=NOT_PAINTED)
+    assert watched["status"] == "Cancelled"
+    again = shell.run("cancel", started["id"])
+    assert (again.returncode, "(job-ended)" in again.stderr) == (REFUSED, True)
+
+
+def test_styles_are_listed(shell: Shell) -> None:
+    names = {style["name"] for style in shell.json("styles")}
+    assert {"identity", "slow"} <= names
+    assert all(name in shell.run("styles").stdout for name in names)
+
+
+def test_an_interrupt_leaves_the_job_to_go_on(
+    shell: Shell, atelier: Atelier, media: Media, tmp_path: Path
+) -> None:
+    (file := tmp_path / "interrupted.mp4").write_bytes(media.moving(4))
+    arguments = command(shell.url, "restyle", file, "--style", "identity")
+    with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while not (jobs := shell.json("status")) or jobs[0]["name"] != file.name:
+            assert process.poll() is None
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == INTERRUPTED
+    assert "Jobs that have started go on" in errors
+    assert atelier.wait(jobs[0]["id"])["status"] == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["status", "none"], REFUSED, "there is no job 'none' (no-job)"),
+        (["restyle", "missing.mp4", "--style", "identity"], USAGE, "does not exist"),
+        (
+            ["restyle", __file__, "--style", "x", "--strength", "2"],
+            USAGE,
+            "less than or equal to 1",
+        ),
+        (["restyle", __file__], USAGE, "Missing option '--style'"),
+        (["paint"], USAGE, "No such command 'paint'"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    shell: Shell, arguments: list[str], status: int, sentence: str
+) -> None:
+    answer = shell.run(*arguments)
+    assert (answer.returncode, answer.stdout) == (status, "")
+    assert sentence in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_deployment_that_is_not_there_is_said_to_be_so() -> None:
+    answer = Shell("http://127.0.0.1:9").run("status")
+    assert answer.returncode == UNREACHABLE
+    assert answer.stderr.startswith("http://127.0.0.1:9 does not answer")
+
+
+def test_a_shell_completes_styles(shell: Shell) -> None:
+    words = f"atelier --url {shell.url} restyle --style i"
+    asked = {"_ATELIER_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "5"}
+    answer = subprocess.check_output(
+        [Path(sys.executable).with_name("atelier")],
+        env=os.environ | asked | {"PYTHONPATH": str(ROOT)},
+        text=True,
+    )
+    assert answer.split() == ["identity"]

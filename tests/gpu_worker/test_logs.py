@@ -1,0 +1,60 @@
+"""The worker's lines: for people on a terminal, JSON elsewhere."""
+
+import io
+import json
+import logging
+from collections.abc import Generator
+from typing import override
+
+import pytest
+
+from gpu_worker import logs
+
+
+class Terminal(io.StringIO):
+    @override
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Generator[None]:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_a_line_is_json_where_no_person_reads_it() -> None:
+    stream = io.StringIO()
+    logs.configure(3, stream)
+    logs.about("clip-0123")
+    logging.getLogger("gpu_worker.score").info("shard %d\nis there", 7)
+    fields = json.loads(stream.getvalue())
+    assert fields.pop("time").endswith("+00:00")
+    assert fields == {
+        "level": "INFO",
+        "logger": "gpu_worker.score",
+        "job": "clip-0123",
+        "rank": 3,
+        "message": "shard 7\nis there",
+    }
+
+
+def test_a_stack_trace_is_part_of_its_line() -> None:
+    stream = io.StringIO()
+    logs.configure(0, stream)
+    try:
+        raise ValueError("no such thing")
+    except ValueError as error:
+        logging.getLogger("x").error("giving up", exc_info=error)
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["trace"].endswith("ValueError: no such thing")
+
+
+def test_a_line_is_a_sentence_on_a_terminal() -> None:
+    terminal = Terminal()
+    logs.configure(3, terminal)
+    logging.getLogger("x").info("painting")
+    assert terminal.getvalue().endswith("rank 3 INFO painting\n")
