@@ -83,7 +83,8 @@ def _read_pairs(video: Path) -> list[Tensor]:
 def _extract_frames(video: Path, folder: Path) -> None:
     """Write every `_PERIOD`th frame and the one after it, at most `FRAMES_MAX`, as PNG."""
     source = ffmpeg.input(str(video), protocol_whitelist="file", format_whitelist=_FORMATS)
-    pairs = source.filter("select", f"lt(mod(n,{_PERIOD}),2)")
+    # Numbered anew, for a video may show two frames at one time.
+    pairs = source.filter("select", f"lt(mod(n,{_PERIOD}),2)").filter("setpts", "N/TB")
     frames = pairs.output(
         str(folder / "%05d.png"), fps_mode="passthrough", **{"frames:v": FRAMES_MAX}
     )

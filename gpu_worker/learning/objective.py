@@ -66,16 +66,20 @@ class TextureObjective:
     def losses(self, painted: Tensor, rgb: Tensor) -> dict[str, Tensor]:
         """Brushwork, patches, adversary, palette and structure."""
         recipe = self._recipe
-        return {
+        losses = {
             "brushwork": recipe.brushwork * self._brushwork(painted),
             "patches": recipe.patches * self._patches(painted),
-            "adversary": recipe.adversary * self._adversary.loss(painted),
             "palette": recipe.palette * self._palette.loss(painted, rgb),
             "structure": recipe.structure * structure_loss(painted, rgb),
         }
+        if recipe.adversary:
+            losses["adversary"] = recipe.adversary * self._adversary.loss(painted)
+        return losses
 
     def learn(self, painted: Tensor) -> None:
         """Let the adversary see half of what was painted beside crops of the painting."""
+        if not self._recipe.adversary:
+            return
         half = painted[: max(1, len(painted) // 2)]
         crops = random_crops([self._painting], len(half), painted.shape[-1], self._generator)
         self._adversary.learn(half, crops.to(painted.device))

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 _PATCH = 7
-_PROJECTIONS = 48
-_PATCHES_MAX = 3000
+_PROJECTIONS = 32
+_PATCHES_MAX = 1500
 _LEVELS = 2
 
 
