@@ -6,10 +6,12 @@ import { Jobs } from "./jobs.js";
 import { Work } from "./work.js";
 
 const AGE_MS = 30_000;
+const COMPLAINT_MS = 10_000;
 
 export class Gallery {
   #jobs = new Jobs();
   #works = new Map();
+  #complaint = null;
   #wall = document.getElementById("wall");
   #more = document.getElementById("more");
   #nothing = document.getElementById("nothing");
@@ -25,7 +27,6 @@ export class Gallery {
     });
     this.#filter.addEventListener("change", () => this.#jobs.show(this.#filter.value));
     this.#more.addEventListener("click", () => this.#showMore());
-    window.addEventListener("offline", () => this.complain(new Unreachable("You are offline.")));
     setInterval(() => this.#works.forEach((work) => work.grow()), AGE_MS);
   }
 
@@ -37,8 +38,14 @@ export class Gallery {
     return this.#jobs.refresh();
   }
 
-  /** Say what does not work at present; the next answer of the API takes it back. */
+  /** Say for a while what could not be done. */
   complain(error) {
+    this.#say(error);
+    clearTimeout(this.#complaint);
+    this.#complaint = setTimeout(() => this.#calm(), COMPLAINT_MS);
+  }
+
+  #say(error) {
     const hope = error instanceof Unreachable ? "This page goes on by itself once that is over." : error.action;
     say(this.#connection, [error.message, hope].filter(Boolean).join(" "));
     this.#connection.hidden = false;
@@ -55,7 +62,7 @@ export class Gallery {
 
   #render() {
     const { list, trouble, hasMore } = this.#jobs;
-    if (trouble) this.complain(trouble);
+    if (trouble) this.#say(trouble);
     else if (list) this.#calm();
     this.#wall.setAttribute("aria-busy", String(!list));
     this.#nothing.hidden = !list || list.length > 0;
@@ -67,6 +74,7 @@ export class Gallery {
   }
 
   #calm() {
+    if (this.#jobs.trouble) return;
     this.#connection.hidden = true;
     document.body.classList.remove("cut-off");
   }

@@ -1,6 +1,6 @@
 /** The jobs that there are, newest first: polled page by page, and only what may have changed. */
 
-import { getIfChanged } from "./api.js";
+import { getIfChanged, Unreachable } from "./api.js";
 
 const PAGE = 50;
 const ACTIVE_MS = 1500;
@@ -27,6 +27,7 @@ export class Jobs extends EventTarget {
   /** Begin to poll; go on at once when the page is seen again or the network is back. */
   start() {
     window.addEventListener("online", () => this.refresh());
+    window.addEventListener("offline", () => this.#fail(new Unreachable("You are offline.")));
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
     this.refresh();
   }
@@ -62,8 +63,7 @@ export class Jobs extends EventTarget {
       if (!this.list.every(hasEnded)) wait = ACTIVE_MS;
     } catch (error) {
       if (turn !== this.#turn) return;
-      this.trouble = error;
-      this.#changed();
+      this.#fail(error);
       wait = Math.min(TROUBLE_MS, Math.max(IDLE_MS, 1000 * (error.waitSeconds ?? 0)));
     }
     if (!document.hidden) this.#timer = setTimeout(() => this.refresh(), wait);
@@ -94,6 +94,11 @@ export class Jobs extends EventTarget {
     this.#pages = pages;
     this.list = pages.flatMap((page) => page.jobs);
     this.trouble = null;
+    this.#changed();
+  }
+
+  #fail(error) {
+    this.trouble = error;
     this.#changed();
   }
 

@@ -61,7 +61,16 @@ export class Styles {
     option.root.dataset.state = state;
     option.choice.disabled = state === "failed";
     say(option.state, { learning: "being learnt", failed: style.message || "not learnt" }[state] ?? "");
-    if (style.thumbnail) option.thumbnail.show(`api/styles/${encodeURIComponent(style.name)}/thumbnail`, state);
+    if (state === "learning" && style.job) this.#follow(option, style.job);
+    else if (style.thumbnail) option.thumbnail.show(style.thumbnail);
+  }
+
+  /** Show how far a style is learnt. */
+  async #follow(option, job) {
+    const { frames } = await get(`api/jobs/${job}`).catch(() => ({}));
+    if (!frames?.total) return;
+    say(option.state, `being learnt, ${Math.floor((100 * frames.done) / frames.total)} %`);
+    option.thumbnail.show(`api/jobs/${job}/preview`, frames.done);
   }
 
   #add(name) {

@@ -13,11 +13,14 @@ const LANES = 4;
 const TRIES = 6;
 const FIRST_WAIT_MS = 500;
 const MEMORY = "atelier.upload.";
+const REFUSALS = {
+  412: "Another video of that name was uploaded meanwhile. Try again to replace it.",
+};
 
 /** Storage refuses; another try may change that or not. */
 class Refusal extends Error {
   constructor(status) {
-    super(`The storage refuses the upload (${status}). Try again.`);
+    super(REFUSALS[status] ?? `The storage refuses the upload (${status}). Try again.`);
     this.status = status;
   }
 }
@@ -102,17 +105,25 @@ export class Upload extends EventTarget {
   async #commit() {
     const ids = this.#indices().map((index) => `<Latest>${this.memory.id(index)}</Latest>`);
     const list = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.join("")}</BlockList>`;
-    const { "x-ms-blob-type": _, ...headers } = this.#grant.headers ?? {};
-    if (this.file.type) headers["x-ms-blob-content-type"] = this.file.type;
+    let tries = 0;
     try {
-      await this.#patiently(() => this.#put("comp=blocklist", list, headers));
+      await this.#patiently(() => {
+        tries += 1;
+        return this.#put("comp=blocklist", list, this.#headers());
+      });
     } catch (error) {
-      if (error.status !== 400) throw error;
-      // Storage has dropped slices that we remember: another upload came between, or a week did.
-      this.memory.clear();
-      throw new Refusal(error.status);
+      // Storage has dropped slices that we remember.
+      if (error.status === 400) this.memory.clear();
+      // Or the blob was written by an earlier try, whose answer was lost.
+      if (error.status !== 412 || tries === 1) throw error;
     }
     this.memory.clear();
+  }
+
+  /** What the API wants said of the blob; that it is one of blocks goes without saying here. */
+  #headers() {
+    const { "x-ms-blob-type": _, ...headers } = this.#grant.headers ?? {};
+    return this.file.type ? { ...headers, "x-ms-blob-content-type": this.file.type } : headers;
   }
 
   /** Try again what fails by no fault of the request, and sign anew what has expired. */

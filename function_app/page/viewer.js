@@ -1,6 +1,6 @@
 /** Before and after: a video and its painting in step, one divider over both. */
 
-import { get } from "./api.js";
+import { get, getPicture } from "./api.js";
 import { parts, say } from "./dom.js";
 import { position, title } from "./format.js";
 import { download } from "./work.js";
@@ -35,7 +35,7 @@ export class Viewer {
     part.style.textContent = `after ${title(job.style)}`;
     part.divider.value = 50;
     this.#explain("");
-    this.#dialog.classList.remove("alone", "sheet");
+    this.#dialog.classList.remove("alone");
     this.#divide();
     this.#tick();
     this.#dialog.showModal();
@@ -55,12 +55,17 @@ export class Viewer {
     }
   }
 
-  /** The browser plays fewer kinds of video than Atelier paints. */
-  #doWithout() {
-    if (!this.#job) return;
+  /** The browser plays fewer kinds of video than Atelier paints: a few frames tell how it was. */
+  async #doWithout() {
+    const job = this.#job;
+    if (!job || this.#dialog.classList.contains("alone")) return;
     this.#pair.leaveFollower();
     this.#dialog.classList.add("alone");
-    this.#explain("The video as it was cannot be played here, so this is the painted one alone.");
+    this.#explain("This browser cannot play the video as it was; this is the painted one alone.");
+    const url = await getPicture(`api/jobs/${job.id}/sheet`).catch(() => null);
+    if (!url || this.#job !== job) return;
+    this.#part.sheet.src = url;
+    this.#part.sheet.hidden = false;
   }
 
   #fit() {
@@ -108,6 +113,8 @@ export class Viewer {
   #end() {
     this.#job = null;
     this.#pair.empty();
+    this.#part.sheet.hidden = true;
+    URL.revokeObjectURL(this.#part.sheet.src);
     history.replaceState(null, "", location.pathname + location.search);
   }
 }

@@ -67,7 +67,6 @@ export class Work {
     part.created.dateTime = created;
     part.created.title = new Date(created).toLocaleString();
     part.created.textContent = age(created);
-    part.open.setAttribute("aria-label", `Before and after: ${name}`);
     part.progress.setAttribute("aria-label", `Progress of ${name}`);
     for (const each of ["download", "cancel", "remove"]) {
       part[each].setAttribute("aria-label", `${part[each].textContent} ${name}`);
@@ -104,6 +103,7 @@ export class Work {
     const { job } = this;
     const part = this.#part;
     part.open.disabled = !isWatchable(job);
+    part.open.setAttribute("aria-label", `${isWatchable(job) ? "Before and after" : word(job)}: ${job.name}`);
     part.download.hidden = !job.result;
     part.cancel.hidden = hasEnded(job);
     part.remove.hidden = !hasEnded(job);
@@ -113,7 +113,7 @@ export class Work {
 
   #choosePicture() {
     const { id, status, stage, frames } = this.job;
-    say(this.#part.word, { Failed: "Not painted", Cancelled: "Cancelled" }[status] ?? "");
+    say(this.#part.word, isWatchable(this.job) ? "" : word(this.job));
     if (status === "Completed") this.#picture.show(`api/jobs/${id}/poster`);
     else if (stage === "score" && frames?.done) this.#picture.show(`api/jobs/${id}/preview`, frames.done);
   }
@@ -151,6 +151,12 @@ export async function download(job) {
 /** Whether there is a painted video to look at. */
 export function isWatchable(job) {
   return job.status === "Completed" && VIDEO.test(job.result ?? "");
+}
+
+/** What stands on a canvas that has no picture. */
+function word({ status, result }) {
+  if (status === "Completed") return result ? "Lines, no pictures" : "Nothing to see";
+  return { Failed: "Not painted", Cancelled: "Cancelled" }[status] ?? "A bare canvas";
 }
 
 function figures({ stage, frames, fps, eta_s: eta, nodes, attempt, cost }) {

@@ -1,0 +1,98 @@
+"""A browser, and an emulator whose page it visits."""
+
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from emulator import Config, Emulator
+from tests.browser.visitor import Visitor
+from tests.end_to_end.conftest import SETTINGS, Atelier, slow_style
+from tests.end_to_end.media import Media
+from tests.function_app.media import Clips
+
+__all__ = ["slow_style"]
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+WIDTH, HEIGHT = 1280, 900
+
+type Visit = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    """A browser; no longer than a module needs it, for Playwright's event loop keeps others out."""
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        pytest.skip(f"there is no browser: none of {', '.join(BROWSERS)} is on PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def atelier(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
+    config = Config.on_free_ports(tmp_path_factory.mktemp("emulator"), settings=SETTINGS)
+    with Emulator(config) as emulator:
+        running = Atelier(emulator)
+        running.blobs.get_blob_client("styles", "slow.safetensors").upload_blob(slow_style)
+        yield running
+        running.http.close()
+        running.blobs.close()
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
+    folder = tmp_path_factory.mktemp("media")
+    return Media(folder, Clips(folder))
+
+
+@pytest.fixture
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Generator[Visit]:
+    """Return a way to open the page, each time in a browser of its own.
+
+    A page that writes an error to its console, or breaks its own policy, fails the test.
+    """
+    contexts: list[BrowserContext] = []
+    visitors: list[Visitor] = []
+
+    def open_page(
+        width: int = WIDTH, height: int = HEIGHT, *, path: str = "/", **options: object
+    ) -> Visitor:
+        url: str = request.getfixturevalue("atelier").config.host_url
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, base_url=url, **options
+        )
+        contexts.append(context)
+        visitors.append(visitor := Visitor(context.new_page()))
+        visitor.open(path)
+        return visitor
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [error for visitor in visitors for error in visitor.errors] == []
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Callable[[str, bytes], Path]:
+    """Return a way to write a file that is then dropped on the page."""
+
+    def write(name: str, content: bytes) -> Path:
+        (file := tmp_path / name).write_bytes(content)
+        return file
+
+    return write

@@ -1,0 +1,194 @@
+"""The gallery: how jobs stand, what can be done with them, and that there may be many."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Visit
+from tests.end_to_end.conftest import Atelier
+from tests.end_to_end.media import Media
+
+type Files = Callable[[str, bytes], Path]
+
+RUNNING = re.compile("Pending|Running")
+
+
+def test_progress_moves_and_a_preview_appears_while_a_video_is_painted(
+    visit: Visit, atelier: Atelier, media: Media
+) -> None:
+    visitor = visit()
+    atelier.upload(media.moving(20), "progress.mp4", "slow")
+    work = visitor.work("progress.mp4")
+    expect(work.get_by_text("Painting")).to_be_visible()
+    expect(work.locator("img")).to_be_visible()
+    bar = work.locator("progress")
+    visitor.wait_until(lambda: bar.evaluate("(bar) => bar.position") > 0)
+    before = bar.evaluate("(bar) => bar.position")
+    visitor.wait_until(lambda: bar.evaluate("(bar) => bar.position") > before)
+    expect(work).to_contain_text("of 500 frames")
+    visitor.press("Cancel", "progress.mp4")
+    expect(work).to_have_attribute("data-status", "Cancelled")
+
+
+def test_cancel_ends_a_job(visit: Visit, atelier: Atelier, media: Media) -> None:
+    job_id = atelier.upload(media.moving(4), "cancelled.mp4", "slow")
+    visitor = visit()
+    work = visitor.work("cancelled.mp4")
+    visitor.press("Cancel", "cancelled.mp4")
+    expect(work).to_have_attribute("data-status", "Cancelled")
+    expect(visitor.page.locator("#announcements")).to_have_text("cancelled.mp4 is cancelled.")
+    job = atelier.job(job_id)
+    assert job
+    assert job["status"] == "Cancelled"
+
+
+def test_a_bad_file_shows_what_is_wrong_and_what_to_do(visit: Visit, files: Files) -> None:
+    visitor = visit()
+    visitor.drop(files("notes.mp4", b"these are my notes"))
+    work = visitor.work("notes.mp4")
+    expect(work).to_contain_text("notes.mp4 is text, not a video")
+    expect(work).to_contain_text("Upload a video in MP4")
+    expect(work.get_by_role("button", name="Before and after")).to_be_disabled()
+
+
+def test_a_reload_forgets_nothing(visit: Visit, atelier: Atelier, media: Media) -> None:
+    visitor = visit()
+    atelier.upload(media.moving(4), "reloaded.mp4", "slow")
+    expect(visitor.work("reloaded.mp4")).to_have_attribute("data-status", RUNNING)
+    visitor.page.reload()
+    work = visitor.work("reloaded.mp4")
+    expect(work).to_have_attribute("data-status", RUNNING)
+    visitor.press("Cancel", "reloaded.mp4")
+    expect(work).to_have_attribute("data-status", "Cancelled")
+
+
+def test_a_second_window_shows_the_jobs_of_the_first(visit: Visit, files: Files) -> None:
+    second, first = visit(), visit()
+    first.drop(files("shared.mp4", b"no video"))
+    expect(second.work("shared.mp4")).to_have_attribute("data-status", "Failed")
+
+
+def test_delete_asks_first(visit: Visit, atelier: Atelier) -> None:
+    job_id = atelier.upload(b"no video", "unwanted.mp4")
+    atelier.wait(job_id)
+    visitor = visit()
+    work, dialog = visitor.work("unwanted.mp4"), visitor.page.locator("#ask-removal")
+    visitor.press("Delete", "unwanted.mp4")
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).not_to_be_visible()
+    expect(work).to_be_visible()
+    visitor.press("Delete", "unwanted.mp4")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(work).to_have_count(0)
+    assert atelier.job(job_id) is None
+
+
+def test_a_download_has_the_name_of_the_video(visit: Visit, atelier: Atelier, media: Media) -> None:
+    job_id = atelier.upload(media.moving(2), "to keep.mp4")
+    visitor = visit()
+    visitor.wait_until_painted("to keep.mp4")
+    with visitor.page.expect_download() as download:
+        visitor.press("Download", "to keep.mp4")
+    assert download.value.suggested_filename == "to keep.mp4"
+    assert download.value.path().read_bytes() == atelier.result(job_id)
+
+
+def test_the_wall_can_be_narrowed(visit: Visit, atelier: Atelier) -> None:
+    atelier.wait(atelier.upload(b"no video", "narrow.mp4"))
+    visitor = visit()
+    expect(visitor.work("narrow.mp4")).to_be_visible()
+    visitor.page.get_by_role("combobox", name="Show").select_option("waiting")
+    expect(visitor.work("narrow.mp4")).to_have_count(0)
+    visitor.page.get_by_role("combobox", name="Show").select_option("failed")
+    expect(visitor.work("narrow.mp4")).to_be_visible()
+
+
+@pytest.fixture
+def many() -> "Many":
+    return Many(1000)
+
+
+class Many:
+    """So many jobs, page by page as the API gives them; that they are painted would take hours."""
+
+    def __init__(self, count: int) -> None:
+        self.jobs = [made_up(number) for number in range(count)]
+        self.asked: list[str] = []
+
+    def hang(self, page: Page) -> None:
+        page.route("**/api/jobs?*", self._answer)
+        page.route("**/api/jobs/*/poster", self._refuse)
+
+    def _answer(self, route: Route) -> None:
+        query = parse_qs(urlsplit(route.request.url).query)
+        start, top = int(query.get("cursor", ["0"])[0]), int(query["top"][0])
+        following = str(start + top) if start + top < len(self.jobs) else None
+        body = {"jobs": self.jobs[start : start + top], "next": following}
+        route.fulfill(json=body, headers={"ETag": f'W/"{hash(json.dumps(body))}"'})
+
+    def _refuse(self, route: Route) -> None:
+        self.asked.append(route.request.url)
+        route.fulfill(status=404, json={"code": "no-picture", "detail": "none"})
+
+
+def made_up(number: int) -> dict[str, Any]:
+    return {
+        "id": f"job-{number:04d}",
+        "style": "scream",
+        "name": f"video {number:04d}.mp4",
+        "video": f"scream/video {number:04d}.mp4",
+        "status": "Completed",
+        "stage": "done",
+        "frames": {"done": 100, "total": 100},
+        "fps": None,
+        "eta_s": None,
+        "attempt": 1,
+        "nodes": 1,
+        "message": "",
+        "notes": [],
+        "cost": None,
+        "created": "2026-01-01T00:00:00Z",
+        "updated": "2026-01-01T00:01:00Z",
+        "duration_s": 60.0,
+        "result": f"scream/video {number:04d}.mp4",
+        "error": None,
+    }
+
+
+@pytest.mark.usefixtures("atelier")
+def test_a_thousand_works_hang_page_by_page(visit: Visit, many: Many) -> None:
+    visitor = visit(path="about:blank")
+    many.hang(visitor.page)
+    visitor.open()
+    works, more = (
+        visitor.page.locator(".work"),
+        visitor.page.get_by_role("button", name="Show more"),
+    )
+    for count in range(50, 1000, 50):
+        expect(works).to_have_count(count)
+        more.click()
+    expect(works).to_have_count(1000)
+    expect(more).not_to_be_visible()
+    names = visitor.page.locator(".work h3").all_text_contents()
+    assert names == [f"video {number:04d}.mp4" for number in range(1000)]
+    assert len(many.asked) < 500, "pictures are loaded that nobody sees"
+
+
+def test_a_new_job_moves_no_other(visit: Visit, many: Many) -> None:
+    visitor = visit(path="about:blank")
+    many.hang(visitor.page)
+    visitor.open()
+    visitor.page.get_by_role("button", name="Show more").click()
+    expect(visitor.page.locator(".work")).to_have_count(100)
+    kept = visitor.work("video 0000.mp4").get_by_role("button", name="Delete")
+    kept.focus()
+    many.jobs.insert(0, made_up(9999))
+    expect(visitor.page.locator(".work h3").first).to_have_text("video 9999.mp4")
+    expect(visitor.page.locator(".work")).to_have_count(100)
+    expect(kept).to_be_focused()

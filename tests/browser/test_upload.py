@@ -1,0 +1,144 @@
+"""Uploads: straight to storage, in slices, and they survive what uploads meet."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from tests.browser.conftest import Visit
+from tests.end_to_end.conftest import Atelier
+from tests.end_to_end.media import Media
+
+type Files = Callable[[str, bytes], Path]
+
+SLICE = 4 * 2**20
+BIG = bytes(range(256)) * (3 * SLICE // 256) + b"the rest"
+
+
+class Slices:
+    """What goes over the wire, and what a bad wire does to it."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.sent: list[str] = []
+        page.on("requestfinished", self._note)
+
+    def _note(self, request: Request) -> None:
+        response = request.response()
+        if "comp=block&" in request.url and response and response.status == 201:
+            self.sent.append(request.url.partition("blockid=")[2])
+
+    def break_at(self, number: int, times: int | None = None) -> None:
+        """Cut the connection when a slice is sent, always or so many times."""
+
+        def cut(route: Route) -> None:
+            route.abort("connectionreset")
+
+        self._page.route(lambda url: self._number(url) == number, cut, times=times)
+
+    def mend(self) -> None:
+        self._page.unroute_all()
+
+    @staticmethod
+    def _number(url: str) -> int | None:
+        _, found, name = url.partition("comp=block&blockid=")
+        return int(base64.b64decode(unquote(name))[-6:]) if found else None
+
+
+def stored(atelier: Atelier, name: str) -> bytes:
+    return atelier.container("videos").download_blob(name).readall()
+
+
+def test_a_video_that_is_dropped_is_painted(visit: Visit, files: Files, media: Media) -> None:
+    visitor = visit()
+    visitor.drop(files("holiday.mp4", media.moving(2)))
+    visitor.wait_until_painted("holiday.mp4")
+    expect(visitor.upload("holiday.mp4")).to_have_count(0)
+    expect(visitor.work("holiday.mp4")).to_contain_text("50 frames")
+    expect(visitor.work("holiday.mp4").get_by_role("button", name="Download")).to_be_visible()
+
+
+def test_a_big_file_goes_in_slices_and_arrives_whole(
+    visit: Visit, files: Files, atelier: Atelier
+) -> None:
+    visitor = visit()
+    slices = Slices(visitor.page)
+    visitor.drop(files("big.mp4", BIG))
+    expect(visitor.work("big.mp4")).to_be_visible()
+    assert len(set(slices.sent)) == len(slices.sent) == 4
+    assert stored(atelier, "identity/big.mp4") == BIG
+
+
+def test_a_cut_connection_is_tried_again(visit: Visit, files: Files, atelier: Atelier) -> None:
+    visitor = visit()
+    slices = Slices(visitor.page)
+    slices.break_at(1, times=2)
+    visitor.drop(files("cut.mp4", BIG))
+    expect(visitor.work("cut.mp4")).to_be_visible()
+    assert stored(atelier, "identity/cut.mp4") == BIG
+
+
+@pytest.mark.parametrize("reloads", [False, True])
+def test_an_upload_that_was_cancelled_goes_on_where_it_stopped(
+    visit: Visit, files: Files, atelier: Atelier, reloads: bool
+) -> None:
+    name = f"stopped-{reloads}.mp4"
+    file = files(name, BIG)
+    visitor = visit()
+    slices = Slices(visitor.page)
+    slices.break_at(2)
+    visitor.drop(file)
+    row = visitor.upload(name)
+    expect(row).to_contain_text("8.4 MB of 12.6 MB")
+    row.get_by_role("button", name="Cancel").click()
+    expect(row).to_contain_text("Cancelled.")
+    slices.mend()
+    if reloads:
+        visitor.page.reload()
+        visitor.drop(file)
+    else:
+        row.get_by_role("button", name="Try again").click()
+    expect(visitor.work(name)).to_be_visible()
+    assert len(set(slices.sent)) == len(slices.sent) == 4
+    assert stored(atelier, f"identity/{name}") == BIG
+
+
+def test_how_it_is_painted_goes_along(visit: Visit, files: Files, atelier: Atelier) -> None:
+    visitor = visit()
+    visitor.page.get_by_text("How it is painted").click()
+    visitor.page.get_by_label("Strength").fill("40")
+    visitor.page.get_by_label("Keep the colours of the video").check()
+    visitor.drop(files("options.mp4", b"no video"))
+    expect(visitor.work("options.mp4")).to_be_visible()
+    blob = atelier.container("videos").get_blob_client("identity/options.mp4")
+    metadata = blob.get_blob_properties().metadata
+    assert (float(metadata["strength"]), metadata["preserve_colour"].lower()) == (0.4, "true")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("it's.mp4", b"video", "rename the video without quotes"),
+        ("empty.mp4", b"", "a video may have 1 to"),
+    ],
+)
+def test_what_may_not_be_uploaded_says_why(
+    visit: Visit, files: Files, name: str, content: bytes, sentence: str
+) -> None:
+    visitor = visit()
+    visitor.drop(files(name, content))
+    row = visitor.upload(name)
+    expect(row).to_contain_text(sentence)
+    row.get_by_role("button", name="Dismiss").click()
+    expect(row).to_have_count(0)
+
+
+def test_a_name_never_becomes_markup(visit: Visit, files: Files) -> None:
+    visitor = visit()
+    name = "<img src=x onerror=alert(1)>&amp;.mp4"
+    visitor.drop(files(name, b"no video"))
+    expect(visitor.work(name)).to_contain_text(f"{name} is text")
+    assert visitor.page.locator("[src=x]").count() == 0

@@ -1,0 +1,124 @@
+"""Before and after: two videos in step."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.visitor import Visitor
+from tests.end_to_end.conftest import Atelier
+from tests.end_to_end.media import Media
+from tests.function_app.media import ffmpeg
+
+type Painted = Callable[[bytes, str], str]
+
+STEP_S = 0.05
+
+
+@pytest.fixture(scope="session")
+def painted(atelier: Atelier) -> Painted:
+    """Return a way to have a video painted; gives the id of its job."""
+
+    def paint(video: bytes, name: str) -> str:
+        job_id = atelier.upload(video, name)
+        assert atelier.wait(job_id)["status"] == "Completed"
+        return job_id
+
+    return paint
+
+
+@pytest.fixture(scope="session")
+def viewed(painted: Painted, media: Media) -> str:
+    """The id of a job that is done."""
+    return painted(media.moving(4), "viewed.mp4")
+
+
+@pytest.fixture
+def viewing(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
+    """A window with the viewer open, both videos loaded and standing still."""
+    request.getfixturevalue("viewed")
+    visitor = visit(reduced_motion="reduce")
+    visitor.view("viewed.mp4")
+    visitor.wait_for(
+        "[...document.querySelectorAll('#viewer video')].every((video) => video.readyState >= 3)"
+    )
+    return visitor
+
+
+def test_both_videos_play_and_stop_together(viewing: Visitor) -> None:
+    assert viewing.videos("video.paused") == [True, True]
+    viewing.viewer.get_by_role("button", name="Play").click()
+    viewing.wait_for(
+        "[...document.querySelectorAll('#viewer video')].every((video) => video.currentTime > 0.5)"
+    )
+    viewing.viewer.get_by_role("button", name="Pause").click()
+    assert viewing.videos("video.paused") == [True, True]
+    painted, original = viewing.videos("video.currentTime")
+    assert painted == pytest.approx(original, abs=STEP_S)
+
+
+def test_both_videos_go_to_the_same_place(viewing: Visitor) -> None:
+    viewing.viewer.get_by_label("Position in the video").fill("2.5")
+    assert viewing.videos("video.currentTime") == [2.5, 2.5]
+    expect(viewing.viewer).to_contain_text("0:02 / 0:04")
+
+
+def test_what_has_ended_begins_anew(viewing: Visitor) -> None:
+    viewing.viewer.get_by_label("Position in the video").fill("3.8")
+    viewing.viewer.get_by_role("button", name="Play").click()
+    play = viewing.viewer.get_by_role("button", name="Play", exact=True)
+    expect(play).to_be_visible()
+    play.click()
+    viewing.wait_for("document.querySelector('#viewer video').currentTime < 3")
+
+
+def test_the_divider_moves_by_key_and_uncovers_what_lies_below(viewing: Visitor) -> None:
+    divider = viewing.viewer.get_by_label("How much of the video as it was is shown")
+    covered = "getComputedStyle(video).clipPath"
+    assert "50%" in viewing.videos(covered)[1]
+    divider.press("Home")
+    assert divider.get_attribute("aria-valuetext") == "0 % as it was"
+    assert "100%" in viewing.videos(covered)[1]
+    divider.press("End")
+    assert viewing.videos(covered)[1] in {"inset(0px)", "inset(0px 0% 0px 0px)"}
+    assert viewing.videos(covered)[0] == "none"
+
+
+def test_only_the_painted_video_is_heard(viewing: Visitor) -> None:
+    assert viewing.videos("video.muted") == [False, True]
+    viewing.viewer.get_by_role("button", name="Mute").click()
+    assert viewing.videos("video.muted") == [True, True]
+
+
+def test_escape_closes_it_and_gives_the_focus_back(viewing: Visitor) -> None:
+    viewing.page.keyboard.press("Escape")
+    expect(viewing.viewer).not_to_be_visible()
+    work = viewing.work("viewed.mp4")
+    expect(work.get_by_role("button", name="Before and after")).to_be_focused()
+    assert viewing.videos("video.currentSrc && video.networkState !== 0 && !video.paused") == [
+        False,
+        False,
+    ]
+
+
+def test_its_address_opens_it_again(visit: Visit, viewed: str) -> None:
+    visitor = visit(path=f"/#{viewed}")
+    expect(visitor.viewer.get_by_role("heading")).to_have_text("viewed.mp4")
+    visitor.page.reload()
+    expect(visitor.viewer.get_by_role("heading")).to_have_text("viewed.mp4")
+
+
+def test_what_the_browser_cannot_play_is_shown_by_a_sheet(
+    visit: Visit, painted: Painted, tmp_path: Path
+) -> None:
+    video = tmp_path / "old.avi"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=1", "-c:v", "mpeg4", str(video))
+    painted(video.read_bytes(), "old.avi")
+    visitor = visit()
+    viewer = visitor.view("old.avi")
+    expect(viewer).to_contain_text("This browser cannot play the video as it was")
+    expect(viewer.get_by_alt_text("above as they were, below as painted")).to_be_visible()
+    expect(viewer.get_by_label("How much of the video as it was")).not_to_be_visible()
+    visitor.wait_for("document.querySelector('#viewer video').currentTime > 0.2")
