@@ -9,7 +9,7 @@ override OUT := $(value OUT)
 export VIDEO STYLE OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lint types bench-flicker clean
+.PHONY: help setup demo run test bench check lint types bench-flicker clean
 
 help: ## List the commands
 	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ run: setup ## Serve on this machine, page and API at http://127.0.0.1:7071, unti
 
 test: check ## Lint, check types and run all tests
 	$(PYTHON) -m pytest
+
+bench: setup ## Run the benchmarks on this machine; the results go to benchmarks/results
+	@$(PYTHON) -m benchmarks
 
 check: lint types ## Lint and check types
 

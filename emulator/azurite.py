@@ -21,7 +21,7 @@ def command(config: Config) -> list[str]:
         raise FileNotFoundError("Azurite is not installed: run `npm ci` in the project's folder.")
     return [
         str(EXECUTABLE),
-        "--silent",
+        *([] if config.access_log else ["--silent"]),
         "--disableTelemetry",
         "--skipApiVersionCheck",
         *("--location", str(config.state / "azurite")),

@@ -38,6 +38,7 @@ class Config:
         nodes: Nodes of the compute cluster, which bounds what runs at once.
         processes_per_node: MPI processes on each node, which stand for its GPUs.
         settings: Further settings of the function app; they win over the emulator's own.
+        access_log: Azurite writes every request to its log.
     """
 
     state: Path = PROJECT_ROOT / ".emulator"
@@ -52,6 +53,7 @@ class Config:
     nodes: int = 1
     processes_per_node: int = field(default_factory=lambda: os.cpu_count() or 1)
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    access_log: bool = False
 
     @classmethod
     def on_free_ports(

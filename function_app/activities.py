@@ -134,7 +134,8 @@ def poll(payload: Payload) -> Payload:
     job, attempt = state.job, _attempt(state)
     # First of all: once the state is final, what the worker had to say is in storage.
     state_of_job = compute.state(attempt.name)
-    progress, failure = _progress(job), _failure(job)
+    progress = _progress(job)
+    failure = _failure(job) if state_of_job in compute.FINAL else None
     return asdict(
         Look(
             state_of_job,

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmarks.baseline import plain
 from gpu_worker.networks import Architecture, Network, flop_per_pixel
 from tests.gpu_worker.small import SMALL, SMALL_FOLDED, SMALL_TRANSFORMER, paint, seeded
 
@@ -124,24 +125,6 @@ def vivid(architecture: Architecture) -> Network:
 
 
 def plainly(weights: Mapping[str, Tensor], rgb: Tensor) -> Tensor:
-    """The network as pytorch/examples writes it down, layer after layer."""
     height, width = rgb.shape[-2:]
-    x = F.pad(rgb, (0, -width % 4, 0, -height % 4), mode="replicate") * 255
-    for number, stride in ((1, 1), (2, 2), (3, 2)):
-        x = F.relu(normed(weights, f"in{number}", convolved(weights, f"conv{number}", x, stride)))
-    for block in sorted({name.split(".")[0] for name in weights if name.startswith("res")}):
-        y = F.relu(normed(weights, f"{block}.in1", convolved(weights, f"{block}.conv1", x)))
-        x = x + normed(weights, f"{block}.in2", convolved(weights, f"{block}.conv2", y))
-    for number in (1, 2):
-        x = F.interpolate(x, scale_factor=2, mode="nearest")
-        x = F.relu(normed(weights, f"in{number + 3}", convolved(weights, f"deconv{number}", x)))
-    return (convolved(weights, "deconv3", x) / 255).clamp(0, 1)[..., :height, :width]
-
-
-def convolved(weights: Mapping[str, Tensor], name: str, x: Tensor, stride: int = 1) -> Tensor:
-    kernel, bias = weights[f"{name}.conv2d.weight"], weights[f"{name}.conv2d.bias"]
-    return F.conv2d(F.pad(x, (kernel.shape[-1] // 2,) * 4, mode="reflect"), kernel, bias, stride)
-
-
-def normed(weights: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
-    return F.instance_norm(x, weight=weights[f"{name}.weight"], bias=weights[f"{name}.bias"])
+    whole = F.pad(rgb, (0, -width % 4, 0, -height % 4), mode="replicate")
+    return plain(weights, whole)[..., :height, :width]
