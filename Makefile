@@ -9,7 +9,7 @@ override OUT := $(value OUT)
 export VIDEO STYLE OUT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench check lint types bench-flicker clean
+.PHONY: help setup demo run test bench check lint types bench-flicker pictures clean
 
 help: ## List the commands
 	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ types: setup
 
 bench-flicker: setup ## Measure how much painted videos flicker [CLIPS="files"]
 	$(PYTHON) -m benchmarks.flicker $(CLIPS)
+
+pictures: setup ## Make the pictures of docs/pictures anew [VIDEOS="files"]
+	$(PYTHON) -m tools.picture $(VIDEOS)
+	$(PYTHON) -m tools.screenshots $(VIDEOS)
 
 clean: ## Remove what was installed, made and kept
 	rm -rf .venv node_modules *.egg-info .emulator out .pytest_cache .ruff_cache .hypothesis

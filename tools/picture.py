@@ -1,4 +1,4 @@
-"""`python -m tools.picture VIDEO...`: the README's picture, frames above and as painted below."""
+"""`python -m tools.picture [VIDEO...]`: frames of videos above, and as they are painted below."""
 
 import argparse
 import sys
@@ -19,22 +19,22 @@ QUALITY = 88
 def main() -> int:
     """Paint videos and lay them beside their sources; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.picture", description=__doc__)
-    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    parser.add_argument("videos", type=Path, nargs="*", metavar="VIDEO", help="default: a clip")
     parser.add_argument("--style", default=demo.DEFAULT_STYLE, help="default: %(default)s")
     arguments = parser.parse_args()
     picture = PICTURES / f"{arguments.style}.jpg"
-    columns = [before_and_after(video, arguments.style) for video in arguments.videos]
+    columns = [before_and_after(video, arguments.style) for video in arguments.videos or [None]]
     sheet(columns).save(picture, quality=QUALITY)
     print(picture)
     return 0
 
 
-def before_and_after(video: Path, style: str) -> tuple[Image.Image, Image.Image]:
+def before_and_after(video: Path | None, style: str) -> tuple[Image.Image, Image.Image]:
     """Return the frame in the middle of a video as it is and as it is painted."""
     with tempfile.TemporaryDirectory() as folder:
         order = demo.Order.of(video, style, Path(folder))
         demo.paint(order)
-        return middle_frame(video), middle_frame(order.out)
+        return middle_frame(order.video), middle_frame(order.out)
 
 
 def middle_frame(video: Path) -> Image.Image:

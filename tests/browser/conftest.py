@@ -1,12 +1,12 @@
 """A browser, and an emulator whose page it visits."""
 
-import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+import tools.browser
 from emulator import Config, Emulator
 from tests.browser.visitor import Visitor
 from tests.end_to_end.conftest import SETTINGS, Atelier, slow_style
@@ -15,17 +15,6 @@ from tests.function_app.media import Clips
 
 __all__ = ["slow_style"]
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
 WIDTH, HEIGHT = 1280, 900
 
 type Visit = Callable[..., Visitor]
@@ -34,11 +23,12 @@ type Visit = Callable[..., Visitor]
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
     """A browser; no longer than a module needs it, for Playwright's event loop keeps others out."""
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if executable is None:
-        pytest.skip(f"there is no browser: none of {', '.join(BROWSERS)} is on PATH")
+    try:
+        tools.browser.executable()
+    except tools.browser.NoBrowserError as error:
+        pytest.skip(str(error))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = tools.browser.launch(playwright)
         yield browser
         browser.close()
 
