@@ -16,7 +16,9 @@ from cli.client import Fields, Job
 
 STAGES = {
     "preprocess": "Reading the video",
+    "wait": "Waiting for the style",
     "queue": "Waiting for painters",
+    "learn": "Learning the style",
     "score": "Painting",
     "stitch": "Joining",
     "done": "Painted",

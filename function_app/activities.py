@@ -16,9 +16,22 @@ from typing import Any, Self
 
 import azure.durable_functions as df
 
-from function_app import compute, cost, isolation, logs, paths, spend, storage, turns, uploads
+from function_app import (
+    compute,
+    cost,
+    isolation,
+    learning,
+    logs,
+    paths,
+    spend,
+    storage,
+    styles,
+    turns,
+    uploads,
+)
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
+from function_app.paths import JobFolder
 from function_app.results import JOB_ID
 from function_app.settings import settings
 from gpu_worker.plan import (
@@ -111,6 +124,31 @@ def take_turn(payload: Payload) -> int:
 
 @blueprint.activity_trigger(input_name="payload")
 @_answering
+def await_style(payload: Payload) -> str:
+    """Look whether a video's style is made; return a sentence while it is not."""
+    style = styles.usable(Job(**payload).style)
+    if not style.job_id:
+        return ""
+    done = sum(each.frames for each in _progress(JobFolder(style.job_id)))
+    return f"waits for the style {style.name}, of whose making {done} % is done"
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def prepare_style(payload: Payload) -> Payload:
+    """Prove the painting or checkpoint usable; the value is a `Work`."""
+    return asdict(learning.prepare(Job(**payload)))
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def publish_style(payload: Payload) -> None:
+    """Put the style that was made where videos are painted in it."""
+    learning.publish(Job(**payload))
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
 def submit(payload: Payload) -> Payload:
     """Submit one attempt at painting, if the day's spending allows; the value is a `Submission`."""
     state = State.from_dict(payload)
@@ -134,7 +172,7 @@ def poll(payload: Payload) -> Payload:
     job, attempt = state.job, _attempt(state)
     # First of all: once the state is final, what the worker had to say is in storage.
     state_of_job = compute.state(attempt.name)
-    progress = _progress(job)
+    progress = _progress(job.folder)
     failure = _failure(job) if state_of_job in compute.FINAL else None
     return asdict(
         Look(
@@ -171,6 +209,9 @@ def report_failure(payload: Payload) -> None:
     """
     job = Job(**payload["job"])
     log.error("failed (%s): %s", payload["code"], payload["message"])
+    if job.makes_style:
+        learning.report(job, payload["message"], payload["code"])
+        return
     if uploads.is_replaced(job):
         return
     report = {
@@ -229,13 +270,15 @@ def _forget_last_attempt(job: Job) -> None:
 
 
 def _frames_there(job: Job) -> int:
+    if job.makes_style:
+        return 0  # the worker itself counts what was done before
     plan = Plan.from_json(storage.read(paths.JOBS, job.folder.plan) or b"")
     there = set(storage.names(paths.JOBS, job.folder.work))
     return sum(len(shard) for shard in plan.shards if job.folder.shard(shard) in there)
 
 
-def _progress(job: Job) -> list[Progress]:
-    names = storage.names(paths.JOBS, job.folder.output(PROGRESS_PREFIX))
+def _progress(folder: JobFolder) -> list[Progress]:
+    names = storage.names(paths.JOBS, folder.output(PROGRESS_PREFIX))
     contents = [storage.read(paths.JOBS, name) for name in names if name.endswith(".json")]
     return [Progress.from_json(content) for content in contents if content]
 

@@ -1,4 +1,4 @@
-"""Azure Machine Learning: submitting, watching and cancelling the MPI jobs that paint.
+"""Azure Machine Learning: submitting, watching and cancelling the MPI jobs that paint and learn.
 
 The client library takes seconds to import, so it is imported where a scoring activity first
 needs it and not when the app starts.
@@ -27,19 +27,12 @@ from function_app.errors import ServiceError
 from function_app.identity import identity
 from function_app.jobs import Job, Work
 from function_app.settings import settings
+from function_app.tasks import task_of
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.ai.ml.entities import Command
 
-# Quoted, so that the shell on the node sees one word whatever the file is called.
-COMMAND = (
-    "python -m gpu_worker.score"
-    ' --plan "${{inputs.plan}}"'
-    ' --video "${{inputs.video}}"'
-    ' --style "${{inputs.style}}"'
-    ' --out "${{outputs.work}}"'
-)
 EXPERIMENT = "atelier"
 SHARED_MEMORY = "16g"
 
@@ -167,6 +160,7 @@ def _command(attempt: Attempt) -> Command:
     from azure.ai.ml import command as make_command  # pyright: ignore[reportUnknownVariableType]
 
     job, work, limits = attempt.job, attempt.work, settings()
+    task = task_of(job, work)
 
     def file(container: str, blob_name: str) -> Input:
         return Input(type="uri_file", mode="ro_mount", path=_datastore(container, blob_name))
@@ -176,13 +170,9 @@ def _command(attempt: Attempt) -> Command:
         display_name=attempt.name,
         experiment_name=EXPERIMENT,
         tags=_tags(attempt),
-        command=COMMAND,
+        command=task.command,
         environment=limits.aml_environment,
-        inputs={
-            "plan": file(paths.JOBS, job.folder.plan),
-            "video": file(work.source_container, work.source_blob),
-            "style": file(paths.STYLES, paths.style(job.style)),
-        },
+        inputs={name: file(*blob) for name, blob in task.inputs.items()},
         outputs={
             "work": Output(
                 type="uri_folder", mode="rw_mount", path=_datastore(paths.JOBS, job.folder.work)
@@ -193,7 +183,7 @@ def _command(attempt: Attempt) -> Command:
         instance_count=work.nodes,
         shm_size=SHARED_MEMORY,
         timeout=int(limits.job_timeout_hours * 3600),
-        distribution=MpiDistribution(process_count_per_instance=limits.aml_processes_per_node),
+        distribution=MpiDistribution(process_count_per_instance=task.processes_per_node),
     )
 
 

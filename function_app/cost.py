@@ -52,6 +52,11 @@ def estimate(amount: float, nodes: int, limits: Settings) -> float | None:
     return price_of(nodes * START_SECONDS + painting, limits)
 
 
+def estimate_learning(limits: Settings) -> float | None:
+    """Return what learning a painting will cost at most; None if the price is not known."""
+    return price_of(START_SECONDS + 60 * limits.learn_minutes, limits)
+
+
 def price_of(node_seconds: float, limits: Settings) -> float | None:
     """Return the price of so much of one node; None if it is not known."""
     if limits.price is None:

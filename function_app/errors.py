@@ -51,7 +51,13 @@ class Code(StrEnum):
     EXHAUSTING_VIDEO = "exhausting-video", "Convert the video to H.264 in MP4 and upload it again."
     BAD_TIMESTAMPS = "bad-timestamps", "Convert the video to MP4, which gives each frame its time."
     UNPAINTABLE_VIDEO = "unpaintable-video", "Do what the sentence says and upload the video again."
+    BAD_BLEND = (
+        "bad-blend",
+        "Upload the video with a strength from 0 to 1, and preserve_colour true or false.",
+    )
     UNUSABLE_STYLE = "unusable-style", "Learn the style again, or upload a working checkpoint."
+
+    UNUSABLE_PAINTING = "unusable-painting", "Upload a JPEG or PNG of one painting, in full size."
 
     # The world
     SERVICE_FAILED = "service-failed", "Upload the video again; if that fails too, see the logs."
@@ -67,6 +73,7 @@ class Code(StrEnum):
     JOB_RUNNING = "job-running", "Cancel the job first, and delete it when it has ended."
     NO_RESULT = "no-result", "Wait until the job is completed."
     NO_PICTURE = "no-picture", "Ask again in a while; pictures come as the job goes on."
+    NO_STYLE = "no-style", "List the styles that there are."
     NO_SOURCE = "no-source", "Upload the video again; the uploaded file was deleted."
 
 

@@ -1,4 +1,6 @@
-"""A job: the restyling of one version of one video. Its identity, its state, its status.
+"""A job: the work that one version of one upload starts. Its identity, its state, its status.
+
+A video is restyled; a painting is learnt, or a checkpoint converted, which both make a style.
 
 Job id, orchestration instance id, folder in `jobs` and stem of the Azure Machine Learning job's
 name are the same string. It is made from the uploaded blob and its version alone, so the same
@@ -18,7 +20,7 @@ from typing import Any, Self
 
 from function_app.cost import Cost
 from function_app.errors import Code
-from function_app.paths import VIDEOS, JobFolder, Video
+from function_app.paths import STYLES, VIDEOS, JobFolder, StyleSource, Video
 
 SLUG_LENGTH = 40
 HASH_LENGTH = 12
@@ -51,8 +53,10 @@ class Stage(StrEnum):
     """Where a job stands."""
 
     PREPROCESS = "preprocess"
+    WAIT = "wait"
     QUEUE = "queue"
     SCORE = "score"
+    LEARN = "learn"
     STITCH = "stitch"
     DONE = "done"
     FAILED = "failed"
@@ -65,15 +69,17 @@ class Job:
 
     Attributes:
         job_id: see `job_id`.
-        style: folder that the video was put in.
-        name: of the video below that folder.
+        style: to paint in: the folder that the video was put in; or to make.
+        name: of the video below that folder; or of the blob in `styles`.
         etag: version of the blob.
+        container: of the blob: `videos`, or `styles` where a style is to be made.
     """
 
     job_id: str
     style: str
     name: str
     etag: str
+    container: str = VIDEOS
 
     @classmethod
     def of(cls, blob_name: str, etag: str) -> Self:
@@ -84,6 +90,27 @@ class Job:
     def is_of(self, etag: str) -> bool:
         """Whether an etag is that of the version that this job is of, with quotes or without."""
         return self.etag.strip('"') == etag.strip('"')
+
+    @classmethod
+    def of_style(cls, blob_name: str, etag: str) -> Self:
+        """Make the job of one version of a painting or checkpoint in `styles`."""
+        style = StyleSource(blob_name).style
+        return cls(job_id(STYLES, blob_name, etag), style, blob_name, etag, STYLES)
+
+    @property
+    def makes_style(self) -> bool:
+        """Whether it makes a style instead of painting a video."""
+        return self.container == STYLES
+
+    @property
+    def blob(self) -> str:
+        """Name of the uploaded blob in its container."""
+        return self.name if self.makes_style else self.video.blob
+
+    @property
+    def style_source(self) -> StyleSource:
+        """The painting or checkpoint that a style is made of."""
+        return StyleSource(self.name)
 
     @property
     def video(self) -> Video:
@@ -107,6 +134,8 @@ class Work:
         nodes: to paint on.
         notes: what the result cannot keep, each a sentence.
         estimate: of what painting costs, in the settings' currency; None if no price is known.
+        content: blob in `videos` that a painting is learnt on; empty for none.
+        awaits_style: whether the style is still being made.
     """
 
     source_container: str
@@ -115,6 +144,8 @@ class Work:
     nodes: int
     notes: tuple[str, ...] = ()
     estimate: float | None = None
+    content: str = ""
+    awaits_style: bool = False
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
@@ -136,6 +167,7 @@ class State:
         node_seconds: that nodes have been at work for the job, all of them together.
         spending_day: under which the job's cost is kept; empty before the first attempt.
         started: when the job did, ISO 8601 in UTC; empty under version 1.
+        waits_until: when a style that is awaited is overdue, ISO 8601; empty before the wait.
     """
 
     job: Job
@@ -146,6 +178,7 @@ class State:
     node_seconds: float = 0.0
     spending_day: str = ""
     started: str = ""
+    waits_until: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""

@@ -1,4 +1,7 @@
-"""The orchestration of one job: preprocess, paint, stitch; cancelled, failed or done.
+"""The orchestrations of one job: cancelled, failed or done.
+
+    restyle      preprocess a video, wait for its style if that is being made, paint, stitch
+    learn_style  prepare a painting or checkpoint, make a style of it, publish it
 
 One instance a job, and no child: its custom status is what the durable status endpoint shows, its
 id is where the cancel event goes, and ending it ends everything. Polling would let the history
@@ -6,15 +9,15 @@ grow without bound, so the painting continues as new every few dozen polls.
 
 An instance that runs while the app is upgraded replays its history on the new code. So a change of
 the steps, or of their order, holds only for instances of the `VERSION` that brought it
-(`_Restyling._is_of`); recorded histories of all versions are replayed by the tests.
+(`_Working._is_of`); recorded histories of all versions are replayed by the tests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import asdict, replace
-from datetime import timedelta
-from typing import Any, NoReturn
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, NoReturn, override
 
 import azure.durable_functions as df
 from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError, when_any
@@ -31,6 +34,7 @@ from function_app.stitch import Joined
 blueprint = df.Blueprint()
 
 ORCHESTRATOR = "restyle"
+LEARNER = "learn_style"
 CANCEL_EVENT = "cancel"
 VERSION = 2
 """Of the steps, given to each instance at its start; one without was started under version 1."""
@@ -75,12 +79,33 @@ def restyle(context: OrchestrationContext, payload: dict[str, Any]) -> Steps[dic
     return (yield from _Restyling(context, State.from_dict(payload)).run())
 
 
-class _Restyling:
-    """One execution of the orchestration.
+@blueprint.orchestration_trigger(context_name="context")
+def learn_style(
+    context: OrchestrationContext, payload: dict[str, Any]
+) -> Steps[dict[str, Any] | None]:
+    """Make one style.
+
+    Returns:
+        The outcome: stage and style; None when it continues as new.
+
+    Raises:
+        InputError: the painting or checkpoint cannot be used.
+        ServiceError: a service failed again and again.
+    """
+    return (yield from _Learning(context, State.from_dict(payload)).run())
+
+
+class _Working:
+    """One execution of an orchestration whose work is done by Azure Machine Learning.
 
     Attributes:
         state: what survives into the next execution.
+        stage: while the nodes are at work.
+        doing: what they do, for people.
     """
+
+    stage: ClassVar[Stage]
+    doing: ClassVar[str]
 
     def __init__(self, context: OrchestrationContext, state: State) -> None:
         self._context = context
@@ -101,20 +126,25 @@ class _Restyling:
 
     def _stages(self) -> Steps[dict[str, Any]]:
         if self.state.work is None:
-            yield from self._preprocess()
+            yield from self._prepare()
+        if not self.state.attempt:
+            yield from self._wait()
         if self._is_of(2) and not self.state.attempt:
             yield from self._wait_for_turn()
-        while True:
-            yield from self._paint()
-            joined = yield from self._stitch()
-            if not joined.lost:
-                return (yield from self._finish(joined.note))
-            yield from self._submit_again(f"{joined.lost} painted shards were lost")
+        yield from self._score()
+        return (yield from self._finish())
 
-    def _preprocess(self) -> Steps[None]:
-        self._show(self._status(Stage.PREPROCESS, "reading the video"))
-        found = yield from self._call("preprocess", asdict(self.state.job))
-        self.state = replace(self.state, work=Work.from_dict(found))
+    def _prepare(self) -> Steps[None]:
+        """Find out what there is to do."""
+        raise NotImplementedError
+
+    def _wait(self) -> Steps[None]:
+        """Wait for what the first attempt needs."""
+        yield from ()
+
+    def _finish(self) -> Steps[dict[str, Any]]:
+        """Make the result of what the worker left; return the outcome."""
+        raise NotImplementedError
 
     def _wait_for_turn(self) -> Steps[None]:
         """Wait until so few jobs are ahead that this one may be painted."""
@@ -131,8 +161,8 @@ class _Restyling:
             yield from self._pause(min(LONGEST_WAIT, ahead * self._usual_pause))
         self._continue()
 
-    def _paint(self) -> Steps[None]:
-        """Submit attempts until one has painted every frame."""
+    def _score(self) -> Steps[None]:
+        """Submit attempts until one has completed."""
         while True:
             if not self.state.attempt:
                 yield from self._submit()
@@ -169,7 +199,7 @@ class _Restyling:
         if self.state.preemptions == most:
             raise ServiceError(
                 f"the nodes were taken away {most + 1} times: upload the video again at another "
-                "time, or paint on dedicated nodes",
+                "time, or work on dedicated nodes",
                 Code.PAINTING_FAILED,
             )
         self.state = replace(self.state, preemptions=self.state.preemptions + 1)
@@ -183,7 +213,7 @@ class _Restyling:
         """
         if self.state.attempt - self.state.preemptions >= MOST_ATTEMPTS:
             raise ServiceError(
-                f"painting failed {MOST_ATTEMPTS} times, the last time because: {reason}",
+                f"{self.doing} failed {MOST_ATTEMPTS} times, the last time because: {reason}",
                 Code.PAINTING_FAILED,
             )
         yield from self._submit()
@@ -220,8 +250,7 @@ class _Restyling:
             self._show(self._painting(look))
             if look.state in compute.FINAL:
                 return look
-            # Less at first: what is short should not wait long for its end to be seen.
-            yield from self._pause(min(self._usual_pause, FIRST_POLLS * (polls + 1)))
+            yield from self._pause(self._until_next(polls))
             if at_work:
                 yield from self._count_spent(self._context.current_utc_datetime - since)
         self._continue()
@@ -229,6 +258,10 @@ class _Restyling:
     @property
     def _usual_pause(self) -> timedelta:
         return timedelta(seconds=settings().poll_seconds)
+
+    def _until_next(self, polls: int) -> timedelta:
+        """Less at first: what is short should not wait long for its end to be seen."""
+        return min(self._usual_pause, FIRST_POLLS * (polls + 1))
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""
@@ -253,14 +286,14 @@ class _Restyling:
         spent, most = price_of(state.node_seconds, limits), limits.max_cost_per_job
         if spent is not None and most is not None and spent > most:
             return ServiceError(
-                f"painting was stopped after {spent:.2f} {limits.price_currency}, the limit of "
+                f"{self.doing} was stopped after {spent:.2f} {limits.price_currency}, the limit of "
                 f"one job being {most:.2f}: cut the video into parts, or upload it smaller",
                 Code.TOO_EXPENSIVE,
             )
         hours = state.node_seconds / self._work.nodes / 3600
         if hours > limits.job_timeout_hours * state.attempt * OVERTIME:
             return ServiceError(
-                f"painting was stopped after {hours:.0f} hours, for Azure Machine Learning did "
+                f"{self.doing} was stopped after {hours:.0f} hours, for Azure Machine Learning did "
                 f"not end it after {limits.job_timeout_hours:.0f}: upload the video again",
                 Code.PAINTING_FAILED,
             )
@@ -278,25 +311,6 @@ class _Restyling:
         self._stop_if_cancelled()
         self._context.continue_as_new(self.state.to_dict(), save_events=True)
         raise _ContinuedAsNew
-
-    def _stitch(self) -> Steps[Joined]:
-        self._stop_if_cancelled()
-        self._show(self._all_painted(Stage.STITCH, "joining the shards"))
-        answer = yield from self._call("stitch", asdict(self.state.job))
-        # In histories of version 1 the answer is the note alone.
-        return Joined(answer) if isinstance(answer, str) else Joined(**answer)
-
-    def _finish(self, note: str) -> Steps[dict[str, Any]]:
-        job, work = self.state.job, self._work
-        yield from self._call("clean_up", self.state.to_dict())
-        notes = (*work.notes, *([note] if note else []))
-        self._show(replace(self._all_painted(Stage.DONE, "painted"), notes=notes))
-        return {
-            "stage": str(Stage.DONE),
-            "result": job.video.painted,
-            "frames": work.frames,
-            "notes": list(notes),
-        }
 
     def _end_cancelled(self) -> Steps[dict[str, Any]]:
         self._show(self._status(Stage.CANCELLED, message="ending what paints"))
@@ -356,7 +370,7 @@ class _Restyling:
         left = (work.frames - done) / look.fps if look.fps else None
         return replace(
             self._status(
-                Stage.QUEUE if look.state in compute.WAITING else Stage.SCORE,
+                Stage.QUEUE if look.state in compute.WAITING else self.stage,
                 f"Azure Machine Learning: {look.state}",
             ),
             done=done,
@@ -391,3 +405,104 @@ class _Restyling:
 
     def _show(self, status: Status) -> None:
         self._context.set_custom_status(status.to_dict())
+
+
+class _Restyling(_Working):
+    """Paints a video."""
+
+    stage = Stage.SCORE
+    doing = "painting"
+
+    @override
+    def _prepare(self) -> Steps[None]:
+        self._show(self._status(Stage.PREPROCESS, "reading the video"))
+        found = yield from self._call("preprocess", asdict(self.state.job))
+        self.state = replace(self.state, work=Work.from_dict(found))
+
+    @override
+    def _wait(self) -> Steps[None]:
+        """Wait for the style, where it is being made."""
+        if not self._work.awaits_style:
+            return
+        for polls in range(POLLS_PER_HISTORY):
+            self._stop_if_cancelled()
+            if not (waits := (yield from self._call("await_style", asdict(self.state.job)))):
+                return
+            self._show(self._status(Stage.WAIT, waits))
+            self._give_up_waiting()
+            yield from self._pause(self._until_next(polls))
+        self._continue()
+
+    def _give_up_waiting(self) -> None:
+        """Raise ServiceError when the style is overdue: its job may have been lost."""
+        now = self._context.current_utc_datetime
+        if not self.state.waits_until:
+            overdue = now + MOST_ATTEMPTS * timedelta(hours=settings().job_timeout_hours)
+            self.state = replace(self.state, waits_until=overdue.isoformat())
+        elif now > datetime.fromisoformat(self.state.waits_until):
+            raise ServiceError(
+                f"the style {self.state.job.style!r} is not ready after the time that its making "
+                "may take: upload its painting again, and then the video"
+            )
+
+    @override
+    def _finish(self) -> Steps[dict[str, Any]]:
+        """Join the shards; paint again what was lost."""
+        while (joined := (yield from self._stitch())).lost:
+            yield from self._submit_again(f"{joined.lost} painted shards were lost")
+            yield from self._score()
+        return (yield from self._end_painted(joined.note))
+
+    def _stitch(self) -> Steps[Joined]:
+        self._stop_if_cancelled()
+        self._show(self._all_painted(Stage.STITCH, "joining the shards"))
+        answer = yield from self._call("stitch", asdict(self.state.job))
+        # In histories of version 1 the answer is the note alone.
+        return Joined(answer) if isinstance(answer, str) else Joined(**answer)
+
+    def _end_painted(self, note: str) -> Steps[dict[str, Any]]:
+        job, work = self.state.job, self._work
+        yield from self._call("clean_up", self.state.to_dict())
+        notes = (*work.notes, *([note] if note else []))
+        self._show(replace(self._all_painted(Stage.DONE, "painted"), notes=notes))
+        return {
+            "stage": str(Stage.DONE),
+            "result": job.video.painted,
+            "frames": work.frames,
+            "notes": list(notes),
+        }
+
+
+class _Learning(_Working):
+    """Makes a style of a painting or a checkpoint."""
+
+    stage = Stage.LEARN
+    doing = "making the style"
+
+    @override
+    def _prepare(self) -> Steps[None]:
+        self._show(self._status(Stage.PREPROCESS, "reading the upload"))
+        found = yield from self._call("prepare_style", asdict(self.state.job))
+        self.state = replace(self.state, work=Work.from_dict(found))
+
+    @override
+    def _finish(self) -> Steps[dict[str, Any]]:
+        self._stop_if_cancelled()
+        yield from self._call("publish_style", asdict(self.state.job))
+        yield from self._call("clean_up", self.state.to_dict())
+        self._show(self._all_painted(Stage.DONE, "ready to paint"))
+        return {"stage": str(Stage.DONE), "style": self.state.job.style}
+
+    @override
+    def _end_cancelled(self) -> Steps[dict[str, Any]]:
+        """Say so where the videos look that wait for the style."""
+        job = self.state.job
+        message = f"making the style was cancelled: upload {job.name} again to make it"
+        failure = {"job": asdict(job), "code": Code.UNUSABLE_STYLE, "message": message}
+        yield from self._call("report_failure", failure)
+        return (yield from super()._end_cancelled())
+
+    @override
+    def _painting(self, look: Look) -> Status:
+        """Parts of a budget are no frames, and have no rate that means anything to people."""
+        return replace(super()._painting(look), fps=None)

@@ -23,6 +23,9 @@ DAYS = "days"
 OWN_FOLDERS = {DECLARED, TURNS, DAYS}
 
 STYLE_SUFFIX = ".safetensors"
+PAINTING_SUFFIXES = (".jpg", ".jpeg", ".png")
+CHECKPOINT_SUFFIXES = (".pth",)
+REPORT_SUFFIX = ".error.json"
 
 # A blob's may have 1024 characters; those of the results need a few for themselves.
 LONGEST_NAME = 1000
@@ -108,6 +111,55 @@ class Video:
 def style(name: str) -> str:
     """Blob name in `styles` of a style's network."""
     return f"{name}{STYLE_SUFFIX}"
+
+
+@dataclass(frozen=True, slots=True)
+class StyleSource:
+    """What a style is made of: the blob `styles/{name}{suffix}`, a painting or a checkpoint."""
+
+    blob: str
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the blob's name, in lower case."""
+        _, dot, ending = self.blob.rpartition(".")
+        return (dot + ending).lower() if dot else ""
+
+    @property
+    def style(self) -> str:
+        """Name of the style."""
+        return self.blob[: -len(self.suffix)] if self.suffix else self.blob
+
+    @property
+    def is_painting(self) -> bool:
+        """Whether a style is to be learnt from it."""
+        return self.suffix in PAINTING_SUFFIXES
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether it is a network already, which is to be converted."""
+        return self.suffix in CHECKPOINT_SUFFIXES
+
+    @property
+    def report(self) -> str:
+        """Blob name in `styles` of the sentence about its failure."""
+        return f"{self.style}{REPORT_SUFFIX}"
+
+    def check(self) -> None:
+        """Refuse names that no folder of videos can have.
+
+        Raises:
+            InputError: the name holds a slash, quotes, backslashes or control characters.
+        """
+        if found := _FORBIDDEN.search(self.style) or re.search("/", self.style):
+            raise InputError(
+                f"the name {self.style!r} holds the character {found[0]!r}: "
+                "rename the file without slashes, quotes, backslashes and control characters",
+                Code.BAD_NAME,
+            )
+        if self.style in {"", ".", ".."}:
+            message = f"{self.blob!r} names no style: give the file another name"
+            raise InputError(message, Code.BAD_NAME)
 
 
 @dataclass(frozen=True, slots=True)

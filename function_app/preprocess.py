@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from function_app import cost, paths, results, storage
+from function_app import cost, paths, results, storage, styles
 from function_app.blending import blend_of
 from function_app.errors import Code, InputError
 from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
@@ -43,7 +43,7 @@ def preprocess(job: Job) -> Work:
     """
     job.video.check()
     results.check_free(job, results.properties(job))
-    _check_style(job.style)
+    style = styles.usable(job.style)
     reader = _reader(job)
     blend = blend_of(reader.metadata)
     with open_video(buffered(reader), job.name) as container:
@@ -62,18 +62,8 @@ def preprocess(job: Job) -> Work:
     _check_cost(job, estimate)
     plan = _plan(job, index, picture, source, blend, nodes)
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")
-    return Work(*work, plan.frame_count, nodes, tuple(notes), estimate)
-
-
-def _check_style(name: str) -> None:
-    if storage.blob(paths.STYLES, paths.style(name)).exists():
-        return
-    known = storage.style_names()
-    raise InputError(
-        f"there is no style {name!r}: upload the video to the folder of one of "
-        f"{', '.join(known) or 'the styles, once there are any'}",
-        Code.UNKNOWN_STYLE,
-    )
+    waits = style.job_id is not None
+    return Work(*work, plan.frame_count, nodes, tuple(notes), estimate, awaits_style=waits)
 
 
 def _check_cost(job: Job, estimate: float | None) -> None:
@@ -158,7 +148,7 @@ def _source(job: Job, index: FrameIndex, exact: bool) -> tuple[tuple[str, str], 
         return (paths.VIDEOS, job.video.blob), index
     blob_name = job.folder.source(PurePosixPath(job.name).suffix)
     with BlobReader(storage.blob(paths.VIDEOS, job.video.blob)) as reader:
-        storage.blob(paths.JOBS, blob_name).upload_blob(reader, length=reader.size, overwrite=True)
+        storage.copy(reader, storage.blob(paths.JOBS, blob_name))
     return (paths.JOBS, blob_name), index
 
 

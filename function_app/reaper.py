@@ -12,9 +12,11 @@ import os
 
 import azure.durable_functions as df
 import azure.functions as func
-from durabletask.client import OrchestrationStatus
+from durabletask.client import OrchestrationState, OrchestrationStatus
 
-from function_app import compute, logs, paths, storage, turns
+from function_app import compute, learning, logs, paths, storage, turns
+from function_app.errors import Code
+from function_app.jobs import State
 from function_app.paths import JobFolder
 
 blueprint = df.Blueprint()
@@ -44,5 +46,15 @@ def reap(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> Non
         with logs.about(job_id):
             log.warning("no living instance: what is left of it goes")
         if compute.cancel_all(job_id):
+            if state is not None and state.runtime_status == OrchestrationStatus.TERMINATED:
+                _tell_who_waits(state)
             storage.delete_all(paths.JOBS, JobFolder(job_id).root)
             turns.leave(job_id)
+
+
+def _tell_who_waits(state: OrchestrationState) -> None:
+    """Say that a style will not come, where the videos look that wait for it."""
+    job = State.from_dict(state.get_input()).job
+    if job.makes_style:
+        message = f"making the style was ended: upload {job.name} again to make it"
+        learning.report(job, message, Code.UNUSABLE_STYLE)

@@ -126,6 +126,9 @@ class Settings:
         requests_per_minute: of one client to one instance of the app; further ones are refused.
         child_cpu_seconds: processor time that reading one video, or joining one, may take.
         child_memory_mib: memory likewise, in MiB.
+        max_style_bytes: largest painting or checkpoint accepted.
+        learn_minutes: that a painting is learnt, at most.
+        learn_options: further options of gpu_worker.learn, as its command line takes them.
         encoder_crf: x264's constant rate factor of the result; lower is better and larger.
         encoder_preset: x264's preset.
     """
@@ -162,6 +165,9 @@ class Settings:
     requests_per_minute: int = _setting("REQUESTS_PER_MINUTE", 600, _count)
     child_cpu_seconds: int = _setting("CHILD_CPU_SECONDS", 1800, _count)
     child_memory_mib: int = _setting("CHILD_MEMORY_MIB", 1024, _count)
+    max_style_bytes: int = _setting("MAX_STYLE_BYTES", 2**28, _count)
+    learn_minutes: float = _setting("LEARN_MINUTES", 10.0, _amount)
+    learn_options: str = _setting("LEARN_OPTIONS", "")
     encoder_crf: int = _setting("ENCODER_CRF", 18, _count)
     encoder_preset: str = _setting("ENCODER_PRESET", "veryfast")
 

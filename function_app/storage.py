@@ -65,24 +65,30 @@ def read(container_name: str, blob_name: str) -> bytes | None:
         return None
 
 
-def write(container_name: str, blob_name: str, content: bytes | str, content_type: str) -> None:
+def write(
+    container_name: str,
+    blob_name: str,
+    content: bytes | str,
+    content_type: str,
+    metadata: dict[str, str] | None = None,
+) -> None:
     """Write a small blob at once, over what was there."""
     blob(container_name, blob_name).upload_blob(
-        content, overwrite=True, content_settings=ContentSettings(content_type=content_type)
+        content,
+        overwrite=True,
+        content_settings=ContentSettings(content_type=content_type),
+        metadata=metadata,
     )
+
+
+def copy(reader: BlobReader, target: BlobClient, metadata: dict[str, str] | None = None) -> None:
+    """Write what a reader reads as another blob, over what was there, in constant memory."""
+    target.upload_blob(reader, length=reader.size, overwrite=True, metadata=metadata)
 
 
 def names(container_name: str, prefix: str) -> Iterator[str]:
     """Yield the names of the blobs below a prefix."""
     yield from container(container_name).list_blob_names(name_starts_with=prefix)
-
-
-def style_names() -> list[str]:
-    """Return the names of the styles that there are, in alphabetical order."""
-    files = names(paths.STYLES, "")
-    return sorted(
-        file.removesuffix(paths.STYLE_SUFFIX) for file in files if file.endswith(paths.STYLE_SUFFIX)
-    )
 
 
 def folders(container_name: str) -> Iterator[str]:

@@ -1,9 +1,10 @@
-"""The blob trigger: an uploaded video starts its job."""
+"""The blob triggers: an uploaded video starts its job; so does what a style is to be made of."""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from typing import Any
 
 import azure.durable_functions as df
@@ -13,9 +14,9 @@ import grpc
 from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from function_app import logs
+from function_app import logs, styles
 from function_app.jobs import Job, State
-from function_app.orchestrator import ORCHESTRATOR, VERSION
+from function_app.orchestrator import LEARNER, ORCHESTRATOR, VERSION
 
 blueprint = df.Blueprint()
 
@@ -35,13 +36,30 @@ _KEEP = pb.OrchestrationIdReusePolicy(replaceableStatus=[pb.ORCHESTRATION_STATUS
 @blueprint.durable_client_input(client_name="client")
 def on_video_uploaded(video: blob.BlobClient, client: df.SyncDurableFunctionsClient) -> None:
     """Start the job of the video's present version, once."""
-    reference: Any = video
+    _start_job(video, client, Job.of)
+
+
+@blueprint.blob_trigger(arg_name="upload", path="styles/{name}", connection="DATA", source=SOURCE)
+@blueprint.durable_client_input(client_name="client")
+def on_style_uploaded(upload: blob.BlobClient, client: df.SyncDurableFunctionsClient) -> None:
+    """Start making a style of a painting or checkpoint, once; other files start nothing."""
+    reference: Any = upload
+    if styles.is_source(reference.blob_name):
+        _start_job(upload, client, Job.of_style)
+
+
+def _start_job(
+    upload: blob.BlobClient,
+    client: df.SyncDurableFunctionsClient,
+    job_of: Callable[[str, str], Job],
+) -> None:
+    reference: Any = upload
     try:
         etag = str(reference.get_blob_properties().etag)
     except ResourceNotFoundError:
         log.warning("%s was deleted before its job could start", reference.blob_name)
         return
-    job = Job.of(reference.blob_name, etag)
+    job = job_of(reference.blob_name, etag)
     with logs.about(job.job_id):
         if start(client, job):
             log.info("starts: %s", reference.blob_name)
@@ -51,7 +69,7 @@ def start(client: df.SyncDurableFunctionsClient, job: Job) -> bool:
     """Start a job; return False where it was started before."""
     try:
         client.schedule_new_orchestration(
-            ORCHESTRATOR,
+            LEARNER if job.makes_style else ORCHESTRATOR,
             input=State(job).to_dict(),
             instance_id=job.job_id,
             version=str(VERSION),

@@ -67,6 +67,6 @@ def check_current(job: Job) -> None:
 
 def _etag(job: Job) -> str | None:
     try:
-        return str(storage.blob(paths.VIDEOS, job.video.blob).get_blob_properties().etag)
+        return str(storage.blob(job.container, job.blob).get_blob_properties().etag)
     except ResourceNotFoundError:
         return None

@@ -19,6 +19,7 @@ import torch
 from torch import Generator, Tensor
 
 from gpu_worker.errors import InputError, WorkerError
+from gpu_worker.failure import reported
 from gpu_worker.learning.content import Content, made_content, read_content
 from gpu_worker.learning.learner import (
     Budget,
@@ -31,6 +32,7 @@ from gpu_worker.learning.learner import (
 from gpu_worker.learning.objective import TextureObjective
 from gpu_worker.learning.perceptual import PerceptualFactory
 from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_painting, write_sheet
+from gpu_worker.learning.progress import BudgetReporter
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.state import State
 from gpu_worker.model import BLOCKS_MAX, WIDTH_MAX, load_style, save_style
@@ -52,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     options = _parse(arguments)
     try:
-        _run(options)
+        with reported(options.report, "unusable-painting"):
+            _run(options)
     except WorkerError as error:
         log.error("%s", error)
         return 1
@@ -83,11 +86,16 @@ def _run(options: argparse.Namespace) -> None:
         if options.preview:
             preview(options.preview, lesson.painting, lesson.content.pictures, learner.network)
 
-    learnt = learn(learner, budget, keep)
+    learnt = learn(learner, budget, keep, _tell(options, lesson))
     keep(learnt.minutes)
     save_style(options.out, learnt.network, _metadata(options, lesson.recipe, learnt))
     state.forget()
     log.info("%s: %d steps in %.1f minutes", options.out, len(learnt.losses), learnt.minutes)
+
+
+def _tell(options: argparse.Namespace, lesson: Lesson) -> Callable[[float], None] | None:
+    """Return what tells those who started this how much of the budget is spent."""
+    return BudgetReporter(options.report, str(lesson.device)) if options.report else None
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
@@ -174,6 +182,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--content", type=Path, nargs="+", help="photos, videos, or folders of them")
     add("--out", type=Path, required=True, help="the style to write (.safetensors)")
     add("--preview", type=Path, help="sheet to write every minute (.png or .jpg)")
+    add("--report", type=Path, help="folder for notes on progress, and on why it failed")
     add("--licence", default="Public domain", help="of the painting, for the metadata")
     add("--vgg", type=Path, help="torchvision's weights of VGG-16: their file, or 'download'")
     add("--start", type=Path, default=START, help="style to start from (default: the project's)")

@@ -6,6 +6,7 @@ metadata strings, all that is needed to build the network again and to know wher
     format_version   "1"; a file with a higher one is refused
     architecture     JSON of `Architecture`
     flop_per_pixel   floating point operations to paint one pixel (multiply and add count as two)
+    thumbnail        a landscape as the network paints it, JPEG in base64
     painting, licence, recipe (JSON), ...   as the learner wrote them
 
 Checkpoints of pytorch/examples `fast_neural_style` (`.pth`) load as well, weights only.
@@ -28,6 +29,7 @@ from safetensors.torch import (
 from torch import Tensor
 
 from gpu_worker.errors import InputError
+from gpu_worker.files import write_whole
 from gpu_worker.networks import (
     NETWORKS,
     Architecture,
@@ -38,6 +40,7 @@ from gpu_worker.networks import (
     flop_per_pixel,
     place,
 )
+from gpu_worker.thumbnail import thumbnail
 
 FORMAT_VERSION = 1
 WIDTH_MAX = 256
@@ -71,11 +74,10 @@ def save_style(path: Path, network: Network, metadata: Mapping[str, str]) -> Non
         "format_version": str(FORMAT_VERSION),
         "architecture": json.dumps(asdict(network.architecture)),
         "flop_per_pixel": f"{flop_per_pixel(network):.1f}",
+        "thumbnail": thumbnail(network),
     }
     weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(save(weights, described))
-    partial.replace(path)
+    write_whole(path, save(weights, described))
 
 
 def load_style(path: Path, device: torch.device | str = "cpu") -> Style:
@@ -84,7 +86,7 @@ def load_style(path: Path, device: torch.device | str = "cpu") -> Style:
     Raises:
         StyleError: the file is missing, damaged, of a newer version, or not a style.
     """
-    read = _read_checkpoint if path.suffix == ".pth" else _read_safetensors
+    read = _read_checkpoint if path.suffix.lower() == ".pth" else _read_safetensors
     try:
         weights, metadata = read(path)
         network = _build_filled(_architecture(metadata), weights)
@@ -176,6 +178,8 @@ def _build_filled(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
     # Without memory until the weights are known to fit: the file may claim any size.
     with torch.device("meta"):
         network = build(architecture)
+    if not all(_is_plain(weight) for weight in weights.values()):
+        raise StyleError("its weights are not plain floating point numbers")
     try:
         network.load_state_dict(dict(weights), assign=True)
     except RuntimeError as error:
@@ -183,3 +187,8 @@ def _build_filled(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
     if not all(torch.isfinite(weight).all() for weight in weights.values()):
         raise StyleError("its weights hold values that are not finite; learn it again")
     return network.float()
+
+
+def _is_plain(weight: Tensor) -> bool:
+    """Whether a tensor is numbers in memory: not sparse, quantised, complex, or without content."""
+    return weight.is_floating_point() and weight.layout == torch.strided and not weight.is_meta

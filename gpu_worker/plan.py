@@ -24,6 +24,10 @@ POSTER_NAME = "poster.jpg"
 SHEET_NAME = "sheet.jpg"
 FAILURE_NAME = "failure.json"
 PROGRESS_PREFIX = "progress-"
+STYLE_NAME = "style.safetensors"
+
+BUDGET_PARTS = 100
+"""Of the learning of a style, which has no frames: hundredths of its budget stand for them."""
 
 SEAL_BYTES = 8 + hashlib.sha256().digest_size
 """Length of the seal at the end of a shard's file."""
@@ -334,7 +338,7 @@ class Progress:
 
     Attributes:
         rank: of the writer in its MPI world.
-        frames: painted by this rank in this attempt.
+        frames: painted by this rank in this attempt; of a learning, parts of its budget.
         frames_per_second: over the last few seconds.
         device: what it paints on, for people.
     """

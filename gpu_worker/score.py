@@ -28,14 +28,14 @@ from gpu_worker import logs
 from gpu_worker.compilation import Compilation
 from gpu_worker.decode import frames
 from gpu_worker.encode import write_shard
-from gpu_worker.errors import InputError, ToolError, WorkerError
-from gpu_worker.files import write_whole
+from gpu_worker.errors import ToolError
+from gpu_worker.failure import report_failure
 from gpu_worker.frame import Frame
 from gpu_worker.machine import PRECISIONS, Machine, Precision
 from gpu_worker.model import load_style
 from gpu_worker.paint import paint
 from gpu_worker.pipeline import prefetch
-from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Failure, Plan, PlanError, Shard
+from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Plan, Shard
 from gpu_worker.progress import Reporter
 from gpu_worker.sheet import Sampler
 from gpu_worker.tickets import tickets
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         comm.Abort(_INTERRUPTED)
     except BaseException as error:
         try:
-            _report(error, task.out)
+            report_failure(error, task.out)
         finally:
             comm.Abort(1)
 
@@ -149,19 +149,6 @@ def _encode(painted: Iterator[Frame], plan: Plan, out: Path, threads: int) -> No
         log.info(
             "shard %d: frames %d to %d in %.1f s", shard.index, shard.first, shard.last, seconds
         )
-
-
-def _report(error: BaseException, out: Path) -> None:
-    """Say what went wrong: in a sentence for people, and with all its details in the log."""
-    known = isinstance(error, WorkerError | PlanError)
-    failure = Failure(
-        "input" if isinstance(error, InputError) else "world",
-        str(error) if known else f"The worker failed ({type(error).__name__}); its log says more.",
-        error.code if isinstance(error, InputError) else "",
-    )
-    log.error("giving up: %s", failure.message, exc_info=error)
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / FAILURE_NAME, failure.to_json().encode())
 
 
 if __name__ == "__main__":

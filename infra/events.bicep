@@ -1,4 +1,4 @@
-// The subscription by which an uploaded video reaches the blob trigger. It is created after the
+// The subscriptions by which uploads reach the blob triggers. They are created after the
 // code is deployed: the function app has to answer Event Grid's handshake.
 
 @description('Name of the function app.')
@@ -38,6 +38,15 @@ param suffixes array = [
   '.wmv'
 ]
 
+@description('Endings of the names of files that a style is made of; case does not matter.')
+@maxLength(25)
+param styleSuffixes array = [
+  '.jpeg'
+  '.jpg'
+  '.png'
+  '.pth'
+]
+
 resource app 'Microsoft.Web/sites@2024-11-01' existing = {
   name: functionAppName
 }
@@ -54,31 +63,40 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
 var key = listKeys('${app.id}/host/default', '2023-12-01').systemKeys.blobs_extension
 var webhook = 'https://${app.properties.defaultHostName}/runtime/webhooks/blobs'
 
-resource uploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
-  parent: topic
-  name: 'videos'
-  properties: {
-    eventDeliverySchema: 'EventGridSchema'
-    destination: {
-      endpointType: 'WebHook'
-      properties: {
-        endpointUrl: '${webhook}?functionName=Host.Functions.on_video_uploaded&code=${key}'
-        maxEventsPerBatch: 1
-        minimumTlsVersionAllowed: '1.2'
+var triggers = [
+  { container: 'videos', function: 'on_video_uploaded', suffixes: suffixes }
+  { container: 'styles', function: 'on_style_uploaded', suffixes: styleSuffixes }
+]
+
+resource uploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = [
+  for trigger in triggers: {
+    parent: topic
+    name: trigger.container
+    properties: {
+      eventDeliverySchema: 'EventGridSchema'
+      destination: {
+        endpointType: 'WebHook'
+        properties: {
+          endpointUrl: '${webhook}?functionName=Host.Functions.${trigger.function}&code=${key}'
+          maxEventsPerBatch: 1
+          minimumTlsVersionAllowed: '1.2'
+        }
       }
-    }
-    filter: {
-      includedEventTypes: ['Microsoft.Storage.BlobCreated']
-      subjectBeginsWith: '/blobServices/default/containers/videos/'
-      advancedFilters: [{ operatorType: 'StringEndsWith', key: 'subject', values: suffixes }]
-    }
-    retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
-    deadLetterWithResourceIdentity: {
-      identity: { type: 'SystemAssigned' }
-      deadLetterDestination: {
-        endpointType: 'StorageBlob'
-        properties: { resourceId: jobsAccount.id, blobContainerName: 'dead-letters' }
+      filter: {
+        includedEventTypes: ['Microsoft.Storage.BlobCreated']
+        subjectBeginsWith: '/blobServices/default/containers/${trigger.container}/'
+        advancedFilters: [
+          { operatorType: 'StringEndsWith', key: 'subject', values: trigger.suffixes }
+        ]
+      }
+      retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
+      deadLetterWithResourceIdentity: {
+        identity: { type: 'SystemAssigned' }
+        deadLetterDestination: {
+          endpointType: 'StorageBlob'
+          properties: { resourceId: jobsAccount.id, blobContainerName: 'dead-letters' }
+        }
       }
     }
   }
-}
+]

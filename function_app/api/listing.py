@@ -20,7 +20,7 @@ import azure.functions as func
 from durabletask.client import OrchestrationQuery, OrchestrationState, OrchestrationStatus
 
 from function_app.api.answers import bad_request
-from function_app.api.view import STATUSES, View, is_job, utc, view
+from function_app.api.view import STATUSES, View, paints_video, utc, view
 from function_app.jobs import job_id_prefix
 
 DEFAULT_TOP = 50
@@ -100,7 +100,7 @@ class Listing:
         for span in (None,) if self.video else SPANS:
             start = newest - span if span else None
             found = client.get_all_orchestration_states(self._query(start, before[0] + OVERLAP))
-            for state in sorted(filter(is_job, found), key=_place, reverse=True):
+            for state in sorted(filter(paints_video, found), key=_place, reverse=True):
                 if _place(state) < before:
                     before = _place(state)
                     yield state

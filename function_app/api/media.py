@@ -35,12 +35,12 @@ def get_result(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 @blueprint.durable_client_input(client_name="client")
 @answering
 def get_source(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    """Redirect to the video as it was uploaded."""
-    video = job_of(find(req, client)).video
-    if not storage.blob(paths.VIDEOS, video.blob).exists():
-        message = f"the uploaded video {video.blob} is gone"
+    """Redirect to the video, painting or checkpoint as it was uploaded."""
+    job = job_of(find(req, client))
+    if not storage.blob(job.container, job.blob).exists():
+        message = f"the uploaded file {job.blob} is gone"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_SOURCE, message)
-    return as_link(req, paths.VIDEOS, video.blob)
+    return as_link(req, job.container, job.blob)
 
 
 @blueprint.route(route="api/jobs/{id}/preview", methods=["GET"])

@@ -73,21 +73,38 @@ def _page() -> Schema:
 
 
 def _styles() -> Schema:
-    listed = _json("the styles", _ref("Styles"))
-    return {"/api/styles": {"get": _operation("get_styles", "Styles there are", listed)}}
+    listed = _json("the styles", _ref("Styles"), polled=True)
+    picture: Schema = {"200": {"description": "a landscape", "content": {"image/jpeg": {}}}}
+    return {
+        "/api/styles": {
+            "get": _operation("get_styles", "Styles there are", listed, [_IF_NONE_MATCH]),
+            "post": _upload("post_style", "Ask where to put what becomes a style", "StyleRequest"),
+        },
+        "/api/styles/{name}/thumbnail": {
+            "parameters": [_in_path("name")],
+            "get": _operation(
+                "get_thumbnail",
+                "How a style paints",
+                {**picture, **_problems({404: "there is no such style, or it shows nothing"})},
+            ),
+        },
+    }
 
 
 def _uploads() -> Schema:
-    granted = {
-        **_json("the same was uploaded before, and has its job", _ref("Uploaded")),
-        **_json("leave to write one blob for an hour", _ref("Upload"), HTTPStatus.CREATED),
-    }
+    upload = _upload("post_upload", "Ask where to put a video", "UploadRequest")
+    same = _json("the same was uploaded before, and has its job", _ref("Uploaded"))
+    upload["responses"] |= same
+    return {"/api/uploads": {"post": upload}}
+
+
+def _upload(name: str, summary: str, request: str) -> Schema:
+    granted = _json("leave to write one blob for an hour", _ref("Upload"), HTTPStatus.CREATED)
     refused = _problems(
-        {400: "the body is no such request, or no such video", 413: "the video is too large"}
+        {400: "the body is no such request, or names no such file", 413: "the file is too large"}
     )
-    operation = _operation("post_upload", "Ask where to put a video", {**granted, **refused})
-    body = {"required": True, "content": {JSON: {"schema": _ref("UploadRequest")}}}
-    return {"/api/uploads": {"post": operation | {"requestBody": body}}}
+    body = {"required": True, "content": {JSON: {"schema": _ref(request)}}}
+    return _operation(name, summary, {**granted, **refused}) | {"requestBody": body}
 
 
 def _jobs() -> Schema:

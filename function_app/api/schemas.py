@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from function_app.api.view import STATUSES
 from function_app.errors import Code
 from function_app.jobs import Stage
+from function_app.paths import CHECKPOINT_SUFFIXES, PAINTING_SUFFIXES, STYLE_SUFFIX
+from function_app.styles import State
 
 type Schema = dict[str, Any]
 
@@ -36,6 +39,7 @@ def _count(description: str, **more: Any) -> Schema:
 MOMENT = {"format": "date-time", "pattern": "Z$"}
 # A path: no part of it empty, `.` or `..`; no quotes, backslashes and control characters in it.
 FILENAME = r"""^(?!\.{0,2}(/|$))(?!.*/\.{0,2}(/|$))[^"'`\\\x00-\x1f\x7f\ud800-\udfff]+$"""
+STYLE_NAME = r"""^(?!\.{0,2}$)[^/"'`\\\x00-\x1f\x7f\ud800-\udfff]+$"""
 
 MD5 = "^[A-Za-z0-9+/]{22}==$"
 
@@ -68,9 +72,9 @@ COST = _object(
 JOB = _object(
     {
         "id": _text("of the job and its orchestration"),
-        "style": _text("that it is painted in"),
-        "name": _text("of the video, below its style's folder"),
-        "video": _text("blob in `videos`: style and name"),
+        "style": _text("that it is painted in, or that is made"),
+        "name": _text("of the video, below its style's folder; or of what the style is made of"),
+        "video": _or_null(_text("blob in `videos`: style and name; null where a style is made")),
         "status": STATUS,
         "stage": {"type": "string", "enum": [str(stage) for stage in Stage]},
         "frames": _object(
@@ -114,7 +118,7 @@ UPLOAD_REQUEST = _object(
 UPLOAD = _object(
     {
         "url": _text("to PUT the file to; grants this and nothing else", format="uri"),
-        "blob": _text("name in `videos`; `GET /api/jobs?video=` finds its job"),
+        "blob": _text("name in `videos` or `styles`; `GET /api/jobs?video=` finds its job"),
         "headers": {
             "type": "object",
             "description": "to send with the PUT",
@@ -125,7 +129,28 @@ UPLOAD = _object(
 )
 UPLOADED = _object({"blob": _text("name in `videos`"), "job": _text("id of its job")})
 LINK = _object({"url": _text("reads the video for an hour", format="uri")})
-STYLE = _object({"name": _text("of the folder in `videos` that has it")})
+STYLE = _object(
+    {
+        "name": _text("of the folder in `videos` whose videos are painted in it"),
+        "state": {"type": "string", "enum": [str(state) for state in State]},
+        "thumbnail": _or_null(_text("path of a picture that the style has painted")),
+        "flop_per_pixel": _or_null(_number("floating point operations to paint one pixel")),
+        "kind": _text("what comes of a video: `frames`, or `lines` of JSON, one a frame"),
+        "message": _text("why it, or the last try at making it anew, failed; else empty"),
+        "job": _or_null(_text("id of the job that makes it, while it does")),
+    }
+)
+STYLE_SUFFIXES = (*PAINTING_SUFFIXES, *CHECKPOINT_SUFFIXES, STYLE_SUFFIX)
+STYLE_REQUEST = _object(
+    {
+        "name": _text("that the style is to have", pattern=STYLE_NAME, maxLength=100),
+        "filename": _text(
+            "of a painting, a checkpoint or a style",
+            pattern=f"({'|'.join(map(re.escape, STYLE_SUFFIXES))})$",
+        ),
+        "bytes": _count("size of the file", minimum=1),
+    }
+)
 STYLES = _object({"styles": {"type": "array", "items": STYLE}})
 
 COMPONENTS = {
@@ -134,6 +159,7 @@ COMPONENTS = {
     "Job": JOB,
     "Jobs": JOBS,
     "UploadRequest": UPLOAD_REQUEST,
+    "StyleRequest": STYLE_REQUEST,
     "Upload": UPLOAD,
     "Uploaded": UPLOADED,
     "Link": LINK,

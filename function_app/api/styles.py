@@ -1,19 +1,95 @@
-"""Styles that a video can be painted in."""
+"""Styles: which there are, how they look, and how another is added."""
 
 from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import storage
-from function_app.api.answers import answering, as_json
+from function_app import paths, storage, styles
+from function_app.api.answers import answering, as_jpeg, as_polled_json, bad_request, body_of
+from function_app.api.schemas import STYLE_REQUEST, STYLE_SUFFIXES
+from function_app.api.uploads import LIFETIME, as_leave, check_size, properties
+from function_app.errors import Code, RequestError
+from function_app.paths import StyleSource
+from function_app.settings import settings
+from function_app.styles import Style
 
 blueprint = df.Blueprint()
+
+HEADERS = {"x-ms-blob-type": "BlockBlob"}
+FOR_A_MINUTE = {"Cache-Control": "max-age=60"}
+JPEG = b"\xff\xd8"
 
 
 @blueprint.route(route="api/styles", methods=["GET"])
 @answering
 def get_styles(req: func.HttpRequest) -> func.HttpResponse:
-    """List the styles that a video can be painted in."""
-    del req
-    return as_json({"styles": [{"name": name} for name in storage.style_names()]})
+    """List the styles that there are, and those that are being made."""
+    body = {"styles": [_view(style) for style in styles.all_styles()]}
+    return as_polled_json(req, body, body)
+
+
+@blueprint.route(route="api/styles", methods=["POST"])
+@answering
+def post_style(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer with a URL to which a painting or checkpoint may be written, to become a style."""
+    fields = body_of(req, STYLE_REQUEST)
+    check_size(fields["filename"], int(fields["bytes"]), settings().max_style_bytes)
+    source = StyleSource(fields["name"] + _suffix(fields["filename"]))
+    source.check()
+    blob = storage.blob(paths.STYLES, source.blob)
+    return as_leave(blob, properties(blob), datetime.now(UTC) + LIFETIME, HEADERS)
+
+
+@blueprint.route(route="api/styles/{name}/thumbnail", methods=["GET"])
+@answering
+def get_thumbnail(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer with a landscape that is painted in a style."""
+    name = req.route_params["name"]
+    style = styles.find(name)
+    if style is None:
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_STYLE, f"there is no style {name!r}")
+    image = _thumbnail(style)
+    if image is None:
+        message = f"the style {name!r} has no thumbnail"
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_PICTURE, message)
+    return as_jpeg(image, FOR_A_MINUTE)
+
+
+def _view(style: Style) -> dict[str, Any]:
+    """Return the JSON of a style."""
+    there = _thumbnail(style) is not None
+    return {
+        "name": style.name,
+        "state": style.state,
+        "thumbnail": f"/api/styles/{quote(style.name, safe='')}/thumbnail" if there else None,
+        "flop_per_pixel": style.flop_per_pixel,
+        "kind": style.output,
+        "message": style.message,
+        "job": style.job_id,
+    }
+
+
+def _thumbnail(style: Style) -> bytes | None:
+    """Return the JPEG in a style's file, if there is one; a file may say anything."""
+    try:
+        image = base64.b64decode(style.metadata.get("thumbnail", ""))
+    except (binascii.Error, ValueError):
+        return None
+    return image if image.startswith(JPEG) else None
+
+
+def _suffix(filename: str) -> str:
+    suffix = PurePosixPath(filename).suffix.lower()
+    if suffix not in STYLE_SUFFIXES:
+        endings = ", ".join(STYLE_SUFFIXES)
+        raise bad_request(f"a style is made of a file that ends in {endings}, not of {filename!r}")
+    return suffix

@@ -1,4 +1,4 @@
-"""Uploads: who wants a video painted gets leave to write exactly one blob.
+"""Uploads: who wants a video painted, or a style made, gets leave to write exactly one blob.
 
 Asking twice gives the same leave and changes nothing. The leave names the version of the blob that
 it may replace, so the same write twice writes once: the second is told that the condition is not
@@ -9,6 +9,7 @@ very same there before, is led to the job that it has.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -46,16 +47,33 @@ def post_upload(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with a URL to which one video may be written, and with the headers to send."""
     upload = Upload.read(req)
     blob = storage.blob(paths.VIDEOS, upload.video.blob)
-    there = _properties(blob)
+    there = properties(blob)
     if there and (job_id := _job_of_the_same(upload, there, client)):
         return as_json({"blob": upload.video.blob, "job": job_id})
     expires = datetime.now(UTC) + LIFETIME
     uploads.declare(upload.video, upload.size, expires)
+    return as_leave(blob, there, expires, upload.headers)
+
+
+def as_leave(
+    blob: BlobClient,
+    there: BlobProperties | None,
+    expires: datetime,
+    headers: Mapping[str, str],
+) -> func.HttpResponse:
+    """Answer with a URL to which one blob may be written, and with the headers to send.
+
+    Args:
+        blob: to be written.
+        there: what may be replaced; nothing if None.
+        expires: when the URL does.
+        headers: that make the blob what it is to be.
+    """
     body = {
         "url": storage.signed_url(blob, LEAVE, LIFETIME),
-        "blob": upload.video.blob,
+        "blob": blob.blob_name,
         "expires": as_time(expires),
-        "headers": {**upload.headers, **_condition(there)},
+        "headers": {**headers, **_condition(there)},
     }
     return as_json(body, HTTPStatus.CREATED)
 
@@ -88,12 +106,7 @@ class Upload:
         size, name = int(fields["bytes"]), fields["filename"]
         if not size:
             raise InputError(f"{name} is empty: upload it again", Code.EMPTY_VIDEO)
-        if size > settings().max_bytes:
-            raise RequestError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                Code.TOO_LARGE,
-                f"{name} has {size} bytes; a video may have {settings().max_bytes}",
-            )
+        check_size(name, size, settings().max_bytes)
         video = paths.Video(fields["style"], name)
         video.check()
         said = {name: str(fields[name]) for name in OPTIONS & fields.keys()}
@@ -112,7 +125,22 @@ class Upload:
         return self.md5 == md5 != "" and self.blend == blend_of(there.metadata)
 
 
-def _properties(blob: BlobClient) -> BlobProperties | None:
+def check_size(name: str, size: int, most: int) -> None:
+    """Refuse an upload before it is made.
+
+    Raises:
+        RequestError: it has more bytes than `most`.
+    """
+    if size > most:
+        raise RequestError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            Code.TOO_LARGE,
+            f"{name} has {size} bytes; it may have {most}",
+        )
+
+
+def properties(blob: BlobClient) -> BlobProperties | None:
+    """Return what is told of a blob that is there; None where none is."""
     try:
         return blob.get_blob_properties()
     except ResourceNotFoundError:

@@ -9,7 +9,7 @@ from durabletask.client import OrchestrationState, OrchestrationStatus
 
 from function_app.errors import Code
 from function_app.jobs import Job, Stage, State, Status
-from function_app.orchestrator import ORCHESTRATOR
+from function_app.orchestrator import LEARNER, ORCHESTRATOR
 
 type View = dict[str, Any]
 
@@ -29,6 +29,11 @@ CLOCKS = {"updated", "duration_s"}
 
 def is_job(state: OrchestrationState) -> bool:
     """Whether an orchestration is one that the API shows."""
+    return state.name in {ORCHESTRATOR, LEARNER}
+
+
+def paints_video(state: OrchestrationState) -> bool:
+    """Whether a job belongs into the list of jobs; those that make a style stand by the style."""
     return state.name == ORCHESTRATOR
 
 
@@ -47,7 +52,7 @@ def view(state: OrchestrationState) -> View:
         "id": job.job_id,
         "style": job.style,
         "name": job.name,
-        "video": job.video.blob,
+        "video": None if job.makes_style else job.blob,
         "status": status,
         "cost": None,
         "studio_url": None,

@@ -197,17 +197,25 @@ class Budget:
         return min(1.0, max(by_steps, by_clock))
 
 
-def learn(learner: Learner, budget: Budget, keep: Callable[[float], None]) -> Learnt:
+def learn(
+    learner: Learner,
+    budget: Budget,
+    keep: Callable[[float], None],
+    tell: Callable[[float], None] | None = None,
+) -> Learnt:
     """Learn until the budget is spent.
 
     Args:
         learner: new, or with the state of an earlier run.
         budget: of steps and minutes.
         keep: called about every minute with the minutes at work, to keep and show what there is.
+        tell: called before every step, and at the end, with the share of the budget that is spent.
     """
     next_keep = time.monotonic() + KEEP_SECONDS
     with tqdm(total=100, desc="painting", bar_format=_BAR_FORMAT) as bar:
         while (spent := budget.spent(len(learner.losses))) < 1:
+            if tell:
+                tell(spent)
             learner.step(spent)
             loss = f"{learner.losses[-1]['total']:.3f}"
             bar.set_postfix(step=len(learner.losses), loss=loss, refresh=False)
@@ -215,6 +223,8 @@ def learn(learner: Learner, budget: Budget, keep: Callable[[float], None]) -> Le
             if time.monotonic() > next_keep:
                 keep(budget.minutes)
                 next_keep = time.monotonic() + KEEP_SECONDS
+    if tell:
+        tell(1.0)
     return Learnt(learner.network, learner.losses, budget.minutes)
 
 

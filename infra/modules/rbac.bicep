@@ -45,7 +45,7 @@ var onVideos = [
 ]
 
 var onStyles = [
-  { who: 'app', role: 'Storage Blob Data Reader', why: 'lists the styles' }
+  { who: 'app', role: 'Storage Blob Data Owner', why: 'blob trigger; publishes styles' }
   { who: 'worker', role: 'Storage Blob Data Reader', why: 'mounts the style' }
   { who: 'deployer', role: 'Storage Blob Data Contributor', why: 'uploads styles' }
 ]

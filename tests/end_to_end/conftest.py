@@ -23,6 +23,7 @@ SETTINGS = {
     "MAX_MINUTES": "1",
     "MAX_PIXELS": str(1920 * 1080),
     "POLL_SECONDS": "0.5",
+    "LEARN_OPTIONS": "--steps 3 --size 72 --width 8 --blocks 1",
     "REAPER_SCHEDULE": "*/2 * * * * *",
 }
 

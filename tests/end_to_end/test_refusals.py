@@ -1,12 +1,15 @@
 """Bad input ends at once, in one sentence that says what is wrong and what to do."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from gpu_worker.model import save_style
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.evidence import evidence, psnr
 from tests.end_to_end.media import Media
+from tests.gpu_worker.small import SMALL, seeded
 
 SENTENCES = {
     "empty.mp4": "is empty",
@@ -42,10 +45,22 @@ def test_unknown_style_is_refused_with_those_there_are(atelier: Atelier, media: 
     assert "slow" in job["error"]["detail"]
 
 
-def test_fault_that_the_worker_finds_is_not_tried_again(atelier: Atelier, media: Media) -> None:
-    atelier.container("styles").upload_blob("broken.safetensors", b"no weights", overwrite=True)
-    job_id = atelier.upload(media.moving(1), "broken.mp4", style="broken")
-    prove_refused(atelier, job_id, "style", attempts=1)
+def test_fault_that_the_worker_finds_is_not_tried_again(
+    atelier: Atelier, media: Media, tmp_path: Path
+) -> None:
+    network = seeded(SMALL)
+    next(network.parameters()).data.fill_(float("nan"))
+    save_style(tmp_path / "nan.safetensors", network, {})
+    content = (tmp_path / "nan.safetensors").read_bytes()
+    atelier.container("styles").upload_blob("nan.safetensors", content, overwrite=True)
+    job_id = atelier.upload(media.moving(1), "nan.mp4", style="nan")
+    prove_refused(atelier, job_id, "values that are not finite", attempts=1)
+
+
+def test_half_a_style_is_refused_before_anything_is_painted(atelier: Atelier, media: Media) -> None:
+    atelier.container("styles").upload_blob("half.safetensors", b"no weights", overwrite=True)
+    job_id = atelier.upload(media.moving(1), "half.mp4", style="half")
+    prove_refused(atelier, job_id, "half.safetensors is damaged", attempts=0)
 
 
 @pytest.mark.parametrize("name", ["../up.mp4", "a/../b.mp4", 'a"b.mp4', "it's.mp4", ""])

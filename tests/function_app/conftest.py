@@ -16,6 +16,7 @@ from function_app.jobs import Job
 from function_app.settings import Settings, settings
 from tests.function_app.azureml import AzureML
 from tests.function_app.hub import Hub, running_hub
+from tests.function_app.made_styles import style_file
 from tests.function_app.media import Clips
 from tests.function_app.ports import wait_for_port
 from tests.function_app.wire import Message, Worker, durable_client
@@ -87,8 +88,8 @@ def upload(style: str) -> Callable[..., Job]:
 
 @pytest.fixture
 def style() -> str:
-    """Return the name of a style that exists; its content is nothing to the function app."""
-    storage.write(paths.STYLES, paths.style("plain"), b"weights", "application/octet-stream")
+    """Return the name of a style that exists; its weights are nothing to the function app."""
+    storage.write(paths.STYLES, paths.style("plain"), style_file(), "application/octet-stream")
     return "plain"
 
 

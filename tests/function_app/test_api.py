@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Generator
 from dataclasses import asdict
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from function_app.results import JOB_ID
 from function_app.triggers import start
 from gpu_worker.plan import PREVIEW_NAME
 from tests.function_app.hub import Hub, running_hub
+from tests.function_app.made_styles import style_file
 from tests.function_app.media import Clips
 from tests.function_app.wire import Message, Worker, body, durable_client, http
 
@@ -38,8 +40,76 @@ def job(clips: Clips, upload: Upload) -> Job:
 
 @pytest.mark.usefixtures("style")
 def test_get_styles_lists_the_styles(worker: Worker) -> None:
+    assert listed_style(worker, "plain") == {
+        "name": "plain",
+        "state": "ready",
+        "thumbnail": None,
+        "flop_per_pixel": None,
+        "kind": "frames",
+        "message": "",
+        "job": None,
+    }
+
+
+def listed_style(worker: Worker, name: str) -> dict[str, Any]:
     answer = worker.call("get_styles", req=http("GET", "/api/styles"))
-    assert {"name": "plain"} in body(answer)["styles"]
+    (style,) = [each for each in body(answer)["styles"] if each["name"] == name]
+    return style
+
+
+def test_a_style_shows_what_its_file_says(worker: Worker) -> None:
+    shown = listed_style(worker, "identity")
+    assert (shown["flop_per_pixel"], shown["thumbnail"]) == (0, "/api/styles/identity/thumbnail")
+    request = http("GET", shown["thumbnail"], name="identity")
+    picture = worker.call("get_thumbnail", req=request)
+    assert picture.http.headers["content-type"].startswith("image/jpeg")
+    assert picture.http.body.bytes.startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize("text", ["", "no base64!", "bm8gcGljdHVyZQ=="])
+def test_a_thumbnail_of_no_use_is_none(worker: Worker, text: str) -> None:
+    storage.write(paths.STYLES, paths.style("odd"), style_file(thumbnail=text), "")
+    assert listed_style(worker, "odd")["thumbnail"] is None
+    answer = worker.call("get_thumbnail", req=http("GET", "/", name="odd"))
+    assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-picture")
+
+
+def test_the_thumbnail_of_an_unknown_style_is_not_found(worker: Worker) -> None:
+    answer = worker.call("get_thumbnail", req=http("GET", "/", name="cubism"))
+    assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-style")
+
+
+@pytest.mark.parametrize("filename", ["Starry Night.JPG", "a.jpeg", "b.png", "candy.pth"])
+def test_post_style_grants_writing_what_becomes_a_style(worker: Worker, filename: str) -> None:
+    wanted = {"name": "starry night", "filename": filename, "bytes": 5}
+    answer = worker.call("post_style", req=http("POST", "/api/styles", wanted))
+    granted = body(answer)
+    assert answer.http.status_code == "201"
+    assert granted["blob"] == "starry night" + Path(filename).suffix.lower()
+    assert httpx.put(granted["url"], content=b"paint", headers=granted["headers"]).is_success
+    assert listed_style(worker, "starry night")["state"] == "learning"
+    storage.delete(paths.STYLES, granted["blob"])
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "detail"),
+    [
+        ({"name": None}, "400", "the body is no such request: $.name"),
+        ({"filename": "film.mp4"}, "400", "a style is made of a file that ends in .jpg, .jpeg,"),
+        ({"filename": "painting"}, "400", "a style is made of a file that ends in"),
+        ({"name": "it's"}, "400", "rename the file without slashes, quotes"),
+        ({"name": "a/b"}, "400", "rename the file without slashes"),
+        ({"name": ".."}, "400", "names no style"),
+        ({"name": ""}, "400", "names no style"),
+        ({"bytes": 0}, "400", "the body is no such request: $.bytes"),
+        ({"bytes": 1 << 40}, "413", "a.jpg has 1099511627776 bytes; it may have 268435456"),
+    ],
+)
+def test_post_style_refuses(worker: Worker, change: Any, status: str, detail: str) -> None:
+    wanted = {"name": "new", "filename": "a.jpg", "bytes": 5} | change
+    answer = worker.call("post_style", req=http("POST", "/api/styles", wanted))
+    assert answer.http.status_code == status
+    assert detail in body(answer)["detail"]
 
 
 def ask_upload(worker: Worker, durable: Any, wanted: Any) -> Any:

@@ -32,6 +32,8 @@ HTTP = {
     "get_asset": ("GET", "assets/{file}"),
     "get_openapi": ("GET", "api/openapi.json"),
     "get_styles": ("GET", "api/styles"),
+    "post_style": ("POST", "api/styles"),
+    "get_thumbnail": ("GET", "api/styles/{name}/thumbnail"),
     "post_upload": ("POST", "api/uploads"),
     "get_jobs": ("GET", "api/jobs"),
     "get_job": ("GET", "api/jobs/{id}"),
@@ -44,7 +46,8 @@ HTTP = {
     "get_sheet": ("GET", "api/jobs/{id}/sheet"),
 }
 ACTIVITIES = {
-    "preprocess", "take_turn", "submit", "poll", "cancel", "stitch", "report_failure", "clean_up",
+    "preprocess", "take_turn", "await_style", "prepare_style", "submit", "poll", "cancel", "stitch",
+    "publish_style", "report_failure", "clean_up",
 }  # fmt: skip
 
 
@@ -55,7 +58,15 @@ def job(clips: Clips, upload: Upload) -> Job:
 
 def test_every_function_is_indexed(worker: Worker) -> None:
     own = {name for name in worker.functions if not name.startswith("BuiltIn__")}
-    assert own == {"on_video_uploaded", "reap", "restyle", *HTTP, *ACTIVITIES}
+    assert own == {
+        "on_video_uploaded",
+        "on_style_uploaded",
+        "reap",
+        "restyle",
+        "learn_style",
+        *HTTP,
+        *ACTIVITIES,
+    }
 
 
 @pytest.mark.parametrize("name", HTTP)

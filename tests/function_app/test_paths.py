@@ -4,7 +4,7 @@ import pytest
 
 from function_app import paths
 from function_app.errors import InputError
-from function_app.paths import JobFolder, Video
+from function_app.paths import JobFolder, StyleSource, Video
 from gpu_worker.plan import Shard
 
 
@@ -78,3 +78,25 @@ def test_everything_of_a_job_lies_below_its_root() -> None:
 
 def test_a_style_is_one_file() -> None:
     assert paths.style("scream") == "scream.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("blob", "style", "suffix"),
+    [
+        ("starry.jpg", "starry", ".jpg"),
+        ("The Scream.v2.PNG", "The Scream.v2", ".png"),
+        ("candy.pth", "candy", ".pth"),
+        (".jpg", "", ".jpg"),
+        ("noname", "noname", ""),
+    ],
+)
+def test_a_source_names_its_style(blob: str, style: str, suffix: str) -> None:
+    source = StyleSource(blob)
+    assert (source.style, source.suffix) == (style, suffix)
+    assert source.report == f"{style}.error.json"
+
+
+@pytest.mark.parametrize("blob", ["it's.jpg", "a/b.jpg", 'x"y.pth', "a\\b.jpg", ".jpg", "...png"])
+def test_a_source_whose_style_could_not_be_a_folder_is_refused(blob: str) -> None:
+    with pytest.raises(InputError, match=r"rename the file|names no style"):
+        StyleSource(blob).check()

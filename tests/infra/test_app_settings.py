@@ -71,13 +71,21 @@ def test_trigger_listens_to_event_grid():
     assert func.BlobSource(ALWAYS["BLOB_TRIGGER_SOURCE"]) is func.BlobSource.EVENT_GRID
 
 
-def test_events_are_sent_to_the_trigger():
+def test_events_are_sent_to_the_triggers():
+    variables = infra_file("events.bicep").all("var")["triggers"].value
+    listened = {each["container"]: each["function"] for each in variables}
+    assert listened == {paths.VIDEOS: "on_video_uploaded", paths.STYLES: "on_style_uploaded"}
+    assert all(hasattr(triggers, function) for function in listened.values())
     uploads = infra_file("events.bicep").all("resource")["uploads"].value["properties"]
-    name = re.search(r"Host\.Functions\.(\w+)", uploads["destination"]["properties"]["endpointUrl"])
-    assert name
-    assert hasattr(triggers, name[1])
-    container = f"/blobServices/default/containers/{paths.VIDEOS}/"
+    url = uploads["destination"]["properties"]["endpointUrl"]
+    assert "?functionName=Host.Functions.${trigger.function}&" in url
+    container = "'/blobServices/default/containers/${trigger.container}/'"
     assert uploads["filter"]["subjectBeginsWith"] == container
+
+
+def test_events_of_styles_are_those_of_their_sources():
+    suffixes = infra_file("events.bicep").all("param")["styleSuffixes"].value
+    assert set(suffixes) == {*paths.PAINTING_SUFFIXES, *paths.CHECKPOINT_SUFFIXES}
 
 
 def test_every_container_is_made_and_mountable():

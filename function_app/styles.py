@@ -1,0 +1,237 @@
+"""The styles that there are: what their files say, and how those stand that are being made.
+
+A style is the blob `styles/{name}.safetensors`. It is made of a source beside it, a painting or a
+checkpoint, by a job; the id of the job is in the metadata of the style or, if it failed, of the
+report `styles/{name}.error.json`. A source that neither speaks of is still being worked on. So the
+container alone tells how each style stands, to everyone and after any restart.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import BlobProperties
+
+from function_app import paths, storage
+from function_app.errors import Code, InputError
+from function_app.jobs import Job
+from function_app.paths import StyleSource
+from function_app.results import JOB_ID
+
+# The file begins with the length of its header, eight bytes, and the header: JSON.
+# https://github.com/huggingface/safetensors#format
+_LENGTH = struct.Struct("<Q")
+_FIRST_READ = 2**16
+_LONGEST_HEADER = 2**24
+_CACHED = 256
+
+
+class State(StrEnum):
+    """How a style stands."""
+
+    READY = "ready"
+    LEARNING = "learning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A style, or what is to become one.
+
+    Attributes:
+        name: folder for the videos to be painted in it.
+        state: see `State`.
+        metadata: strings that the file carries, see gpu_worker/model.py; empty before it is there.
+        message: why it, or the last try at making it anew, failed, a sentence; else empty.
+        job_id: of the job that makes it, while it does.
+    """
+
+    name: str
+    state: State
+    metadata: Mapping[str, str]
+    message: str = ""
+    job_id: str | None = None
+
+    @property
+    def output(self) -> str:
+        """What comes of a video: painted `frames`, or `lines` of JSON, one a frame."""
+        return self.metadata.get("output", "frames")
+
+    @property
+    def flop_per_pixel(self) -> float | None:
+        """Floating point operations for one pixel, as the file says; None where it does not."""
+        try:
+            return float(self.metadata["flop_per_pixel"])
+        except (KeyError, ValueError):
+            return None
+
+
+def all_styles() -> list[Style]:
+    """Return every style, by name."""
+    found: dict[str, list[BlobProperties]] = {}
+    for blob in _blobs(""):
+        found.setdefault(_style_of(blob), []).append(blob)
+    styles = (_style(name, blobs) for name, blobs in sorted(found.items()))
+    return [style for style in styles if style is not None]
+
+
+def find(name: str) -> Style | None:
+    """Return the style of that name, or None where there is nothing of it."""
+    return _style(name, _blobs_of(name))
+
+
+def usable(name: str) -> Style:
+    """Return a style that is ready, or that is being made.
+
+    Raises:
+        InputError: there is none, or it cannot be used.
+    """
+    style = find(name)
+    if style is None:
+        known = ", ".join(each.name for each in all_styles() if each.state is State.READY)
+        raise InputError(
+            f"there is no style {name!r}: upload the video to the folder of one of "
+            f"{known or 'the styles, once there are any'}",
+            Code.UNKNOWN_STYLE,
+        )
+    if style.state is State.FAILED:
+        message = f"the style {name!r} cannot be used: {style.message}"
+        raise InputError(message, Code.UNUSABLE_STYLE)
+    return style
+
+
+def is_current(job: Job) -> bool:
+    """Whether a job makes its style of what is to be made a style now, not of an older upload."""
+    current = _job(_blobs_of(job.style))
+    return current is not None and current.job_id == job.job_id
+
+
+def metadata_of(blob_name: str, container_name: str = paths.STYLES) -> Mapping[str, str]:
+    """Return the metadata strings in a style's file.
+
+    Raises:
+        InputError: it is no style, or not whole.
+    """
+    try:
+        blob = storage.blob(container_name, blob_name).get_blob_properties()
+    except ResourceNotFoundError as error:
+        raise InputError(f"there is no style {blob_name}", Code.UNKNOWN_STYLE) from error
+    return _metadata(container_name, blob_name, str(blob.etag), blob.size)
+
+
+def _blobs(prefix: str) -> Iterator[BlobProperties]:
+    container = storage.container(paths.STYLES)
+    return (
+        blob
+        for blob in container.list_blobs(name_starts_with=prefix, include=["metadata"])
+        if "/" not in blob.name
+    )
+
+
+def _blobs_of(name: str) -> list[BlobProperties]:
+    return [blob for blob in _blobs(f"{name}.") if _style_of(blob) == name]
+
+
+def _style_of(blob: BlobProperties) -> str:
+    name: str = blob.name
+    if name.endswith(paths.REPORT_SUFFIX):
+        return name.removesuffix(paths.REPORT_SUFFIX)
+    return StyleSource(name).style
+
+
+def _style(name: str, blobs: Iterable[BlobProperties]) -> Style | None:
+    """Tell how a style stands from the blobs of its name."""
+    by_name = {blob.name: blob for blob in blobs}
+    file = by_name.get(paths.style(name))
+    report = by_name.get(f"{name}{paths.REPORT_SUFFIX}")
+    job = _job(by_name.values())
+    if job and job.job_id not in {_job_id(file), _job_id(report)}:
+        return Style(name, State.LEARNING, _lenient_metadata(file), job_id=job.job_id)
+    failed = job and job.job_id == _job_id(report)
+    message = _reported(name) if failed else ""
+    if file:
+        style = _made(name, file)
+        return replace(style, message=style.message or message)
+    return Style(name, State.FAILED, {}, message) if failed else None
+
+
+def _job(blobs: Iterable[BlobProperties]) -> Job | None:
+    """Return the job of the newest source."""
+    sources = [blob for blob in blobs if is_source(blob.name)]
+    if not sources:
+        return None
+    newest = max(sources, key=lambda blob: (blob.last_modified, blob.name))
+    return Job.of_style(newest.name, str(newest.etag))
+
+
+def is_source(blob_name: str) -> bool:
+    """Whether a style is to be made of a blob in `styles`."""
+    source = StyleSource(blob_name)
+    return source.is_painting or source.is_checkpoint
+
+
+def _job_id(blob: BlobProperties | None) -> str | None:
+    return (blob.metadata or {}).get(JOB_ID) if blob else None
+
+
+def _made(name: str, file: BlobProperties) -> Style:
+    try:
+        metadata = _metadata(paths.STYLES, file.name, str(file.etag), file.size)
+    except InputError as error:
+        return Style(name, State.FAILED, {}, str(error))
+    return Style(name, State.READY, metadata)
+
+
+def _lenient_metadata(file: BlobProperties | None) -> Mapping[str, str]:
+    return _made("", file).metadata if file else {}
+
+
+def _reported(name: str) -> str:
+    content = storage.read(paths.STYLES, f"{name}{paths.REPORT_SUFFIX}")
+    report: dict[str, Any] = json.loads(content) if content else {}
+    return str(report.get("error", ""))
+
+
+@lru_cache(_CACHED)
+def _metadata(container_name: str, blob_name: str, etag: str, size: int) -> Mapping[str, str]:
+    """Read the header of one version of a file, and prove that the rest is as long as it says."""
+    del etag  # a part of what is remembered, no more
+    if size < _LENGTH.size:
+        raise _damaged(blob_name)
+    blob = storage.blob(container_name, blob_name)
+    try:
+        head = blob.download_blob(0, _FIRST_READ).readall()
+        length = _header_length(head)
+        if len(head) < length:
+            head += blob.download_blob(len(head), length - len(head)).readall()
+        header: dict[str, Any] = json.loads(head[_LENGTH.size : length])
+        metadata: dict[str, str] = header.pop("__metadata__")
+        ends = (entry["data_offsets"][1] for entry in header.values())
+        whole = length + max(ends, default=0) == size
+    except (AttributeError, KeyError, TypeError, ValueError, struct.error) as error:
+        raise _damaged(blob_name) from error
+    if not whole:
+        raise _damaged(blob_name)
+    return metadata
+
+
+def _header_length(head: bytes) -> int:
+    """Return where the header ends."""
+    (length,) = _LENGTH.unpack_from(head)
+    if length > _LONGEST_HEADER:
+        raise ValueError("no header is that long")
+    return _LENGTH.size + length
+
+
+def _damaged(blob_name: str) -> InputError:
+    return InputError(
+        f"the style {blob_name} is damaged or not a .safetensors file: upload it again",
+        Code.UNUSABLE_STYLE,
+    )
