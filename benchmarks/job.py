@@ -27,11 +27,11 @@ import httpx
 import psutil
 from rich.console import Console
 from rich.table import Table
+from tools.client import Client
 
 from benchmarks.media import make_clip
 from benchmarks.report import keep
 from emulator import Config, Emulator
-from tools.client import Client
 
 WATCH_S = 0.2
 FOLLOW_S = 1.0

@@ -91,7 +91,8 @@ def restyle(
         bool, typer.Option("--preserve-colour", help="Keep the video's own colours.")
     ] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Return when the jobs have started.")
+        bool,
+        typer.Option("--detach", help="Print the jobs' ids when they have started, and return."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -241,6 +242,8 @@ def _tell_people(work: Work) -> None:
         say(sentence if work.name in sentence else f"{work.name}: {sentence}")
     if work.is_well and work.out:
         print(work.out, flush=True)
+    elif work.job and not work.job.has_ended:
+        print(work.job.id, flush=True)
 
 
 def _sentence(error: CommandError) -> str:

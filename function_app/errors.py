@@ -51,10 +51,6 @@ class Code(StrEnum):
     EXHAUSTING_VIDEO = "exhausting-video", "Convert the video to H.264 in MP4 and upload it again."
     BAD_TIMESTAMPS = "bad-timestamps", "Convert the video to MP4, which gives each frame its time."
     UNPAINTABLE_VIDEO = "unpaintable-video", "Do what the sentence says and upload the video again."
-    BAD_BLEND = (
-        "bad-blend",
-        "Upload the video with a strength from 0 to 1, and preserve_colour true or false.",
-    )
     UNUSABLE_STYLE = "unusable-style", "Learn the style again, or upload a working checkpoint."
 
     UNUSABLE_PAINTING = "unusable-painting", "Upload a JPEG or PNG of one painting, in full size."

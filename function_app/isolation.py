@@ -26,6 +26,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread, Timer
 from typing import IO, Any, Self, cast
 
+from function_app import logs
 from function_app.errors import AtelierError, Code, InputError, ServiceError
 from function_app.jobs import Job
 from function_app.preprocess import preprocess
@@ -78,6 +79,7 @@ class Child:
     def __init__(self) -> None:
         """Start one under the present settings."""
         self._settings = settings()
+        self._job_id = ""
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -85,7 +87,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        Thread(target=_pass_on, args=(self._process.stderr,), daemon=True).start()
+        Thread(target=self._pass_on, args=(self._process.stderr,), daemon=True).start()
         self._requests = cast("IO[bytes]", self._process.stdin)
         self._answers = cast("IO[bytes]", self._process.stdout)
 
@@ -115,6 +117,7 @@ class Child:
             InputError: the child crashed, or came to a limit.
             ServiceError: it was ended from outside, or hung.
         """
+        self._job_id = job.job_id
         request = json.dumps({"task": task, "job": asdict(job)})
         overdue = Timer(LONGEST_S, self._process.kill)
         overdue.start()
@@ -143,12 +146,12 @@ class Child:
     def _is_usable(self) -> bool:
         return self._settings == settings() and self._process.poll() is None
 
-
-def _pass_on(lines: IO[bytes]) -> None:
-    """Log what a child says; it may write to no file itself."""
-    with lines:
-        for line in lines:
-            log.warning("%s", line.decode(errors="replace").rstrip())
+    def _pass_on(self, lines: IO[bytes]) -> None:
+        """Log what the child says; it may write to no file itself."""
+        with lines:
+            for line in lines:
+                with logs.about(self._job_id):
+                    log.warning("%s", line.decode(errors="replace").rstrip())
 
 
 @atexit.register
@@ -208,7 +211,7 @@ def _answer(task: Callable[[Job], Any], job: Job) -> dict[str, Any]:
             "code": Code.EXHAUSTING_VIDEO,
         }
     except Exception as error:
-        log.exception("%s", job.job_id)
+        log.exception("%s", error)
         return {"failed": str(error) or type(error).__name__}
 
 

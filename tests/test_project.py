@@ -84,7 +84,7 @@ def test_no_module_imports_upwards() -> None:
 @pytest.mark.parametrize("document", named(DOCUMENTS))
 def test_every_command_of_a_document_is_there(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    code = re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", document.read_text(), re.DOTALL)
+    code = re.findall(r"```sh[^\n]*\n(.*?)```|`([^`\n]+)`", document.read_text(), re.DOTALL)
     commands = "\n".join(fence or span for fence, span in code)
     assert set(re.findall(r"\bmake ([a-z-]+)", commands)) <= targets
     for module in re.findall(r"python -m ([\w.]+)", commands):
@@ -98,7 +98,7 @@ def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
 
 
 def test_the_layout_table_names_every_folder_that_holds_code() -> None:
-    table = (ROOT / "README.md").read_text().partition("## Layout")[2].partition("##")[0]
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("## Layout")[2].partition("##")[0]
     rows = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
     assert [row for row in rows if not (ROOT / row).exists()] == []
     tracked = subprocess.check_output(["git", "ls-files", "*/*"], cwd=ROOT, text=True)

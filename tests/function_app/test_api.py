@@ -207,13 +207,15 @@ def test_an_upload_of_what_failed_may_be_tried_again(worker: Worker, durable: An
         ({"filename": "../a.mp4", "style": "plain", "bytes": 1}, "400", "rename the video"),
         ({"filename": "a.mp4", "style": "plain", "bytes": 1, "strength": 2}, "400", "$.strength"),
         ({"filename": "a.mp4", "style": "plain", "bytes": 0}, "400", "a.mp4 is empty"),
+        ({"filename": "a.mp4", "style": "none", "bytes": 1}, "400", "there is no style 'none'"),
         (
             {"filename": "a.mp4", "style": "plain", "bytes": 1 << 50},
             "413",
-            "a video may have",
+            "a.mp4 has 1125899906842624 bytes",
         ),
     ],
 )
+@pytest.mark.usefixtures("style")
 def test_post_upload_refuses(
     worker: Worker, durable: Any, wanted: Any, status: str, detail: str
 ) -> None:

@@ -1,0 +1,84 @@
+"""Deployments that let in whoever has the key, and some that answer nothing sensible."""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import override
+
+import pytest
+
+from cli.client import Client
+from cli.deployment import Deployment
+from cli.errors import RefusedError, UnreachableError
+
+KEY = "0123456789"
+
+
+class Locked(BaseHTTPRequestHandler):
+    """Lists no style to who has the key, as the Functions host does with keys."""
+
+    def do_GET(self) -> None:
+        status, body = self.answer()
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer(self) -> tuple[HTTPStatus, bytes]:
+        if self.headers["x-functions-key"] != KEY:
+            return HTTPStatus.UNAUTHORIZED, b""
+        return HTTPStatus.OK, json.dumps({"styles": []}).encode()
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+class Broken(Locked):
+    """Fails as a host does whose app does not start."""
+
+    @override
+    def answer(self) -> tuple[HTTPStatus, bytes]:
+        return HTTPStatus.BAD_GATEWAY, b"<html>no</html>"
+
+
+class Other(Locked):
+    """Some other web site."""
+
+    @override
+    def answer(self) -> tuple[HTTPStatus, bytes]:
+        return HTTPStatus.NOT_FOUND, b"<html>no</html>"
+
+
+@contextmanager
+def client(handler: type[Locked], key: str = "") -> Generator[Client]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            with Deployment(f"http://127.0.0.1:{server.server_port}/", key).client() as client:
+                yield client
+        finally:
+            server.shutdown()
+
+
+def test_the_key_lets_in() -> None:
+    with client(Locked, KEY) as app:
+        assert app.styles() == []
+
+
+@pytest.mark.parametrize("key", ["", "wrong"])
+def test_without_the_key_it_is_said_what_to_give(key: str) -> None:
+    with client(Locked, key) as app, pytest.raises(UnreachableError, match="with --key"):
+        app.styles()
+
+
+def test_a_host_that_fails_is_no_refusal() -> None:
+    with client(Broken) as app, pytest.raises(UnreachableError, match="answered 502 Bad Gateway"):
+        app.styles()
+
+
+def test_what_is_no_deployment_is_said_to_refuse() -> None:
+    with client(Other) as app, pytest.raises(RefusedError, match="answered 404 Not Found"):
+        app.styles()

@@ -1,0 +1,75 @@
+"""The documents against the code: error codes, commands and their options."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from function_app.errors import Code
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+ROW = re.compile(r"^\| `([a-z-]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
+SOURCES = [*(ROOT / "function_app").rglob("*.py"), *(ROOT / "gpu_worker").rglob("*.py")]
+
+
+def test_every_code_has_its_row_with_what_to_do() -> None:
+    rows = {code: action for code, _, action in ROW.findall(TROUBLESHOOTING.read_text())}
+    assert rows == {str(code): code.action for code in Code}
+
+
+def test_every_code_can_come_up() -> None:
+    text = "".join(file.read_text() for file in SOURCES)
+    unused = [
+        code for code in Code if f"Code.{code.name}" not in text and text.count(f'"{code}"') < 2
+    ]
+    assert unused == []
+
+
+def shell_lines(document: Path) -> list[str]:
+    """The commands of a document, each on one line."""
+    blocks = re.findall(r"^```sh[^\n]*\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
+    return [
+        line.strip()
+        for block in blocks
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+
+
+OURS = re.compile(r"(?:^|\$\()(?:\.venv/bin/)?(atelier|python -m [\w.]+)( [^)#]*)?")
+COMMANDS = [
+    pytest.param(match[1], match[2] or "", id=f"{document.name}: {match[0][:60]}")
+    for document in DOCUMENTS
+    for line in shell_lines(document)
+    if (match := OURS.search(line))
+]
+
+
+@cache
+def help_of(*words: str) -> str:
+    environment = os.environ | {"COLUMNS": "200"}
+    command = [sys.executable, "-m", *words, "--help"]
+    return subprocess.check_output(command, cwd=ROOT, text=True, env=environment)
+
+
+@pytest.mark.parametrize(("program", "arguments"), COMMANDS)
+def test_a_command_and_its_options_are_there(program: str, arguments: str) -> None:
+    words = shlex.split(arguments)
+    options = {word.partition("=")[0] for word in words if word.startswith("--")}
+    if program == "atelier":
+        known = help_of("cli", *(word for word in words[:1] if word.isalpha()))
+    else:
+        known = help_of(program.removeprefix("python -m "))
+    assert [option for option in options if option not in known] == []
+
+
+def test_commands_are_found_in_the_documents() -> None:
+    programs = {parameter.values[0] for parameter in COMMANDS}
+    assert {"atelier", "python -m gpu_worker.learn"} <= programs
