@@ -51,6 +51,7 @@ class Run:
         frames: of the video.
         seconds: from video file to painted video file.
         starting: seconds of it in which nothing is painted yet; 0 where not measured.
+        core_seconds: CPU time of all processes, which other work on the machine disturbs least.
     """
 
     way: str
@@ -59,6 +60,7 @@ class Run:
     frames: int
     seconds: float
     starting: float = 0.0
+    core_seconds: float = 0.0
 
     @property
     def frames_per_second(self) -> float:
@@ -110,10 +112,11 @@ def measure(size: str, seconds: float, style_seconds: float, ranks: int) -> dict
 def _same_weights(video: Path, style: Path, ranks: int) -> Iterator[Run]:
     plan = plan_of(video, SHARDS_PER_RANK * ranks)
     out = video.with_name("baseline.mp4")
-    start = time.perf_counter()
+    start, core_start = time.perf_counter(), _children_seconds()
     baseline.paint_video(video, style, out, ranks)
-    taken = time.perf_counter() - start
-    yield Run("baseline, TransformerNet", _cores(), ranks, plan.frame_count, round(taken, 2))
+    taken, core_seconds = time.perf_counter() - start, _children_seconds() - core_start
+    way, frames = "baseline, TransformerNet", plan.frame_count
+    yield Run(way, _cores(), ranks, frames, round(taken, 2), 0.0, round(core_seconds, 2))
     yield paint("worker, TransformerNet", video, plan, style, ranks)
 
 
@@ -133,15 +136,15 @@ def paint(
         plan_file, shards = folder / "plan.json", folder / "shards"
         plan_file.write_text(plan.to_json())
         files = ("--plan", plan_file, "--video", video, "--style", style, "--out", shards)
-        start = time.perf_counter()
+        start, core_start = time.perf_counter(), _children_seconds()
         _mpiexec(ranks, cores, *files)
         _join(plan, shards, video, folder)
-        seconds = time.perf_counter() - start
+        seconds, core_seconds = time.perf_counter() - start, _children_seconds() - core_start
         again = time.perf_counter()
         _mpiexec(ranks, cores, *files)
         starting = time.perf_counter() - again
-    used = cores or _cores()
-    return Run(way, used, ranks, plan.frame_count, round(seconds, 2), round(starting, 2))
+    times = (round(value, 2) for value in (seconds, starting, core_seconds))
+    return Run(way, cores or _cores(), ranks, plan.frame_count, *times)
 
 
 def _mpiexec(ranks: int, cores: int | None, *words: str | Path) -> None:
@@ -178,17 +181,34 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _children_seconds() -> float:
+    """CPU seconds of the processes that were started and have ended."""
+    return sum(os.times()[2:4])
+
+
 def _described(run: Run) -> dict[str, object]:
     return asdict(run) | {
         "frames_per_second": round(run.frames_per_second, 2),
         "painting_rate": round(run.painting_rate, 2),
+        "core_ms_per_frame": round(1000 * run.core_seconds / run.frames, 1),
     }
 
 
 def table(result: dict[str, object]) -> Table:
     """Show the runs."""
     shown = Table(title=f"End to end, {result['size']}", caption=_caption(result))
-    for column in ("way", "cores", "ranks", "frames", "s", "starting s", "frames/s", "started"):
+    for column in (
+        "way",
+        "cores",
+        "ranks",
+        "frames",
+        "s",
+        "starting s",
+        "core s",
+        "frames/s",
+        "started",
+        "core ms",
+    ):
         shown.add_column(column, justify="left" if column == "way" else "right")
     for run in result["runs"]:
         shown.add_row(*map(str, run.values()))

@@ -36,6 +36,7 @@ from function_app.results import JOB_ID
 from function_app.settings import settings
 from gpu_worker.plan import (
     FAILURE_NAME,
+    PROGRESS_NAME,
     PROGRESS_PREFIX,
     Failure,
     Plan,
@@ -129,7 +130,8 @@ def await_style(payload: Payload) -> str:
     style = styles.usable(Job(**payload).style)
     if not style.job_id:
         return ""
-    done = sum(each.frames for each in _progress(JobFolder(style.job_id)))
+    progress = _progress(JobFolder(style.job_id))
+    done = progress.frames if progress else 0
     return f"waits for the style {style.name}, of whose making {done} % is done"
 
 
@@ -177,8 +179,8 @@ def poll(payload: Payload) -> Payload:
     return asdict(
         Look(
             state_of_job,
-            sum(each.frames for each in progress),
-            sum(each.frames_per_second for each in progress),
+            progress.frames if progress else 0,
+            progress.frames_per_second if progress else 0.0,
             failure.fault if failure else "",
             failure.message if failure else "",
             _code(failure),
@@ -277,10 +279,9 @@ def _frames_there(job: Job) -> int:
     return sum(len(shard) for shard in plan.shards if job.folder.shard(shard) in there)
 
 
-def _progress(folder: JobFolder) -> list[Progress]:
-    names = storage.names(paths.JOBS, folder.output(PROGRESS_PREFIX))
-    contents = [storage.read(paths.JOBS, name) for name in names if name.endswith(".json")]
-    return [Progress.from_json(content) for content in contents if content]
+def _progress(folder: JobFolder) -> Progress | None:
+    content = storage.read(paths.JOBS, folder.output(PROGRESS_NAME))
+    return Progress.from_json(content) if content else None
 
 
 def _code(failure: Failure | None) -> Code:

@@ -13,6 +13,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from http import HTTPStatus
+from itertools import batched
 from typing import IO, TYPE_CHECKING, Any, cast, override
 from urllib.parse import quote
 
@@ -41,6 +43,7 @@ READ_BLOCK = 4 * 2**20
 READ_BLOCKS_KEPT = 4
 STREAM_BUFFER = 2**16
 WRITE_BLOCK = 8 * 2**20
+MOST_IN_BATCH = 256
 
 
 def container(name: str) -> ContainerClient:
@@ -108,8 +111,14 @@ def delete(container_name: str, blob_name: str) -> None:
 
 def delete_all(container_name: str, prefix: str) -> None:
     """Delete the blobs below a prefix; those that are gone already do not matter."""
-    for name in names(container_name, prefix):
-        delete(container_name, name)
+    for group in batched(names(container_name, prefix), MOST_IN_BATCH):
+        answers = container(container_name).delete_blobs(
+            *group, delete_snapshots="include", raise_on_any_failure=False
+        )
+        # What the batch could not delete is tried by itself, which says why it cannot be.
+        for name, answer in zip(group, answers, strict=True):
+            if answer.status_code not in (HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND):
+                delete(container_name, name)
 
 
 def signed_url(

@@ -24,6 +24,8 @@ POSTER_NAME = "poster.jpg"
 SHEET_NAME = "sheet.jpg"
 FAILURE_NAME = "failure.json"
 PROGRESS_PREFIX = "progress-"
+PROGRESS_NAME = f"{PROGRESS_PREFIX}000.json"
+"""Rank 0 tells the progress of all ranks."""
 STYLE_NAME = "style.safetensors"
 
 BUDGET_PARTS = 100
@@ -334,11 +336,11 @@ def cut_shards(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one rank has done so far; each rank writes its own file.
+    """What the ranks have done so far; rank 0 writes it for all of them.
 
     Attributes:
         rank: of the writer in its MPI world.
-        frames: painted by this rank in this attempt; of a learning, parts of its budget.
+        frames: painted in this attempt; of a learning, parts of its budget.
         frames_per_second: over the last few seconds.
         device: what it paints on, for people.
     """
@@ -350,7 +352,7 @@ class Progress:
 
     @property
     def name(self) -> str:
-        """File name of this rank's progress."""
+        """File name of the writer's progress."""
         return f"{PROGRESS_PREFIX}{self.rank:03d}.json"
 
     def to_json(self) -> str:

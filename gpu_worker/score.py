@@ -38,6 +38,7 @@ from gpu_worker.pipeline import prefetch
 from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Plan, Shard
 from gpu_worker.progress import Reporter
 from gpu_worker.sheet import Sampler
+from gpu_worker.tally import tally
 from gpu_worker.tickets import tickets
 
 _AHEAD: Final = 16
@@ -110,18 +111,20 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
     compilation = Compilation.choose(machine.device, task.compile)
     log.info("painting on %s in %s, %s", machine, precision, compilation)
     network = load_style(task.style, machine.device).network.to(precision.dtype)
-    reporter = Reporter(task.out, comm.rank, str(machine), plan.picture)
     sampler = Sampler(plan, task.out)
-    with tickets(comm, len(pending)) as mine:
-        shards = (pending[ticket] for ticket in mine)
-        decoding = _decoded(shards, task.video, plan, sampler, machine.threads)
-        decoded = prefetch(decoding, _AHEAD)
-        painting = paint(decoded, network, plan, machine.device, compilation.wanted)
-        painted = prefetch(painting, _AHEAD)
-        with closing(decoded), closing(painted):
-            seen = reporter.watch(sampler.after(painted))
-            _encode(seen, plan, task.out, machine.threads)
-        reporter.finish()
+    with tally(comm) as told:
+        reporter = Reporter(task.out, told, str(machine), plan.picture)
+        with tickets(comm, len(pending), reporter.keep_up) as mine:
+            shards = (pending[ticket] for ticket in mine)
+            decoding = _decoded(shards, task.video, plan, sampler, machine.threads)
+            decoded = prefetch(decoding, _AHEAD)
+            painting = paint(decoded, network, plan, machine.device, compilation.wanted)
+            painted = prefetch(painting, _AHEAD)
+            with closing(decoded), closing(painted):
+                seen = reporter.watch(sampler.after(painted))
+                _encode(seen, plan, task.out, machine.threads)
+            reporter.finish()
+        reporter.add_up()
     sampler.finish(comm)
 
 

@@ -7,7 +7,7 @@ the memory of rank 0 and is read and raised by one-sided MPI.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
@@ -22,12 +22,15 @@ _WAIT_SECONDS = 0.02
 
 
 @contextmanager
-def tickets(comm: MPI.Intracomm, count: int) -> Generator[Iterator[int]]:
+def tickets(
+    comm: MPI.Intracomm, count: int, meanwhile: Callable[[], None] = lambda: None
+) -> Generator[Iterator[int]]:
     """Share the numbers `0 .. count - 1` among the ranks, each number going to one rank once.
 
     Collective: every rank of `comm` enters with the same `count`. Inside, each rank draws rising
     numbers whenever it likes, from any one thread. A rank that leaves waits, without spinning,
-    for the others; one that leaves by an exception does not wait, and should abort the world.
+    for the others, calling `meanwhile` again and again; one that leaves by an exception does not
+    wait, and should abort the world.
 
     Raises:
         ToolError: the MPI library was started without support for threads.
@@ -41,14 +44,15 @@ def tickets(comm: MPI.Intracomm, count: int) -> Generator[Iterator[int]]:
     comm.Barrier()
     with _answering(comm):
         yield _draws(window, count)
-        wait_for_all(comm)
+        wait_for_all(comm, meanwhile)
     window.Free()
 
 
-def wait_for_all(comm: MPI.Intracomm) -> None:
+def wait_for_all(comm: MPI.Intracomm, meanwhile: Callable[[], None]) -> None:
     """Wait until every rank is here; a plain `Barrier` would take a core from those that paint."""
     request = comm.Ibarrier()
     while not request.Test():
+        meanwhile()
         time.sleep(_WAIT_SECONDS)
 
 

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpi4py import MPI
 from PIL import Image
 
 from gpu_worker.frame import Frame
-from gpu_worker.plan import PREVIEW_NAME, Picture, Progress
+from gpu_worker.plan import PREVIEW_NAME, PROGRESS_NAME, Picture, Progress
 from gpu_worker.progress import Reporter, preview
+from gpu_worker.tally import Tally
+from gpu_worker.tally import tally as tally_of
+from tests.gpu_worker.mpi import run
 from tests.gpu_worker.plans import even, synthetic_plan
 
 PLAN = synthetic_plan(even(100), shard_length=100)
@@ -32,50 +36,71 @@ def grey() -> Iterator[Frame]:
         yield Frame(PLAN.shards[0], index, np.full((72, 64), 128, np.uint8))
 
 
-def read(folder: Path, rank: int) -> Progress:
-    return Progress.from_json((folder / f"progress-{rank:03d}.json").read_bytes())
+@pytest.fixture
+def tally() -> Iterator[Tally]:
+    """The tally of this process, which is rank 0 of its own world."""
+    with tally_of(MPI.COMM_SELF) as told:
+        yield told
 
 
-def test_a_rank_reports_before_its_first_frame(tmp_path: Path):
-    Reporter(tmp_path, 3, "a device", PLAN.picture, Clock())
-    assert read(tmp_path, 3) == Progress(3, 0, 0.0, "a device")
+def read(folder: Path) -> Progress:
+    return Progress.from_json((folder / PROGRESS_NAME).read_bytes())
 
 
-def test_frames_pass_and_are_reported_every_two_seconds(tmp_path: Path):
+def test_nothing_is_reported_before_the_first_frame(tmp_path: Path, tally: Tally):
+    Reporter(tmp_path, tally, "a device", PLAN.picture, Clock())
+    assert read(tmp_path) == Progress(0, 0, 0.0, "a device")
+    assert not (tmp_path / PREVIEW_NAME).exists()
+
+
+def test_frames_pass_and_are_reported_every_two_seconds(tmp_path: Path, tally: Tally):
     clock = Clock()
-    reporter = Reporter(tmp_path, 1, "a device", PLAN.picture, clock)
+    reporter = Reporter(tmp_path, tally, "a device", PLAN.picture, clock)
     counts: list[int] = []
     for frame in reporter.watch(grey()):
         assert frame.index == len(counts)
-        counts.append(read(tmp_path, 1).frames)
+        counts.append(read(tmp_path).frames)
         clock.now += 0.5
     assert sorted(set(counts)) == [0, *range(5, 100, 4)]
 
 
-def test_the_rate_is_that_of_the_last_seconds(tmp_path: Path):
+def test_the_rate_is_that_of_the_last_seconds(tmp_path: Path, tally: Tally):
     clock = Clock()
-    reporter = Reporter(tmp_path, 1, "a device", PLAN.picture, clock)
+    reporter = Reporter(tmp_path, tally, "a device", PLAN.picture, clock)
     for frame in reporter.watch(grey()):
         clock.now += 3.0 if frame.index < 40 else 0.25
-    assert read(tmp_path, 1).frames_per_second == pytest.approx(4.0)
+    assert read(tmp_path).frames_per_second == pytest.approx(4.0)
 
 
-def test_a_rank_that_is_done_says_so(tmp_path: Path):
+def test_a_rank_that_is_done_says_so_and_shows_its_latest_frame(tmp_path: Path, tally: Tally):
     clock = Clock()
-    reporter = Reporter(tmp_path, 1, "a device", PLAN.picture, clock)
+    reporter = Reporter(tmp_path, tally, "a device", PLAN.picture, clock)
     for _ in reporter.watch(grey()):
         clock.now += 0.25
     reporter.finish()
-    assert read(tmp_path, 1) == Progress(1, 100, 0.0, "a device")
-
-
-@pytest.mark.parametrize(("rank", "previews"), [(0, 1), (1, 0)])
-def test_rank_0_alone_shows_its_latest_frame(tmp_path: Path, rank: int, previews: int):
-    reporter = Reporter(tmp_path, rank, "a device", PLAN.picture, Clock())
-    list(reporter.watch(grey()))
-    reporter.finish()
-    assert len(list(tmp_path.glob(PREVIEW_NAME))) == previews
+    assert read(tmp_path) == Progress(0, 100, 0.0, "a device")
+    assert (tmp_path / PREVIEW_NAME).exists()
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_who_waits_keeps_up_every_two_seconds(tmp_path: Path, tally: Tally):
+    clock = Clock()
+    reporter = Reporter(tmp_path, tally, "a device", PLAN.picture, clock)
+    tally.put(7, 3.5)
+    reporter.keep_up()
+    assert read(tmp_path).frames == 0
+    clock.now += 2
+    reporter.keep_up()
+    assert read(tmp_path) == Progress(0, 7, 3.5, "a device")
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_rank_0_tells_the_progress_of_all(tmp_path: Path, ranks: int):
+    result = run(ranks, "-m", "tests.gpu_worker.tell_progress", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert {file.name for file in tmp_path.iterdir()} == {PROGRESS_NAME, PREVIEW_NAME}
+    frames = sum(10 + rank for rank in range(ranks))
+    assert read(tmp_path) == Progress(0, frames, 0.0, "rank 0")
 
 
 def picture(**fields: object) -> Picture:

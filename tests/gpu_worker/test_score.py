@@ -17,6 +17,7 @@ from gpu_worker.plan import (
     FAILURE_NAME,
     POSTER_NAME,
     PREVIEW_NAME,
+    PROGRESS_NAME,
     SHEET_NAME,
     Failure,
     Plan,
@@ -89,9 +90,9 @@ def test_every_frame_comes_out_at_its_place(job: Job, ranks: int):
     assert job.greys() == pytest.approx([frame.grey for frame in frames_of(job.video)], abs=1)
     names = {file.name for file in job.out.iterdir()} - {file.name for file in job.shards}
     pictures = {PREVIEW_NAME, POSTER_NAME, SHEET_NAME, *map(sample_name, sampled(48))}
-    assert names == pictures | {f"progress-{rank:03d}.json" for rank in range(ranks)}
-    reports = [Progress.from_json(file.read_bytes()) for file in job.out.glob("progress-*")]
-    assert sum(report.frames for report in reports) == job.plan.frame_count
+    assert names == pictures | {PROGRESS_NAME}
+    progress = Progress.from_json((job.out / PROGRESS_NAME).read_bytes())
+    assert progress.frames == job.plan.frame_count
     for shard in job.plan.shards:
         assert f"shard {shard.index}: frames {shard.first} to {shard.last}" in result.stderr
 
