@@ -26,7 +26,6 @@ from urllib.parse import unquote
 import psutil
 from rich.console import Console
 from rich.table import Table
-from tools.client import Client
 
 from benchmarks.media import make_clip
 from benchmarks.report import keep
