@@ -147,14 +147,19 @@ class Learner:
         recipe, count = self._recipe, len(views.first)
         if not (recipe.equivariance or recipe.frame_difference):
             return {}
-        again: Tensor = self._network(torch.cat([views.second, frames.second]))
-        painted_views = replace(views, first=painted[:count], second=again[:count])
+        again: Tensor = self._network(torch.cat([self._mirror(views.second), frames.second]))
+        seen_again = self._mirror(again[:count])
+        painted_views = replace(views, first=painted[:count], second=seen_again)
         painted_frames = replace(frames, first=painted[count:], second=again[count:])
         return {
             "equivariance": recipe.equivariance * equivariance_loss(views, painted_views),
             "frame_difference": recipe.frame_difference
             * frame_difference_loss(frames, painted_frames),
         }
+
+    def _mirror(self, rgb: Tensor) -> Tensor:
+        """Turn left and right round in every other step: strokes are to follow shapes, not axes."""
+        return rgb.flip(-1) if len(self._losses) % 2 else rgb
 
     def _descend(self, losses: Mapping[str, Tensor]) -> None:
         total = torch.stack(list(losses.values())).sum()
