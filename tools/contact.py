@@ -21,7 +21,7 @@ PAINTING_SIDE = 600
 
 
 def main() -> int:
-    """Write `docs/pictures/STYLE.jpg`; return the exit status."""
+    """Write `docs/pictures/styles/STYLE.jpg`; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.contact")
     parser.add_argument("style", help="name of a shipped style")
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
@@ -30,7 +30,8 @@ def main() -> int:
     frames = [pil_to_tensor(middle_frame(video)) / 255 for video in arguments.videos]
     painted = paint(arguments.style, frames)
     painting = read_painting(arguments.painting, PAINTING_SIDE)
-    sheet = PICTURES / f"{arguments.style}.jpg"
+    sheet = PICTURES / "styles" / f"{arguments.style}.jpg"
+    sheet.parent.mkdir(exist_ok=True)
     write_sheet(sheet, [[upper_half(painting), *frames], [lower_half(painting), *painted]], TILE)
     print(sheet)
     return 0
