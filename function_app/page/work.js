@@ -9,9 +9,11 @@ import { confirmRemoval } from "./removal.js";
 
 const STAGES = {
   preprocess: "Reading the video",
+  wait: "Waiting for its style",
   queue: "Waiting for a machine",
   score: "Painting",
   stitch: "Joining what is painted",
+  cancelled: "Being cancelled",
 };
 const VIDEO = /\.mp4$/;
 
@@ -81,7 +83,7 @@ export class Work {
     if (part.making.hidden) return;
     if (job.stage === "score" && total) part.progress.value = done / total;
     else part.progress.removeAttribute("value");
-    say(part.stage, job.message && !STAGES[job.stage] ? job.message : (STAGES[job.stage] ?? "Waiting"));
+    say(part.stage, doing(job));
     say(part.figures, figures(job));
   }
 
@@ -121,7 +123,7 @@ export class Work {
   async #cancel() {
     this.#part.cancel.disabled = true;
     await post(`api/jobs/${this.job.id}/cancel`);
-    say(this.#part.stage, "Being cancelled");
+    say(this.#part.stage, STAGES.cancelled);
     this.#wall.refresh();
   }
 
@@ -159,6 +161,12 @@ function word({ status, result }) {
   return { Failed: "Not painted", Cancelled: "Cancelled" }[status] ?? "A bare canvas";
 }
 
+/** What is being done, in a few words; who waits is told for what. */
+function doing({ stage, message }) {
+  if ((stage === "queue" || stage === "wait") && message) return message[0].toUpperCase() + message.slice(1);
+  return STAGES[stage] ?? "Waiting";
+}
+
 function figures({ stage, frames, fps, eta_s: eta, nodes, attempt, cost }) {
   const isPainting = stage === "score" && frames?.total;
   return [
@@ -167,20 +175,15 @@ function figures({ stage, frames, fps, eta_s: eta, nodes, attempt, cost }) {
     isPainting && eta != null && `${duration(eta)} left`,
     nodes > 1 && `${nodes} machines`,
     attempt > 1 && `attempt ${attempt}`,
-    spent(cost),
+    cost && `${money(cost.spent, cost.currency)} of about ${money(cost.estimate, cost.currency)}`,
   ]
     .filter(Boolean)
     .join(" · ");
 }
 
 function summary({ frames, duration_s: seconds, cost }) {
-  const parts = [frames?.total && `${frames.total} frames in ${duration(seconds)}`, spent(cost)];
-  return parts.filter(Boolean).join(" · ");
-}
-
-function spent(cost) {
-  if (cost?.spent != null) return `${money(cost.spent, cost.currency)} so far`;
-  return "";
+  const painted = frames?.total && `${frames.total} frames in ${duration(seconds)}`;
+  return [painted, cost && money(cost.spent, cost.currency)].filter(Boolean).join(" · ");
 }
 
 function outcome({ name, status, error }) {

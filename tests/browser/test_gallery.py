@@ -54,7 +54,7 @@ def test_a_bad_file_shows_what_is_wrong_and_what_to_do(visit: Visit, files: File
     work = visitor.work("notes.mp4")
     expect(work).to_contain_text("notes.mp4 is text, not a video")
     expect(work).to_contain_text("Upload a video in MP4")
-    expect(work.get_by_role("button", name="Before and after")).to_be_disabled()
+    expect(work.get_by_role("button", name="Not painted")).to_be_disabled()
 
 
 def test_a_reload_forgets_nothing(visit: Visit, atelier: Atelier, media: Media) -> None:
@@ -159,6 +159,22 @@ def made_up(number: int) -> dict[str, Any]:
         "result": f"scream/video {number:04d}.mp4",
         "error": None,
     }
+
+
+def test_a_work_tells_its_figures(visit: Visit, many: Many) -> None:
+    painting = {"status": "Running", "stage": "score", "fps": 12.34, "eta_s": 75.2, "nodes": 3}
+    waiting = {"status": "Pending", "stage": "queue", "message": "2 jobs are before this one"}
+    many.jobs[0] |= painting | {"frames": {"done": 40, "total": 965}, "result": None}
+    many.jobs[0] |= {"cost": {"estimate": 0.2, "spent": 0.043, "currency": "EUR"}}
+    many.jobs[1] |= waiting | {"result": None}
+    visitor = visit(path="about:blank")
+    many.hang(visitor.page)
+    visitor.open()
+    expect(visitor.work("video 0000.mp4")).to_contain_text(
+        "40 of 965 frames · 12.3 a second · 1 min left · 3 machines · €0.043 of about €0.20"
+    )
+    expect(visitor.work("video 0001.mp4")).to_contain_text("2 jobs are before this one")
+    expect(visitor.work("video 0002.mp4")).to_contain_text("100 frames in 1 min")
 
 
 @pytest.mark.usefixtures("atelier")

@@ -1,0 +1,69 @@
+"""A new painting: dropped on the page, learnt, and chosen like any other."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.visitor import Visitor
+from tests.end_to_end.test_styles import Hostile, painting
+
+type Files = Callable[[str, bytes], Path]
+
+
+def offer(visitor: Visitor, file: Path) -> Locator:
+    """Open the dialog and choose a file in it."""
+    visitor.page.get_by_role("button", name="A new painting").click()
+    dialog = visitor.page.get_by_role("dialog", name="A new painting")
+    dialog.get_by_label("Picture of the painting").set_input_files(file)
+    return dialog
+
+
+def style(visitor: Visitor, title: str) -> Locator:
+    return visitor.page.locator("label.painting").filter(has_text=title)
+
+
+def test_a_painting_is_learnt_and_shows_itself(visit: Visit, files: Files, tmp_path: Path) -> None:
+    visitor = visit()
+    dialog = offer(visitor, files("Evening at the Sea.png", painting(tmp_path)))
+    expect(dialog.get_by_label("Name of the style")).to_have_value("evening-at-the-sea")
+    expect(dialog.locator("img")).to_be_visible()
+    dialog.get_by_role("button", name="Learn it").click()
+    expect(dialog).not_to_be_visible()
+    learnt = style(visitor, "Evening at the sea")
+    expect(learnt).to_have_attribute("data-state", "learning")
+    expect(learnt).to_contain_text("being learnt")
+    expect(learnt).to_have_attribute("data-state", "ready")
+    expect(learnt.locator("img")).to_be_visible()
+    expect(learnt.get_by_role("radio")).to_be_enabled()
+
+
+def test_what_cannot_be_learnt_says_why(visit: Visit, files: Files) -> None:
+    visitor = visit()
+    hostile = pickle.dumps({"conv1.conv2d.weight": Hostile()})
+    dialog = offer(visitor, files("Odd.pth", hostile))
+    dialog.get_by_role("button", name="Learn it").click()
+    failed = style(visitor, "Odd")
+    expect(failed).to_have_attribute("data-state", "failed")
+    expect(failed).to_contain_text("more than the weights of a network")
+    expect(failed.get_by_role("radio")).to_be_disabled()
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "sentence"),
+    [("wall.png", "it's mine", "'"), ("notes.txt", "notes", "notes.txt")],
+)
+def test_what_is_refused_leaves_the_dialog_open(
+    visit: Visit, files: Files, file: str, name: str, sentence: str
+) -> None:
+    visitor = visit()
+    dialog = offer(visitor, files(file, b"anything"))
+    dialog.get_by_label("Name of the style").fill(name)
+    dialog.get_by_role("button", name="Learn it").click()
+    expect(dialog.get_by_role("alert")).to_contain_text(sentence)
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Not now").click()
+    expect(dialog).not_to_be_visible()
