@@ -6,10 +6,10 @@ PYTHON := .venv/bin/python
 override VIDEO := $(value VIDEO)
 override STYLE := $(value STYLE)
 override OUT := $(value OUT)
-export VIDEO STYLE OUT
+export VIDEO STYLE OUT SEEDS MUTANTS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench check lint types bench-flicker pictures clean
+.PHONY: help setup demo run test bench check lint types bench-flicker pictures chaos fuzz clean
 
 help: ## List the commands
 	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ bench-flicker: setup ## Measure how much painted videos flicker [CLIPS="files"]
 pictures: setup ## Make the pictures of docs/pictures anew [VIDEOS="files"]
 	$(PYTHON) -m tools.picture $(VIDEOS)
 	$(PYTHON) -m tools.screenshots $(VIDEOS)
+
+chaos: setup ## Break everything that a job stands on, by seeded schedules [SEEDS=50]
+	@$(PYTHON) -m chaos --seeds $${SEEDS:-50}
+
+fuzz: setup ## Send mutants of good videos through the whole way [MUTANTS=2000]
+	@$(PYTHON) -m fuzz --mutants $${MUTANTS:-2000}
 
 clean: ## Remove what was installed, made and kept
 	rm -rf .venv node_modules *.egg-info .emulator out .pytest_cache .ruff_cache .hypothesis

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, ExponentialRetry
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -188,7 +188,8 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, required=True, help="nodes of the cluster")
     options = parser.parse_args()
     logs.configure()
-    storage = BlobServiceClient.from_connection_string(options.storage)
+    retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5)
+    storage = BlobServiceClient.from_connection_string(options.storage, retry_policy=retry)
     workspace = Workspace(options.jobs, storage, Cluster(options.nodes))
     uvicorn.run(
         create_app(workspace), host=HOST, port=options.port, log_config=None, access_log=False

@@ -30,6 +30,7 @@ class Config:
         blob_port: Port of Azurite's blob service.
         queue_port: Port of Azurite's queue service.
         table_port: Port of Azurite's table service.
+        front_port: Port by which the others reach the blob service, where a proxy stands before it.
         aml_port: Port of the Azure Machine Learning endpoint.
         port: Port of the Functions host.
         app: Name of the module that exposes the function app.
@@ -45,6 +46,7 @@ class Config:
     blob_port: int = 10000
     queue_port: int = 10001
     table_port: int = 10002
+    front_port: int | None = None
     aml_port: int = 7072
     port: int = 7071
     app: str = "app"
@@ -91,7 +93,7 @@ class Config:
     @property
     def blob_url(self) -> str:
         """URL of the storage account's blob service."""
-        return f"http://{HOST}:{self.blob_port}/{ACCOUNT}"
+        return f"http://{HOST}:{self.front_port or self.blob_port}/{ACCOUNT}"
 
     @property
     def storage(self) -> str:

@@ -199,7 +199,7 @@ def _listen(requests: SimpleQueue[str]) -> None:
 
 def _answer(task: Callable[[Job], Any], job: Job) -> dict[str, Any]:
     limits = settings()
-    _limit(limits)
+    limit_process(limits)
     try:
         return {"value": task(job)}
     except InputError as error:
@@ -215,7 +215,7 @@ def _answer(task: Callable[[Job], Any], job: Job) -> dict[str, Any]:
         return {"failed": str(error) or type(error).__name__}
 
 
-def _limit(limits: Settings) -> None:
+def limit_process(limits: Settings) -> None:
     """Hold this process to its limits for one more task: no file, no core, so much memory."""
     memory, spent = limits.child_memory_mib * 2**20, sum(os.times()[:2])
     _, most = resource.getrlimit(resource.RLIMIT_CPU)

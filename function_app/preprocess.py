@@ -126,6 +126,12 @@ class _Remuxer:
             storage.blob(paths.JOBS, job.folder.source(".mkv")), REMUX_HEAD, "video/x-matroska"
         )
         self._container = av.open(self._blob, "w", format="matroska")
+        codec = stream.codec_context.codec.canonical_name
+        if codec not in self._container.supported_codecs:
+            raise InputError(
+                f"{job.name} holds {codec} video, which cannot be cut exactly: convert it first",
+                Code.UNKNOWN_CODEC,
+            )
         self._stream = self._container.add_stream_from_template(stream)
 
     def add(self, packet: Packet[Any]) -> None:

@@ -55,7 +55,11 @@ def open_video(file: IO[bytes], name: str) -> Generator[InputContainer]:
     Raises:
         InputError: it is no video in a container that can be read.
     """
-    options = {"format_whitelist": ",".join(FORMATS), "fflags": "+genpts"}
+    options = {
+        "format_whitelist": ",".join(FORMATS),
+        "protocol_whitelist": "none",  # of FFmpeg's own; the file comes from here
+        "fflags": "+genpts",
+    }
     head = file.read(4096)
     if not head:
         raise InputError(f"{name} is empty: upload it again", Code.EMPTY_VIDEO)

@@ -28,6 +28,7 @@ from azure.storage.blob import (
     BlobServiceClient,
     ContainerClient,
     ContentSettings,
+    ExponentialRetry,
     generate_blob_sas,
 )
 
@@ -360,9 +361,17 @@ def _overwrite(buffer: bytearray, start: int, data: memoryview) -> None:
 
 @cache
 def _service(connection: Connection) -> BlobServiceClient:
+    # The library's own waits 15 s before the second try: most troubles of storage are over sooner.
+    retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5)
     if connection.connection_string:
-        return BlobServiceClient.from_connection_string(connection.connection_string)
-    return BlobServiceClient(connection.blob_service_uri, credential=identity(connection.client_id))
+        return BlobServiceClient.from_connection_string(
+            connection.connection_string, retry_policy=retry
+        )
+    return BlobServiceClient(
+        connection.blob_service_uri,
+        credential=identity(connection.client_id),
+        retry_policy=retry,
+    )
 
 
 def _account(container_name: str) -> BlobServiceClient:

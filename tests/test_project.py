@@ -15,7 +15,7 @@ import pytest
 from function_app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("function_app", "gpu_worker", "emulator", "tools", "cli")
+PACKAGES = ("function_app", "gpu_worker", "emulator", "tools", "cli", "chaos", "fuzz")
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
     for package in PACKAGES
@@ -144,3 +144,14 @@ def test_what_is_published_stands_alone(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     subprocess.run([sys.executable, "-c", "import app"], cwd=tmp_path, check=True)
+
+
+def test_every_test_that_the_security_page_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "security.md").read_text()))
+    there = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    assert named
+    assert named - there == set()

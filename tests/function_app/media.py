@@ -111,6 +111,8 @@ RECIPES: dict[str, list[str]] = {
         *(*numbered(), "-vf", r"select='not(eq(mod(n\,6)\,5))'", "-fps_mode", "passthrough"),
         *("-c:v", "mpeg4"),
     ],
+    "flv1.flv": [*numbered(), "-c:v", "flv"],
+    "wmv2.asf": [*numbered(), "-c:v", "wmv2"],
     "mpeg4.mp4": [*numbered(), "-c:v", "mpeg4", "-bf", "2"],
     "mpeg2.mpg": [*numbered(rate="25"), *tone(), "-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"],
     "audio.mp4": [*tone(), "-c:a", "aac"],

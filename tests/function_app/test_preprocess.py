@@ -221,3 +221,11 @@ def test_a_video_that_would_cost_too_much_is_refused(
     configure(**{variable: str(estimate - 0.01)})
     with pytest.raises(InputError, match=r"would cost about \d+\.\d\d EUR to paint, more than"):
         preprocess(job)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("flv1.flv", "flv1"), ("wmv2.asf", "wmv2")])
+def test_video_that_cannot_be_copied_to_matroska_is_refused(
+    clips: Clips, upload: Upload, name: str, codec: str
+) -> None:
+    with pytest.raises(InputError, match=f"{name} holds {codec} video, which cannot be cut"):
+        preprocess(upload(clips[name], name))

@@ -1,0 +1,168 @@
+"""What many uploads at once do: whether all end, in what order, and what they cost the host.
+
+    python -m benchmarks.flood load     # 200 videos
+    python -m benchmarks.flood flood    # 500 uploads, most of them no videos
+
+Uploads everything at once to an emulator and waits until every job has ended. The videos are small:
+the queue, the host and the storage are measured here, not the painting. Kept in `results/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+
+from chaos.scene import ENDED, Scene
+from chaos.trial import RECIPES, make
+
+RESULTS = Path(__file__).with_name("results")
+JOBS_AT_ONCE = 8
+POLL_S = 2.0
+LIMIT_S = 3600.0
+MIB = 2**20
+JUNK = (b"", b"Dear diary,\n" * 50, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n", bytes(range(256)) * 40)
+
+
+@dataclass(frozen=True, slots=True)
+class Rush:
+    """How many uploads come at once, and how many of them are videos."""
+
+    uploads: int
+    videos: int
+
+
+RUSHES = {"load": Rush(200, 200), "flood": Rush(500, 50)}
+
+
+def main() -> None:
+    """Measure once, print the result and keep it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.flood", description=__doc__)
+    parser.add_argument("name", choices=RUSHES)
+    parser.add_argument("--uploads", type=int, help="another number, of which as many are videos")
+    arguments = parser.parse_args()
+    rush = RUSHES[arguments.name]
+    if arguments.uploads:
+        rush = Rush(arguments.uploads, arguments.uploads * rush.videos // rush.uploads)
+    settings = {"JOBS_AT_ONCE": str(JOBS_AT_ONCE), "POLL_SECONDS": "2"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Scene.set_up(Path(folder) / "state", settings, processes_per_node=1, nodes=2) as scene,
+    ):
+        report = {
+            "benchmark": arguments.name,
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": f"{os.cpu_count()} x {platform.processor() or platform.machine()}",
+            "versions": {"python": platform.python_version()},
+            "result": _measure(scene, rush),
+        }
+    text = json.dumps(report, indent=2)
+    (RESULTS / f"{arguments.name}.json").write_text(f"{text}\n")
+    print(text)
+
+
+def _measure(scene: Scene, rush: Rush) -> dict[str, Any]:
+    operations: Counter[str] = Counter()
+    scene.proxy.watcher = lambda line, _body: operations.update([line.partition(" ")[0]])
+    memory = [_host_memory(scene)]
+    start = time.monotonic()
+    uploaded = _upload_all(scene, rush)
+    ended: dict[str, float] = {}
+    jobs: dict[str, dict[str, Any]] = {}
+    while len(ended) < rush.uploads and time.monotonic() - start < LIMIT_S:
+        time.sleep(POLL_S)
+        memory.append(_host_memory(scene))
+        for job in _jobs(scene):
+            jobs[job["id"]] = job
+            if job["status"] in ENDED:
+                ended.setdefault(job["id"], time.monotonic() - start)
+    videos = [job_id for job_id, is_video in uploaded.items() if is_video]
+    return {
+        "uploads": rush.uploads,
+        "videos": rush.videos,
+        "jobs_at_once": JOBS_AT_ONCE,
+        "statuses": dict(
+            Counter(jobs[each]["status"] if each in jobs else "none" for each in uploaded)
+        ),
+        "seconds": round(time.monotonic() - start, 1),
+        "most_places_out_of_order": _disorder(jobs, videos),
+        "history_events_most": max(_history(scene, each) for each in videos[:20]),
+        "storage_operations_per_upload": round(sum(operations.values()) / rush.uploads, 1),
+        "host_mib": {
+            "before": round(memory[0], 1),
+            "median": round(median(memory), 1),
+            "most": round(max(memory), 1),
+            "after": round(memory[-1], 1),
+        },
+        "left_in_jobs": len([name for name in scene.names("jobs") if not name.startswith("days/")]),
+    }
+
+
+def _upload_all(scene: Scene, rush: Rush) -> dict[str, bool]:
+    """Upload everything, the videos spread evenly; return which job is a video's, in order."""
+    clip = scene.emulator.config.state / "sound.mp4"
+    make(RECIPES["sound.mp4"], str(clip))
+    video = clip.read_bytes()
+
+    def upload(number: int) -> tuple[str, bool]:
+        is_video = (
+            number * rush.videos // rush.uploads != (number + 1) * rush.videos // rush.uploads
+        )
+        content = video if is_video else JUNK[number % len(JUNK)]
+        return scene.upload(f"identity/upload-{number:03}.mp4", content), is_video
+
+    with ThreadPoolExecutor(8) as threads:
+        return dict(threads.map(upload, range(rush.uploads)))
+
+
+def _jobs(scene: Scene) -> list[dict[str, Any]]:
+    """Return all jobs, page by page; what cannot be had now is had the next time."""
+    jobs: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        answer = scene.host.get(
+            "/api/jobs", params={"top": 1000, **({"cursor": cursor} if cursor else {})}
+        )
+        if not answer.is_success:
+            break
+        page = answer.json()
+        jobs += page["jobs"]
+        cursor = page.get("next")
+    return jobs
+
+
+def _disorder(jobs: dict[str, dict[str, Any]], videos: list[str]) -> int:
+    """Return by how many places a video ended before or after its turn, by when they started."""
+    there = [jobs[each] for each in videos if each in jobs]
+    started = sorted(there, key=lambda job: job["created"])
+    ended = [job["id"] for job in sorted(there, key=lambda job: job["updated"])]
+    return max(
+        (abs(place - ended.index(job["id"])) for place, job in enumerate(started)), default=0
+    )
+
+
+def _history(scene: Scene, job_id: str) -> int:
+    url = f"/runtime/webhooks/durabletask/instances/{job_id}"
+    answer = scene.host.get(url, params={"showHistory": "true"})
+    return len(answer.json().get("historyEvents", [])) if answer.is_success else 0
+
+
+def _host_memory(scene: Scene) -> float:
+    pid = scene.emulator.children["functions"].pid
+    return psutil.Process(pid).memory_info().rss / MIB
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""`python -m chaos`: run trials, keep what comes of them, and say whether any went wrong."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from chaos import report
+from chaos.plants import PLANTS, plant
+from chaos.scene import Scene
+from chaos.schedule import Schedule
+from chaos.trial import Trials
+from emulator.config import PROJECT_ROOT
+
+FRESH_AFTER = 25
+"""Trials after which a new scene is set up: an old one remembers every job."""
+
+
+def main() -> int:
+    """Run what the command line asks for; return 1 where a trial went wrong, or a plant passed."""
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=50, help="how many schedules")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--again", action="store_true", help="run those again that were kept")
+    parser.add_argument(
+        "--plant", choices=PLANTS, help="run with a bug planted, which must be found"
+    )
+    parser.add_argument("--planted", choices=PLANTS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.plant:
+        return _find(arguments.plant)
+    if arguments.planted:
+        return int(any([*_run(PLANTS[arguments.planted].schedules)]))
+    return _keep(range(arguments.first, arguments.first + arguments.seeds), again=arguments.again)
+
+
+def _keep(seeds: Iterable[int], *, again: bool) -> int:
+    kept = report.read()
+    trials: list[dict[str, Any]] = kept["trials"]
+    if again:
+        trials.clear()
+    done = {trial["seed"] for trial in trials}
+    left = [Schedule.of(seed) for seed in seeds if seed not in done]
+    for start in range(0, len(left), FRESH_AFTER):
+        for trial in _trials(left[start : start + FRESH_AFTER]):
+            trials.append(trial)
+            kept["date"] = datetime.now(UTC).date().isoformat()
+            report.write(kept)
+    if report.PAGE.exists():
+        report.put_into(report.PAGE, report.table(trials))
+    wrong = [trial["seed"] for trial in trials if trial["violations"]]
+    print(f"{len(trials)} schedules, {len(wrong)} with violations: {wrong}")
+    return 1 if wrong else 0
+
+
+def _run(schedules: Iterable[Schedule]) -> Iterator[str]:
+    for trial in _trials(schedules):
+        yield from trial["violations"]
+
+
+def _trials(schedules: Iterable[Schedule]) -> Iterator[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder, Scene.set_up(Path(folder) / "state") as scene:
+        trials = Trials(scene)
+        for schedule in schedules:
+            trial = trials.run(schedule)
+            _say(trial)
+            yield trial
+
+
+def _say(trial: dict[str, Any]) -> None:
+    strikes = "; ".join(
+        f"{each['fault']} at {each['moment']} {each['nth']}{'' if each['hit'] else ' (no target)'}"
+        for each in trial["strikes"]
+    )
+    print(f"{trial['seed']:4} {trial['status']}, {trial['seconds']} s: {strikes}", flush=True)
+    for violation in trial["violations"]:
+        print(f"     VIOLATION: {violation}", flush=True)
+
+
+def _find(name: str) -> int:
+    """Run the schedules of a planted bug in a copy of the project that has it."""
+    with tempfile.TemporaryDirectory() as folder:
+        plant(name, Path(folder))
+        command = [str(PROJECT_ROOT / ".venv/bin/python"), "-m", "chaos", "--planted", name]
+        found = subprocess.run(command, cwd=folder, check=False).returncode != 0
+    print(f"the bug {name!r} was {'found' if found else 'NOT found'}")
+    return 0 if found else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

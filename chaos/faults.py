@@ -1,0 +1,228 @@
+"""The faults: each does its harm to a scene, for one job, at once."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import httpx
+import psutil
+from azure.core.exceptions import ResourceNotFoundError
+
+from chaos.proxy import Trouble
+from chaos.scene import CHILD, MPIEXEC, RANK, Scene
+
+AZURITE_SAVES_S = 6.0
+"""Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
+FULL_AT_BYTES = 2000
+FULL_FOR_S = 4.0
+SILENT_S = 2.0
+
+
+class Victim:
+    """The job that is struck.
+
+    Attributes:
+        scene: where.
+        video: name of its blob in `videos`.
+        job_id: of the job.
+        other: content of another video, to replace it with.
+    """
+
+    def __init__(self, scene: Scene, video: str, job_id: str, other: bytes) -> None:
+        """Remember them."""
+        self.scene, self.video, self.job_id, self.other = scene, video, job_id, other
+
+    def strike(self, fault: str) -> bool:
+        """Do the harm; return whether there was anything to do it to."""
+        return _FAULTS[fault](self)
+
+
+def _kill_service(name: str) -> Callable[[Victim], bool]:
+    def kill(victim: Victim) -> bool:
+        pid = victim.scene.emulator.children[name].pid
+        return _kill([psutil.Process(pid)] if pid and psutil.pid_exists(pid) else [])
+
+    return kill
+
+
+def _kill_one(word: str) -> Callable[[Victim], bool]:
+    return lambda victim: _kill(victim.scene.processes(word)[-1:])
+
+
+def _kill(found: list[psutil.Process]) -> bool:
+    for process in found:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            return False
+    return bool(found)
+
+
+def _kill_azurite(victim: Victim) -> bool:
+    with victim.scene.proxy.held():
+        time.sleep(AZURITE_SAVES_S)
+        return _kill_service("azurite")(victim)
+
+
+def _trouble(count: int, *kinds: Trouble) -> Callable[[Victim], bool]:
+    def spoil(victim: Victim) -> bool:
+        victim.scene.proxy.troubles.extend(list(kinds) * count)
+        return True
+
+    return spoil
+
+
+def _fill_disk(victim: Victim) -> bool:
+    """Let the ranks, but not their encoders, write no more than a little to any file."""
+    ranks = [each for each in victim.scene.processes(RANK) if "python" in each.cmdline()[0]]
+    Thread(target=_keep_full, args=(ranks,), daemon=True).start()
+    return bool(ranks)
+
+
+def _keep_full(ranks: list[psutil.Process]) -> None:
+    deadline = time.monotonic() + FULL_FOR_S
+    while time.monotonic() < deadline:
+        for rank in ranks:
+            try:
+                rank.rlimit(psutil.RLIMIT_FSIZE, (FULL_AT_BYTES, resource.RLIM_INFINITY))
+                for encoder in rank.children():
+                    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+                    if encoder.rlimit(psutil.RLIMIT_FSIZE)[0] == FULL_AT_BYTES:
+                        encoder.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+            except psutil.Error:
+                continue
+        time.sleep(0.005)
+
+
+def _of_run(fault: str) -> Callable[[Victim], bool]:
+    def ask(victim: Victim) -> bool:
+        names = [name for name, state in victim.scene.runs(victim.job_id) if state == "Running"]
+        for name in names:
+            victim.scene.azureml.post(f"/faults/jobs/{name}/{fault}")
+        return bool(names)
+
+    return ask
+
+
+def _silence(victim: Victim) -> bool:
+    def speak() -> None:
+        time.sleep(SILENT_S)
+        _of_run("speak")(victim)
+
+    Thread(target=speak, daemon=True).start()
+    return _of_run("silence")(victim)
+
+
+def _event_again(victim: Victim) -> bool:
+    """Forget that the event was dealt with, and let a new host look at the container anew."""
+    receipts = victim.scene.blobs.get_container_client("azure-webjobs-hosts")
+    try:
+        for name in list(receipts.list_blob_names()):
+            receipts.delete_blob(name)
+    except ResourceNotFoundError:
+        return False
+    return _kill_service("functions")(victim)
+
+
+def _replace_video(victim: Victim) -> bool:
+    victim.scene.upload(victim.video, victim.other)
+    return True
+
+
+def _delete(container: str, name: Callable[[Victim], str]) -> Callable[[Victim], bool]:
+    def delete(victim: Victim) -> bool:
+        try:
+            victim.scene.blobs.get_blob_client(container, name(victim)).delete_blob()
+        except ResourceNotFoundError:
+            return False
+        return True
+
+    return delete
+
+
+def _shards(victim: Victim) -> list[str]:
+    names = victim.scene.names("jobs", f"{victim.job_id}/work/")
+    return [name for name in names if name.endswith(".mp4")]
+
+
+def _delete_shard(victim: Victim) -> bool:
+    return bool(found := _shards(victim)) and _delete("jobs", lambda _: found[-1])(victim)
+
+
+def _garble_shard(victim: Victim) -> bool:
+    """Turn over one bit in the last shard's pictures."""
+    if not (found := _shards(victim)):
+        return False
+    content = bytearray(victim.scene.read("jobs", found[-1]) or b"")
+    place = content.index(b"mdat") + 200
+    content[place] ^= 1
+    return _write(victim, found[-1], bytes(content))
+
+
+def _exchange_shards(victim: Victim) -> bool:
+    if len(found := _shards(victim)) < 2:
+        return False
+    first, last = (victim.scene.read("jobs", name) or b"" for name in (found[0], found[-1]))
+    return _write(victim, found[0], last) and _write(victim, found[-1], first)
+
+
+def _write(victim: Victim, name: str, content: bytes) -> bool:
+    victim.scene.blobs.get_blob_client("jobs", name).upload_blob(content, overwrite=True)
+    return True
+
+
+def _ask(path: str) -> Callable[[Victim], bool]:
+    def ask(victim: Victim) -> bool:
+        try:
+            answer = victim.scene.host.post(path.format(victim.job_id), timeout=5)
+        except httpx.TransportError:
+            return False
+        return answer.is_success
+
+    return ask
+
+
+def _in_background(fault: Callable[[Victim], bool]) -> Callable[[Victim], bool]:
+    """Do not wait for it: the request that is held meanwhile may be what it waits for."""
+
+    def start(victim: Victim) -> bool:
+        Thread(target=fault, args=(victim,), daemon=True).start()
+        time.sleep(0.3)
+        return True
+
+    return start
+
+
+_FAULTS: dict[str, Callable[[Any], bool]] = {
+    "kill the host": _kill_service("functions"),
+    "kill the child that reads": _kill_one(CHILD),
+    "kill a rank": _kill_one(RANK),
+    "kill mpiexec": _kill_one(MPIEXEC),
+    "kill Azure ML's endpoint": _kill_service("azureml"),
+    "kill Azurite": _kill_azurite,
+    "disk full": _fill_disk,
+    "nodes taken away, run fails": _of_run("preempt"),
+    "nodes taken away, run restarts": _of_run("restart"),
+    "run not responding": _silence,
+    "answers 503": _trouble(4, Trouble("refuse", 503)),
+    "answers 429": _trouble(3, Trouble("refuse", 429)),
+    "answers lost": _trouble(3, Trouble("lose")),
+    "connections reset": _trouble(3, Trouble("reset")),
+    "connections hang": _trouble(2, Trouble("hang")),
+    "slow bytes": _trouble(8, Trouble("slow")),
+    "event again": _event_again,
+    "video replaced": _replace_video,
+    "video deleted": _delete("videos", lambda victim: victim.video),
+    "plan deleted": _delete("jobs", lambda victim: f"{victim.job_id}/plan.json"),
+    "shard deleted": _delete_shard,
+    "shard garbled": _garble_shard,
+    "shards exchanged": _exchange_shards,
+    "job cancelled": _in_background(_ask("/api/jobs/{}/cancel")),
+    "instance terminated": _in_background(
+        _ask("/runtime/webhooks/durabletask/instances/{}/terminate?reason=chaos")
+    ),
+}

@@ -1,0 +1,126 @@
+"""The oracle: whether a job ended as every job must, whatever struck it.
+
+It ends, as exactly one of: a result that is the undisturbed one's to the bit, a failure in one
+sentence, a cancellation. A failure or a cancellation needs a cause among what struck. Nothing is
+left: no shard, no place in the queue, no run, no process. No half file was ever to be seen under
+its final name, and the same event never started the job again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from chaos.scene import CHILD, ENDED, MPIEXEC, RANK, Scene
+from chaos.schedule import Strike
+from function_app.isolation import MOST_IDLE
+from gpu_worker.plan import SEAL_BYTES
+
+SETTLE_S = 30.0
+"""In which what is left must go: the reaper comes every two seconds."""
+
+MAY_FAIL = {"video replaced", "video deleted", "plan deleted"}
+MAY_CANCEL = {"job cancelled", "instance terminated"}
+TERMINAL = {"Completed", "Failed", "Canceled"}
+SHARD = re.compile(r"PUT .*/work/\d+\.mp4$")
+
+
+@dataclass
+class Observed:
+    """What was seen of one job.
+
+    Attributes:
+        video: name of its blob.
+        job_id: of the job.
+        reference: SHA-256 of the undisturbed result.
+        strikes: that hit something.
+        half_files: shards that were written half under their final names.
+        started: when the job was, as first seen.
+    """
+
+    video: str
+    job_id: str
+    reference: str
+    strikes: list[Strike] = field(default_factory=list[Strike])
+    half_files: list[str] = field(default_factory=list[str])
+    started: str = ""
+
+    def note_write(self, line: str, body: bytes) -> None:
+        """Look at a request that writes: a shard must end with its seal."""
+        if SHARD.match(line) and body[-SEAL_BYTES:][4:8] != b"free":
+            self.half_files.append(line)
+
+
+def violations(scene: Scene, seen: Observed, job: dict[str, Any] | None) -> list[str]:
+    """Return every way in which a job did not end as it must; none is what is wanted."""
+    if job is None:
+        return ["the job never started"]
+    if job["status"] not in ENDED:
+        return [f"the job has not ended: {job['status']}, {job['stage']}, {job['message']}"]
+    return [*_of_outcome(scene, seen, job), *_of_cause(seen, job), *_of_history(seen, job),
+            *_settled(lambda: [*_left_over(scene, seen)])]  # fmt: skip
+
+
+def _of_outcome(scene: Scene, seen: Observed, job: dict[str, Any]) -> Iterator[str]:
+    stem = seen.video.rpartition(".")[0]
+    result = scene.read("results", f"{stem}.mp4")
+    report = json.loads(scene.read("results", f"{stem}.error.json") or b"{}")
+    reported = report.get("job_id") == seen.job_id
+    if job["status"] == "Completed":
+        if reported:
+            yield "there is a result and a report of failure"
+        if result is None or hashlib.sha256(result).hexdigest() != seen.reference:
+            yield "the result is not the undisturbed one's"
+    elif job["status"] == "Failed":
+        sentence = str(job["error"]["detail"]) if job["error"] else ""
+        if not sentence or "\n" in sentence or "Traceback" in sentence:
+            yield f"the failure is no sentence: {sentence!r}"
+        replaced = any(strike.fault == "video replaced" for strike in seen.strikes)
+        if not reported and not replaced:
+            yield "the failure was not reported beside the results"
+    elif reported:
+        yield "the job was cancelled and a failure is reported"
+
+
+def _of_cause(seen: Observed, job: dict[str, Any]) -> Iterator[str]:
+    faults = {strike.fault for strike in seen.strikes}
+    if job["status"] == "Failed" and not faults & MAY_FAIL:
+        yield f"the job failed without a cause: {job['error']}"
+    if job["status"] == "Cancelled" and not faults & MAY_CANCEL:
+        yield "the job was cancelled by nobody"
+
+
+def _of_history(seen: Observed, job: dict[str, Any]) -> Iterator[str]:
+    yield from (f"a half file under its final name: {line}" for line in seen.half_files)
+    if seen.started and job["created"] != seen.started:
+        yield "the same event started the job again"
+
+
+def _settled(look: Callable[[], list[str]]) -> list[str]:
+    """Look again until nothing is left, or for as long as that may take."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        try:
+            left = look()
+        except httpx.TransportError as error:
+            left = [f"a service does not answer: {error!r}"]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.2)
+
+
+def _left_over(scene: Scene, seen: Observed) -> Iterator[str]:
+    yield from (f"left in jobs: {name}" for name in scene.names("jobs", f"{seen.job_id}/"))
+    places = [name for name in scene.names("jobs", "turns/") if seen.job_id in name]
+    yield from (f"left in the queue: {place}" for place in places)
+    yield from (f"run {name} is {state}" for name, state in scene.runs() if state not in TERMINAL)
+    for word, most in ((RANK, 0), (MPIEXEC, 0), ("ffmpeg", 0), (CHILD, MOST_IDLE)):
+        if len(scene.processes(word)) > most:
+            yield f"{len(scene.processes(word))} processes of {word} are left"

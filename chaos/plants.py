@@ -1,0 +1,81 @@
+"""Planted bugs: proof that the trials would find them.
+
+Each takes one defence out of a copy of the project, and names the strikes that need it.
+
+    python -m chaos --plant rename
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaos.schedule import Schedule, Strike
+from emulator.config import PROJECT_ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A bug.
+
+    Attributes:
+        file: in which it is planted.
+        sound: lines as they are.
+        buggy: lines in their place.
+        schedules: that must find it.
+    """
+
+    file: str
+    sound: str
+    buggy: str
+    schedules: tuple[Schedule, ...]
+
+
+PLANTS = {
+    "verify": Plant(
+        "function_app/stitch.py",
+        "    if seal(plan, shard, content) != reader.read(SEAL_BYTES):\n",
+        "    if not seal(plan, shard, content):\n",
+        (Schedule(0, "sound.mp4", (Strike("shards exchanged", "join", 1),)),),
+    ),
+    "rename": Plant(
+        "gpu_worker/files.py",
+        '    part = path.with_name(f"{path.name}.part")\n',
+        "    part = path\n",
+        (Schedule(0, "sound.mp4", (Strike("disk full", "paint", 1),)),),
+    ),
+    "dedupe": Plant(
+        "function_app/triggers.py",
+        "            reuse_id_policy=_KEEP,\n",
+        "            reuse_id_policy=pb.OrchestrationIdReusePolicy(\n"
+        "                replaceableStatus=[pb.ORCHESTRATION_STATUS_COMPLETED]\n"
+        "            ),\n",
+        (Schedule(0, "sound.mp4", (Strike("event again", "end", 1),)),),
+    ),
+}
+
+
+def plant(name: str, folder: Path) -> None:
+    """Copy the project to a folder, with a bug in it.
+
+    Raises:
+        ValueError: the lines to be replaced are not there any more.
+    """
+    listed = subprocess.check_output(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT_ROOT,
+        text=True,
+    )
+    for file in listed.splitlines():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT_ROOT / file, folder / file)
+    for shared in (".venv", "node_modules"):
+        (folder / shared).symlink_to((PROJECT_ROOT / shared).resolve())
+    bug = PLANTS[name]
+    target = folder / bug.file
+    text = target.read_text()
+    if text.count(bug.sound) != 1:
+        raise ValueError(f"{bug.file} has no such lines, or several: {bug.sound!r}")
+    target.write_text(text.replace(bug.sound, bug.buggy))

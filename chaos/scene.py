@@ -1,0 +1,126 @@
+"""The scene: an emulator behind the proxy, and what can be done and seen there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import psutil
+from azure.storage.blob import BlobServiceClient
+
+from chaos.proxy import Proxy
+from emulator import Config, Emulator, processes
+from emulator.config import free_ports
+from function_app.jobs import job_id
+
+ENDED = {"Completed", "Failed", "Cancelled"}
+SETTINGS = {
+    "POLL_SECONDS": "0.5",
+    "REAPER_SCHEDULE": "*/2 * * * * *",
+}
+WORKSPACE = (
+    "/subscriptions/any/resourceGroups/any"
+    "/providers/Microsoft.MachineLearningServices/workspaces/any"
+)
+RANK, MPIEXEC, CHILD = "gpu_worker.score", "mpiexec", "function_app.isolation"
+
+
+class Scene:
+    """What strikes, and what the oracle looks at.
+
+    Attributes:
+        emulator: with all services.
+        proxy: before its storage and its Azure Machine Learning endpoint.
+        blobs: the storage itself, past the proxy.
+    """
+
+    def __init__(self, emulator: Emulator, proxy: Proxy) -> None:
+        """Open clients."""
+        self.emulator, self.proxy = emulator, proxy
+        config = replace(emulator.config, front_port=None)
+        self.blobs = BlobServiceClient.from_connection_string(config.storage)
+        self.host = httpx.Client(base_url=config.host_url, timeout=20)
+        self.azureml = httpx.Client(base_url=config.aml_url, timeout=20)
+
+    @classmethod
+    @contextmanager
+    def set_up(
+        cls, state: Path, settings: Mapping[str, str] = SETTINGS, **cluster: int
+    ) -> Generator[Self]:
+        """Start everything, and end it all at the end of the context.
+
+        Args:
+            state: folder of the emulator.
+            settings: of the app.
+            cluster: `nodes` and `processes_per_node`, where they are not the usual.
+        """
+        config = replace(Config.on_free_ports(state), **cluster)
+        (front,) = free_ports(1)
+        proxy = Proxy(front, f"http://127.0.0.1:{config.blob_port}", config.aml_url)
+        own = {"AML_ENDPOINT": f"http://127.0.0.1:{front}"}
+        behind = replace(config, front_port=front, settings={**settings, **own})
+        with proxy.running(), Emulator(behind) as emulator:
+            scene = cls(emulator, proxy)
+            try:
+                yield scene
+            finally:
+                for client in (scene.host, scene.azureml, scene.blobs):
+                    client.close()
+
+    def upload(self, name: str, content: bytes) -> str:
+        """Upload a video; return the id of its job."""
+        blob = self.blobs.get_blob_client("videos", name)
+        return job_id("videos", name, str(blob.upload_blob(content, overwrite=True)["etag"]))
+
+    def job(self, name: str) -> dict[str, Any] | None:
+        """Return a job's JSON; None while there is none or nobody answers."""
+        try:
+            answer = self.host.get(f"/api/jobs/{name}")
+        except httpx.TransportError:
+            return None
+        return answer.json() if answer.is_success else None
+
+    def wait(self, name: str, limit_s: float) -> dict[str, Any] | None:
+        """Return a job's JSON once it has ended; what it was last where it does not in time."""
+        deadline, job = time.monotonic() + limit_s, None
+        while time.monotonic() < deadline:
+            job = self.job(name) or job
+            if job and job["status"] in ENDED:
+                break
+            time.sleep(0.2)
+        return job
+
+    def read(self, container: str, name: str) -> bytes | None:
+        """Return a blob's content, or None."""
+        blob = self.blobs.get_blob_client(container, name)
+        return blob.download_blob().readall() if blob.exists() else None
+
+    def names(self, container: str, prefix: str = "") -> list[str]:
+        """Return the names of the blobs below a prefix."""
+        found = self.blobs.get_container_client(container).list_blob_names(name_starts_with=prefix)
+        return list(found)
+
+    def runs(self, job: str = "") -> list[tuple[str, str]]:
+        """Return name and state of the runs in Azure Machine Learning, of one job or of all."""
+        runs = self.azureml.get(f"{WORKSPACE}/jobs").raise_for_status().json()["value"]
+        return [
+            (run["name"], run["properties"]["status"])
+            for run in runs
+            if run["name"].startswith(job)
+        ]
+
+    def processes(self, word: str) -> list[psutil.Process]:
+        """Return the emulator's processes whose command line has a word."""
+        found: list[psutil.Process] = []
+        for process in processes.owned(self.emulator.config.state):
+            try:
+                if any(word in part for part in process.cmdline()[:4]):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found

@@ -1,0 +1,102 @@
+"""Schedules: which faults strike at which moments of a job, by seed."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from itertools import product
+
+MOMENTS = {
+    "preprocess": re.compile(r"GET /devstoreaccount1/videos/.+\.(mp4|mkv)$"),
+    "plan": re.compile(r"PUT .*/jobs/.*/plan\.json"),
+    "submit": re.compile(r"PUT /subscriptions/.*/jobs/"),
+    "poll": re.compile(r"GET /subscriptions/.*/jobs/"),
+    "paint": re.compile(r"PUT .*/jobs/.*/work/\d+\.mp4"),
+    "join": re.compile(r"GET .*/jobs/.*/work/\d+\.mp4"),
+    "commit": re.compile(r"PUT .*/results/.*\.mp4\?comp=blocklist"),
+    "clean": re.compile(r"DELETE .*/jobs/.*/work/"),
+}
+"""The moments of a job, each by the requests that belong to it; "end" comes after the last."""
+
+ANYWHERE = ("preprocess", "plan", "submit", "poll", "paint", "join", "commit", "clean")
+PAINTING = ("poll", "paint")
+
+FAULTS: dict[str, tuple[str, ...]] = {
+    "kill the host": (*ANYWHERE, "end"),
+    "kill the child that reads": ("preprocess", "join", "commit"),
+    "kill a rank": PAINTING,
+    "kill mpiexec": PAINTING,
+    "kill Azure ML's endpoint": ("submit", *PAINTING, "clean"),
+    "kill Azurite": ANYWHERE,
+    "disk full": PAINTING,
+    "nodes taken away, run fails": PAINTING,
+    "nodes taken away, run restarts": PAINTING,
+    "run not responding": PAINTING,
+    "answers 503": ANYWHERE,
+    "answers 429": ("submit", "poll"),
+    "answers lost": ANYWHERE,
+    "connections reset": ANYWHERE,
+    "connections hang": ANYWHERE,
+    "slow bytes": ANYWHERE,
+    "event again": (*ANYWHERE, "end"),
+    "video replaced": ("preprocess", "submit", "paint", "join"),
+    "video deleted": ("preprocess", "submit", "paint", "join"),
+    "plan deleted": ("submit", "paint", "join"),
+    "shard deleted": ("join",),
+    "shard garbled": ("join",),
+    "shards exchanged": ("join",),
+    "job cancelled": ANYWHERE,
+    "instance terminated": ("submit", *PAINTING, "join"),
+}
+"""The faults, each with the moments at which it makes sense."""
+
+CLIPS = ("sound.mp4", "uneven.mkv")
+LATEST = 3
+STRIKES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault at the n-th request of a moment, counted from 1."""
+
+    fault: str
+    moment: str
+    nth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What happens to one job.
+
+    Attributes:
+        seed: by which the schedule can be had again.
+        clip: that is painted; one of `CLIPS`.
+        strikes: in no order; each happens when its moment comes, if that comes.
+    """
+
+    seed: int
+    clip: str
+    strikes: tuple[Strike, ...]
+
+    @classmethod
+    def of(cls, seed: int) -> Schedule:
+        """Return the schedule of a seed: consecutive seeds go through all pairs in turn."""
+        pairs = _shuffled_pairs()
+        dice = random.Random(seed)
+        chosen = [pairs[(seed * STRIKES + number) % len(pairs)] for number in range(STRIKES)]
+        strikes = (
+            Strike(fault, moment, dice.randint(1, _latest(moment))) for fault, moment in chosen
+        )
+        return cls(seed, dice.choice(CLIPS), tuple(strikes))
+
+
+def _shuffled_pairs() -> list[tuple[str, str]]:
+    pairs = [pair for fault, moments in FAULTS.items() for pair in product([fault], moments)]
+    random.Random(0).shuffle(pairs)
+    return pairs
+
+
+def _latest(moment: str) -> int:
+    """Some moments come once in a job."""
+    return 1 if moment in {"plan", "submit", "commit", "end"} else LATEST

@@ -1,0 +1,170 @@
+"""A trial: one schedule, struck against one job, and what the oracle says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from threading import Lock
+from typing import Any
+
+import imageio_ffmpeg
+
+from chaos.faults import Victim
+from chaos.oracle import Observed, violations
+from chaos.scene import Scene
+from chaos.schedule import MOMENTS, Schedule, Strike
+
+STYLE = "identity"
+LIMIT_S = 150.0
+"""In which a job must have ended, however it was struck."""
+AFTERWARDS_S = 4.0
+"""For what strikes after the end to come to light."""
+
+RECIPES = {
+    "sound.mp4": ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=2", "-f", "lavfi", "-i",
+                  "sine=d=2:sample_rate=24000", "-g", "8"],
+    "uneven.mkv": ["-f", "lavfi", "-i", "testsrc2=s=64x96:r=10:d=2", "-vf",
+                   r"setpts='PTS+0.03/TB*mod(N\,3)'", "-fps_mode", "passthrough", "-g", "6"],
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What is painted.
+
+    Attributes:
+        content: of the file.
+        reference: SHA-256 of its undisturbed result.
+    """
+
+    content: bytes
+    reference: str
+
+
+class Trials:
+    """The trials of one scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        """Make the clips and paint them undisturbed."""
+        self._scene = scene
+        folder = scene.emulator.config.state / "clips"
+        folder.mkdir()
+        self._clips: dict[str, Clip] = {}
+        for name, recipe in RECIPES.items():
+            make(recipe, str(folder / name))
+            content = (folder / name).read_bytes()
+            self._clips[name] = Clip(content, self._undisturbed(name, content))
+
+    def run(self, schedule: Schedule) -> dict[str, Any]:
+        """Strike a job by a schedule; return what became of it."""
+        start = time.monotonic()
+        clip = self._clips[schedule.clip]
+        stem, _, suffix = schedule.clip.partition(".")
+        video = f"{STYLE}/{stem}-{schedule.seed}-{time.time_ns()}.{suffix}"
+        with _Striking(self._scene, schedule, clip, video) as striking:
+            seen = striking.begin()
+            job = self._scene.wait(seen.job_id, LIMIT_S)
+            job = striking.end(job)
+        wrong = violations(self._scene, seen, job)
+        self._clear(video)
+        return {
+            "seed": schedule.seed,
+            "clip": schedule.clip,
+            "strikes": [{**asdict(each), "hit": each in seen.strikes} for each in schedule.strikes],
+            "status": job["status"] if job else None,
+            "attempts": job["attempt"] if job else 0,
+            "violations": wrong,
+            "seconds": round(time.monotonic() - start, 1),
+        }
+
+    def _undisturbed(self, name: str, content: bytes) -> str:
+        """Return the checksum of two undisturbed results, which must be one."""
+        sums: set[str] = set()
+        for number in range(2):
+            video = f"{STYLE}/undisturbed-{number}-{name}"
+            job = self._scene.wait(self._scene.upload(video, content), LIMIT_S)
+            result = self._scene.read("results", f"{video.rpartition('.')[0]}.mp4")
+            if result is None:
+                raise RuntimeError(f"{name} cannot be painted undisturbed: {job}")
+            sums.add(hashlib.sha256(result).hexdigest())
+        if len(sums) > 1:
+            raise RuntimeError(f"{name} is not painted the same twice")
+        return sums.pop()
+
+    def _clear(self, video: str) -> None:
+        """Leave the scene as it was found."""
+        self._scene.proxy.troubles.clear()
+        for container in ("videos", "results"):
+            for name in self._scene.names(container, video.rpartition(".")[0]):
+                self._scene.blobs.get_blob_client(container, name).delete_blob()
+
+
+class _Striking:
+    """Watches the requests of one job, and strikes when a moment comes."""
+
+    def __init__(self, scene: Scene, schedule: Schedule, clip: Clip, video: str) -> None:
+        self._scene, self._clip, self._video = scene, clip, video
+        self._waiting = list(schedule.strikes)
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+        self._victim: Victim | None = None
+        self._seen: Observed | None = None
+
+    def __enter__(self) -> _Striking:
+        self._scene.proxy.watcher = self._watch
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._scene.proxy.watcher = lambda _line, _body: None
+
+    def begin(self) -> Observed:
+        """Upload the video."""
+        job_id = self._scene.upload(self._video, self._clip.content)
+        # The last bytes are free space in both containers' eyes, so this is another video.
+        self._victim = Victim(self._scene, self._video, job_id, self._clip.content[:-7])
+        self._seen = Observed(self._video, job_id, self._clip.reference)
+        return self._seen
+
+    def end(self, job: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Strike what is to come after the end; return the job as it is then."""
+        late = [strike for strike in self._waiting if strike.moment == "end"]
+        if self._seen is None or job is None or not late:
+            return job
+        self._seen.started = job["created"]
+        for strike in late:
+            self._strike(strike)
+        time.sleep(AFTERWARDS_S)
+        return self._scene.wait(job["id"], LIMIT_S) or job
+
+    def _watch(self, line: str, body: bytes) -> None:
+        if self._seen is None:
+            return
+        self._seen.note_write(line, body)
+        for strike in self._due(line):
+            self._strike(strike)
+
+    def _due(self, line: str) -> list[Strike]:
+        with self._lock:
+            come = {moment for moment, requests in MOMENTS.items() if requests.match(line)}
+            self._counts.update(come)
+            due = [
+                each
+                for each in self._waiting
+                if each.moment in come and self._counts[each.moment] >= each.nth
+            ]
+            self._waiting = [each for each in self._waiting if each not in due]
+            return due
+
+    def _strike(self, strike: Strike) -> None:
+        if self._victim and self._seen and self._victim.strike(strike.fault):
+            self._seen.strikes.append(strike)
+
+
+def make(recipe: list[str], file: str) -> None:
+    """Write a clip by one of the `RECIPES`."""
+    x264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "20", "-threads", "1", "-bf", "2"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *recipe, *x264, file]
+    subprocess.run(command, check=True, timeout=60)

@@ -1,0 +1,156 @@
+"""The way of one file, from its upload to its end, in child processes under the app's limits."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from azure.storage.blob import BlobServiceClient
+
+import gpu_worker.errors
+from function_app import paths, preprocess, storage
+from function_app.errors import InputError
+from function_app.isolation import limit_process
+from function_app.jobs import Job
+from function_app.settings import settings
+from function_app.stitch import stitch
+from gpu_worker.decode import frames
+from gpu_worker.encode import write_shard
+from gpu_worker.plan import Plan
+
+HUNG_S = 60.0
+STYLE = "identity"
+LONGEST_SENTENCE = 500
+RESULT, REFUSED, CONTAINED, VIOLATION = "result", "refused", "contained", "violation"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a journey ended.
+
+    Attributes:
+        outcome: "result"; "refused"; "contained", where what read the file crashed or came to a
+            limit, as the app answers it; or "violation" of the rules.
+        detail: the sentence, the frames, or what went wrong.
+        seconds: it took.
+        peak_mib: most memory that the child or one of its own had at once.
+    """
+
+    outcome: str
+    detail: str
+    seconds: float
+    peak_mib: float
+
+
+def travel(storage_client: BlobServiceClient, name: str, content: bytes) -> End:
+    """Upload a file and go its way; whatever it does, come back."""
+    blob = storage_client.get_blob_client(paths.VIDEOS, f"{STYLE}/{name}")
+    etag = str(blob.upload_blob(content, overwrite=True)["etag"])
+    job = Job.of(f"{STYLE}/{name}", etag)
+    start, peak = time.monotonic(), 0.0
+    outcome, detail = VIOLATION, "nothing was done"
+    for step in (_preprocess, _paint, _stitch):
+        outcome, detail, kib = _in_child(step, job, limited=step is not _paint)
+        peak = max(peak, kib / 1024)
+        if outcome != RESULT:
+            break
+    return End(outcome, detail, round(time.monotonic() - start, 3), round(peak, 1))
+
+
+def _in_child(step: Callable[[Job], str], job: Job, *, limited: bool) -> tuple[str, str, int]:
+    """Return how a step ended, and the peak of its memory in KiB, its own children's included."""
+    reading, writing = os.pipe()
+    if (pid := os.fork()) == 0:
+        os.close(reading)
+        _live(step, job, writing, limited=limited)
+    os.close(writing)
+    status, usage = _await(pid, time.monotonic() + HUNG_S)
+    with os.fdopen(reading, "rb") as answers:
+        outcome, detail, peak_of_children = _judge(status, answers.read())
+    return outcome, detail, max(usage.ru_maxrss, peak_of_children)
+
+
+def _await(pid: int, deadline: float) -> tuple[int | None, resource.struct_rusage]:
+    """Wait for a child; kill it, and return None for its status, where it hangs."""
+    while time.monotonic() < deadline:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status), usage
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGKILL)
+    _, _, usage = os.wait4(pid, 0)
+    return None, usage
+
+
+def _judge(status: int | None, answer: bytes) -> tuple[str, str, int]:
+    if status is None:
+        return VIOLATION, f"hung for {HUNG_S:g} s", 0
+    if status < 0:
+        return CONTAINED, signal.Signals(-status).name, 0
+    try:
+        outcome, detail, peak = json.loads(answer)
+    except ValueError:
+        return VIOLATION, f"ended with status {status} and no answer", 0
+    return outcome, detail, peak
+
+
+def _live(step: Callable[[Job], str], job: Job, writing: int, *, limited: bool) -> None:
+    """Do a step in the child, say how it ended, and end."""
+    try:
+        if limited:
+            limit_process(settings())
+        outcome, detail = _end_of(step, job)
+    except BaseException as error:
+        outcome, detail = VIOLATION, f"{type(error).__name__}: {error}"
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    os.write(writing, json.dumps([outcome, detail, peak]).encode())
+    os._exit(0)
+
+
+def _end_of(step: Callable[[Job], str], job: Job) -> tuple[str, str]:
+    try:
+        return RESULT, step(job)
+    except (InputError, gpu_worker.errors.InputError) as error:
+        sentence = str(error)
+        good = sentence.isprintable() and len(sentence) <= LONGEST_SENTENCE
+        return (REFUSED if good else VIOLATION), sentence
+    except MemoryError:
+        return CONTAINED, "MemoryError"
+
+
+def _preprocess(job: Job) -> str:
+    preprocess.preprocess(job)
+    return ""
+
+
+def _paint(job: Job) -> str:
+    """Paint as the worker does, by a network that changes nothing."""
+    plan = _plan(job)
+    with TemporaryDirectory() as name:
+        video, work = Path(name) / "video", Path(name) / "work"
+        work.mkdir()
+        copied = storage.read(paths.JOBS, job.folder.source(".mkv"))
+        video.write_bytes(copied or storage.read(paths.VIDEOS, job.video.blob) or b"")
+        for shard in plan.shards:
+            write_shard(frames(video, plan, shard, 1), plan, shard, work, 1)
+        for file in work.iterdir():
+            storage.write(paths.JOBS, job.folder.output(file.name), file.read_bytes(), "video/mp4")
+    return ""
+
+
+def _stitch(job: Job) -> str:
+    joined = stitch(job)
+    if joined.lost:
+        raise RuntimeError(f"{joined.lost} shards are lost")
+    return f"{_plan(job).frame_count} frames; {joined.note}"
+
+
+def _plan(job: Job) -> Plan:
+    return Plan.from_json(storage.read(paths.JOBS, job.folder.plan) or b"")

@@ -1,0 +1,44 @@
+"""A seed is a schedule, always the same; together the seeds try every fault at every moment."""
+
+from itertools import product
+
+import pytest
+
+from chaos.faults import _FAULTS
+from chaos.schedule import FAULTS, LATEST, MOMENTS, Schedule
+
+PAIRS = {pair for fault, moments in FAULTS.items() for pair in product([fault], moments)}
+
+
+def test_a_seed_is_always_the_same_schedule() -> None:
+    assert Schedule.of(7) == Schedule.of(7)
+    assert Schedule.of(7) != Schedule.of(8)
+
+
+def test_consecutive_seeds_try_every_fault_at_every_moment() -> None:
+    schedules = [Schedule.of(seed) for seed in range(-(-len(PAIRS) // 2))]
+    tried = {(strike.fault, strike.moment) for each in schedules for strike in each.strikes}
+    assert tried == PAIRS
+
+
+def test_every_fault_can_be_done_and_every_moment_comes() -> None:
+    assert set(_FAULTS) == set(FAULTS)
+    assert {moment for _, moment in PAIRS} == {*MOMENTS, "end"}
+    assert all(0 < each.nth <= LATEST for seed in range(50) for each in Schedule.of(seed).strikes)
+
+
+@pytest.mark.parametrize(
+    ("moment", "line"),
+    [
+        ("preprocess", "GET /devstoreaccount1/videos/identity/sound-1-2.mp4"),
+        ("plan", "PUT /devstoreaccount1/jobs/sound-1-2-abc/plan.json"),
+        ("submit", "PUT /subscriptions/0/resourceGroups/local/x/jobs/sound-a1?api-version=1"),
+        ("poll", "GET /subscriptions/0/resourceGroups/local/x/jobs/sound-a1?api-version=1"),
+        ("paint", "PUT /devstoreaccount1/jobs/sound-1-2-abc/work/00001.mp4"),
+        ("join", "GET /devstoreaccount1/jobs/sound-1-2-abc/work/00001.mp4"),
+        ("commit", "PUT /devstoreaccount1/results/identity/sound-1-2.mp4?comp=blocklist"),
+        ("clean", "DELETE /devstoreaccount1/jobs/sound-1-2-abc/work/00001.mp4"),
+    ],
+)
+def test_a_request_belongs_to_one_moment(moment: str, line: str) -> None:
+    assert [name for name, requests in MOMENTS.items() if requests.match(line)] == [moment]

@@ -1,0 +1,63 @@
+"""A few schedules, struck against real jobs, and what the oracle says where something is wrong."""
+
+from collections.abc import Generator
+
+import pytest
+
+from chaos import oracle
+from chaos.oracle import Observed
+from chaos.scene import Scene
+from chaos.schedule import Schedule, Strike
+from chaos.trial import Trials
+
+AGAIN = Strike("event again", "end", 1)
+LOST_ANSWER = Strike("answers lost", "commit", 1)
+SCHEDULES = (
+    Schedule(1000, "sound.mp4", (Strike("kill a rank", "paint", 1), LOST_ANSWER)),
+    Schedule(1001, "sound.mp4", (Strike("shards exchanged", "join", 1), AGAIN)),
+    Schedule(1002, "uneven.mkv", (Strike("video replaced", "submit", 1),)),
+)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Generator[Scene]:
+    with Scene.set_up(tmp_path_factory.mktemp("chaos")) as scene:
+        yield scene
+
+
+@pytest.fixture(scope="module")
+def trials(scene: Scene) -> Trials:
+    return Trials(scene)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.strikes[0].fault)
+def test_a_struck_job_ends_as_it_must(trials: Trials, schedule: Schedule) -> None:
+    trial = trials.run(schedule)
+    assert trial["violations"] == []
+    assert all(strike["hit"] for strike in trial["strikes"])
+
+
+@pytest.mark.parametrize(
+    ("job", "violation"),
+    [
+        (None, "the job never started"),
+        ({"status": "Running", "stage": "score", "message": "m"}, "the job has not ended"),
+        ({"status": "Completed"}, "the result is not the undisturbed one's"),
+        ({"status": "Failed", "error": {"detail": "a\nb"}}, "the failure is no sentence"),
+        ({"status": "Failed", "error": {"detail": "why"}}, "the failure was not reported"),
+        ({"status": "Failed", "error": {"detail": "why"}}, "the job failed without a cause"),
+        ({"status": "Cancelled"}, "the job was cancelled by nobody"),
+        ({"status": "Completed", "created": "later"}, "the same event started the job again"),
+    ],
+)
+def test_the_oracle_sees(scene: Scene, job: dict | None, violation: str) -> None:
+    seen = Observed("identity/none.mp4", "none-000000000000", "0" * 64, started="then")
+    found = oracle.violations(scene, seen, job and {"created": "then", **job})
+    assert [each for each in found if each.startswith(violation)]
+
+
+def test_the_oracle_sees_a_half_file() -> None:
+    seen = Observed("identity/none.mp4", "none-000000000000", "0" * 64)
+    line = "PUT /devstoreaccount1/jobs/none-000000000000/work/00001.mp4"
+    seen.note_write(line, b"half a shard, as long as you please, but without the seal at its end")
+    assert seen.half_files == [line]

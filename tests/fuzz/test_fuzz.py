@@ -1,0 +1,50 @@
+"""A seeded part of the fuzzing, and the tools that it is done with."""
+
+from pathlib import Path
+
+import pytest
+
+from fuzz import seeds
+from fuzz.__main__ import SETTINGS, journeys, mutant
+from fuzz.boxes import Box, box, boxes, replaced
+from fuzz.journey import RESULT, VIOLATION
+from fuzz.specials import specials
+
+MUTANTS = 60
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return seeds.make(tmp_path_factory.mktemp("seeds"))
+
+
+def test_every_mutant_ends_by_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SETTINGS:
+        monkeypatch.setenv(name, "")  # is put back afterwards
+    ends = list(journeys(list(range(MUTANTS))))
+    assert [(number, name, end) for number, name, end in ends if end.outcome == VIOLATION] == []
+    assert {end.outcome for _, _, end in ends} >= {RESULT, "refused"}
+
+
+def test_a_number_is_always_the_same_mutant(good: dict[str, bytes]) -> None:
+    hurtful = specials(good, "trap", "url")
+    assert mutant(999, good, hurtful) == mutant(999, good, hurtful)
+    assert mutant(999, good, hurtful) != mutant(999 + len(good), good, hurtful)
+
+
+def test_the_seeds_are_of_many_kinds(good: dict[str, bytes]) -> None:
+    assert len({Path(name).suffix for name in good}) >= 8
+    assert all(len(content) < 200_000 for content in good.values())
+
+
+def test_boxes_are_found_with_those_within() -> None:
+    content = box(b"ftyp", b"isom") + box(b"moov", box(b"mvhd", b"1234") + box(b"trak", b""))
+    assert [each.kind for each in boxes(content)] == [b"ftyp", b"moov", b"mvhd", b"trak"]
+    assert next(boxes(content)) == Box(b"ftyp", 0, 12)
+
+
+def test_boxes_around_a_replaced_one_grow() -> None:
+    content = box(b"moov", box(b"trak", b"ab") + box(b"udta", b""))
+    target = next(each for each in boxes(content) if each.kind == b"trak")
+    grown = replaced(content, target, box(b"trak", b"abcdef"))
+    assert grown == box(b"moov", box(b"trak", b"abcdef") + box(b"udta", b""))
