@@ -58,7 +58,10 @@ STRIKES = 2
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """A fault at the n-th request of a moment, counted from 1."""
+    """A fault at the n-th request of a moment, counted from 1.
+
+    Where there is nothing to strike yet, such as a rank before one runs, it waits for the next.
+    """
 
     fault: str
     moment: str

@@ -159,8 +159,12 @@ class _Striking:
             return due
 
     def _strike(self, strike: Strike) -> None:
-        if self._victim and self._seen and self._victim.strike(strike.fault):
+        if self._victim is None or self._seen is None:
+            return
+        if self._victim.strike(strike.fault):
             self._seen.strikes.append(strike)
+        else:
+            self._waiting.append(strike)  # there was nothing to strike yet
 
 
 def make(recipe: list[str], file: str) -> None:

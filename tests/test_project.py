@@ -88,7 +88,7 @@ def test_every_command_of_a_document_is_there(document: Path) -> None:
     commands = "\n".join(fence or span for fence, span in code)
     assert set(re.findall(r"\bmake ([a-z-]+)", commands)) <= targets
     for module in re.findall(r"python -m ([\w.]+)", commands):
-        assert module in MODULES
+        assert module in MODULES or (ROOT / Path(*module.split(".")).with_suffix(".py")).exists()
 
 
 @pytest.mark.parametrize("document", named(DOCUMENTS))
