@@ -132,7 +132,8 @@ class _Remuxer:
                 f"{job.name} holds {codec} video, which cannot be cut exactly: convert it first",
                 Code.UNKNOWN_CODEC,
             )
-        self._stream = self._container.add_stream_from_template(stream)
+        # Opaque: copied, so that no encoder need be there.
+        self._stream = self._container.add_stream_from_template(stream, opaque=True)
 
     def add(self, packet: Packet[Any]) -> None:
         if not packet.size or packet.pts is None:

@@ -111,6 +111,7 @@ RECIPES: dict[str, list[str]] = {
         *(*numbered(), "-vf", r"select='not(eq(mod(n\,6)\,5))'", "-fps_mode", "passthrough"),
         *("-c:v", "mpeg4"),
     ],
+    "theora.ogg": [*numbered(), "-c:v", "libtheora"],
     "flv1.flv": [*numbered(), "-c:v", "flv"],
     "wmv2.asf": [*numbered(), "-c:v", "wmv2"],
     "mpeg4.mp4": [*numbered(), "-c:v", "mpeg4", "-bf", "2"],

@@ -74,7 +74,9 @@ def decoded_times(file: Path) -> list[Fraction]:
         return [frame.pts * frame.time_base for frame in container.decode(video)]
 
 
-@pytest.mark.parametrize("name", ["plain.ts", "plain.avi", "gaps.avi", "mpeg4.mp4", "mpeg2.mpg"])
+@pytest.mark.parametrize(
+    "name", ["plain.ts", "plain.avi", "gaps.avi", "mpeg4.mp4", "mpeg2.mpg", "theora.ogg"]
+)
 def test_what_does_not_seek_exactly_is_copied_to_matroska(
     clips: Clips, upload: Upload, name: str
 ) -> None:
