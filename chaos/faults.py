@@ -18,7 +18,7 @@ from chaos.scene import CHILD, MPIEXEC, RANK, Scene
 AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
 FULL_AT_BYTES = 2000
-FULL_FOR_S = 4.0
+FULL_FOR_S = 12.0
 SILENT_S = 2.0
 
 

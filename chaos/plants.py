@@ -44,7 +44,7 @@ PLANTS = {
         "gpu_worker/files.py",
         '    part = path.with_name(f"{path.name}.part")\n',
         "    part = path\n",
-        (Schedule(0, "sound.mp4", (Strike("disk full", "paint", 1),)),),
+        (Schedule(0, "sound.mp4", (Strike("disk full", "poll", 1),)),),
     ),
     "dedupe": Plant(
         "function_app/triggers.py",

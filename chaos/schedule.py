@@ -13,7 +13,7 @@ MOMENTS = {
     "submit": re.compile(r"PUT /subscriptions/.*/jobs/"),
     "poll": re.compile(r"GET /subscriptions/.*/jobs/"),
     "paint": re.compile(r"PUT .*/jobs/.*/work/\d+\.mp4"),
-    "join": re.compile(r"GET .*/jobs/.*/work/\d+\.mp4"),
+    "join": re.compile(r"(HEAD|GET) .*/jobs/.*/work/\d+\.mp4"),
     "commit": re.compile(r"PUT .*/results/.*\.mp4\?comp=blocklist"),
     "clean": re.compile(r"DELETE .*/jobs/.*/work/"),
 }

@@ -39,7 +39,7 @@ class Joined:
 
 
 class _LostError(Exception):
-    """A shard is missing, or not what the worker sealed."""
+    """A shard is not what the worker sealed."""
 
 
 def stitch(job: Job) -> Joined:
@@ -65,7 +65,7 @@ def stitch(job: Job) -> Joined:
     out = BlobWriter(target, head, "video/mp4")
     try:
         join(plan, lambda shard: _shard(job, plan, shard), extras, sidecar, out)
-    except _LostError:
+    except (_LostError, InputError):
         return Joined(lost=_clear_lost(job, plan))
     _pictures(job)
     out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(before))
@@ -74,11 +74,13 @@ def stitch(job: Job) -> Joined:
 
 
 def _shard(job: Job, plan: Plan, shard: Shard) -> IO[bytes]:
-    """Open a painted shard and prove it to be what the worker sealed."""
-    try:
-        reader = BlobReader(storage.blob(paths.JOBS, job.folder.shard(shard)))
-    except InputError as error:
-        raise _LostError from error
+    """Open a painted shard and prove it to be what the worker sealed.
+
+    Raises:
+        InputError: it is missing, or changes while it is read.
+        _LostError: it is not what was sealed.
+    """
+    reader = BlobReader(storage.blob(paths.JOBS, job.folder.shard(shard)))
     content = _pieces(reader, reader.size - SEAL_BYTES)
     if seal(plan, shard, content) != reader.read(SEAL_BYTES):
         raise _LostError
@@ -92,14 +94,20 @@ def _pieces(reader: BlobReader, size: int) -> Iterator[bytes]:
 
 
 def _clear_lost(job: Job, plan: Plan) -> int:
-    """Delete the shards that are damaged; count them and those that are missing."""
+    """Delete the shards that are damaged; count them and those that are missing.
+
+    Raises:
+        ServiceError: there are none by now.
+    """
     lost = 0
     for shard in plan.shards:
         try:
             _shard(job, plan, shard)
-        except _LostError:
+        except (_LostError, InputError):
             storage.delete(paths.JOBS, job.folder.shard(shard))
             lost += 1
+    if not lost:
+        raise ServiceError("what lies in the job's folder changed while it was joined")
     return lost
 
 
