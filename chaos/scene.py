@@ -19,6 +19,7 @@ from emulator.config import free_ports
 from function_app.jobs import job_id
 
 ENDED = {"Completed", "Failed", "Cancelled"}
+RECEIPTS_S = 60.0
 SETTINGS = {
     "POLL_SECONDS": "0.5",
     "REAPER_SCHEDULE": "*/2 * * * * *",
@@ -94,6 +95,14 @@ class Scene:
                 break
             time.sleep(0.2)
         return job
+
+    def wait_for_receipts(self) -> None:
+        """Wait until the trigger has dealt with every video that there is, again if need be."""
+        deadline = time.monotonic() + RECEIPTS_S
+        while time.monotonic() < deadline:
+            if len(self.names("azure-webjobs-hosts", "blobreceipts/")) >= len(self.names("videos")):
+                return
+            time.sleep(0.2)
 
     def read(self, container: str, name: str) -> bytes | None:
         """Return a blob's content, or None."""

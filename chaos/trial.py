@@ -20,8 +20,6 @@ from chaos.schedule import MOMENTS, Schedule, Strike
 STYLE = "identity"
 LIMIT_S = 150.0
 """In which a job must have ended, however it was struck."""
-AFTERWARDS_S = 4.0
-"""For what strikes after the end to come to light."""
 
 RECIPES = {
     "sound.mp4": ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=2", "-f", "lavfi", "-i",
@@ -136,7 +134,7 @@ class _Striking:
         self._seen.started = job["created"]
         for strike in late:
             self._strike(strike)
-        time.sleep(AFTERWARDS_S)
+        self._scene.wait_for_receipts()
         return self._scene.wait(job["id"], LIMIT_S) or job
 
     def _watch(self, line: str, body: bytes) -> None:
