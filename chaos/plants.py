@@ -68,7 +68,7 @@ def plant(name: str, folder: Path) -> None:
         cwd=PROJECT_ROOT,
         text=True,
     )
-    for file in listed.splitlines():
+    for file in filter(lambda name: (PROJECT_ROOT / name).is_file(), listed.splitlines()):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT_ROOT / file, folder / file)
     for shared in (".venv", "node_modules"):
