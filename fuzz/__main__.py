@@ -23,7 +23,7 @@ from azure.storage.blob import BlobServiceClient
 from emulator import azurite
 from emulator.config import HOST, PROJECT_ROOT, Config
 from fuzz import seeds
-from fuzz.journey import VIOLATION, End, travel
+from fuzz.journey import REFUSED, RESULT, VIOLATION, End, travel
 from fuzz.mutators import MUTATORS
 from fuzz.specials import specials
 
@@ -66,7 +66,8 @@ def main() -> int:
 
 def _run(numbers: list[int], kept: dict[str, Any]) -> None:
     for at, (number, name, end) in enumerate(journeys(numbers), 1):
-        kept["ends"][str(number)] = [name, end.outcome, end.detail, end.seconds, end.peak_mib]
+        detail = "" if end.outcome in {RESULT, REFUSED} else end.detail
+        kept["ends"][str(number)] = [name, end.outcome, detail, end.seconds, end.peak_mib]
         if at % SAVE_EVERY == 0 or at == len(numbers):
             kept["date"] = datetime.now(UTC).date().isoformat()
             kept["summary"] = summarised(kept["ends"])
