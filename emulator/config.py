@@ -130,7 +130,7 @@ class Config:
             "AML_ENDPOINT": self.aml_url,
             "AML_NODES_MAX": str(self.nodes),
             "AML_PROCESSES_PER_NODE": str(self.processes_per_node),
-            "POLL_SECONDS": "1",
+            "POLL_SECONDS": "2",
             **self.settings,
         }
 

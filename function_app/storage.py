@@ -19,7 +19,11 @@ from typing import IO, TYPE_CHECKING, Any, cast, override
 from urllib.parse import quote
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 from azure.storage.blob import (
     BlobBlock,
     BlobClient,
@@ -178,19 +182,30 @@ class BlobReader(io.RawIOBase):
     """
 
     def __init__(self, client: BlobClient) -> None:
-        """Look up the blob's size and version."""
+        """Read the first block, and with it the blob's size and version."""
         super().__init__()
         self._client = client
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._position = 0
         try:
-            properties = client.get_blob_properties()
-        except ResourceNotFoundError as error:
+            properties = self._begin()
+        except (ResourceModifiedError, ResourceNotFoundError) as error:
             raise _gone(client) from error
-        self.size = properties.size
+        # The size among the properties is that of the block; "bytes 0-9/95" names the whole.
+        self.size = int((properties.content_range or "/0").rpartition("/")[2])
         self.etag = str(properties.etag)
         self.written = properties.last_modified
         self.metadata = dict(properties.metadata)
+
+    def _begin(self) -> BlobProperties:
+        try:
+            first = self._client.download_blob(0, READ_BLOCK)
+        except HttpResponseError as error:
+            if error.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise
+            return self._client.get_blob_properties()  # an empty blob has no first block
+        self._blocks[0] = first.readall()
+        return first.properties
 
     @override
     def readable(self) -> bool:

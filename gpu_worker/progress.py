@@ -14,14 +14,14 @@ from gpu_worker.plan import PREVIEW_NAME, Picture, Progress
 from gpu_worker.still import jpeg, still
 from gpu_worker.tally import Tally
 
-_INTERVAL_SECONDS: Final = 2.0
+_INTERVAL_SECONDS: Final = 4.0
 _RATE_SECONDS: Final = 10.0
-_PREVIEW_SECONDS: Final = 5.0
+_PREVIEW_SECONDS: Final = 8.0
 _PREVIEW_WIDTH: Final = 640
 
 
 class Reporter:
-    """Counts the frames of one rank and tells them at most every two seconds.
+    """Counts the frames of one rank and tells them at most every four seconds.
 
     Rank 0 writes the progress of all ranks, and beside it its latest frame as a preview for people.
     """

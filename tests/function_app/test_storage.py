@@ -144,6 +144,7 @@ def test_reader_refuses_a_blob_deleted_meanwhile(new_blob: NewBlob) -> None:
     client = uploaded(new_blob(), bytes(100))
     reader = BlobReader(client)
     client.delete_blob()
+    reader.seek(50)
     with pytest.raises(InputError, match="was replaced or deleted"):
         reader.read(5)
 
