@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def _keep(seeds: Iterable[int], *, again: bool) -> int:
         for trial in _trials(left[start : start + FRESH_AFTER]):
             trials.append(trial)
             kept["date"] = datetime.now(UTC).date().isoformat()
+            kept["versions"] = {name: version(name) for name in ("durabletask", "av", "torch")}
             report.write(kept)
     if report.PAGE.exists():
         report.put_into(report.PAGE, report.table(trials))
