@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from emulator import logs
+from emulator import logs, traces
 from emulator.blob_triggers import BlobTrigger
 from emulator.config import HOST
 from emulator.durable import DurableExtension
@@ -96,8 +96,11 @@ def main() -> None:
     parser.add_argument("--app", required=True, help="module that exposes the function app")
     parser.add_argument("--root", type=Path, required=True, help="folder of that module")
     parser.add_argument("--journal", type=Path, required=True, help="file of the task hub")
+    parser.add_argument("--traces", type=Path, help="file that takes the spans")
     options = parser.parse_args()
     logs.configure()
+    if options.traces is not None:
+        traces.export(options.traces)
     functions = load_functions(options.app, options.root)
     host_url = f"http://{HOST}:{options.port}"
     app = create_app(functions, options.root, options.journal, host_url)

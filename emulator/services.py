@@ -83,6 +83,7 @@ def _own_host(config: Config) -> list[str]:
         *("--app", config.app),
         *("--root", str(config.app_root)),
         *("--journal", str(config.state / "taskhub.sqlite3")),
+        *("--traces", str(config.state / "logs" / "traces.jsonl")),
     ]
 
 

@@ -8,7 +8,7 @@ replay their history.
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import override
@@ -38,6 +38,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
     def __init__(self, port: int, journal: Path) -> None:
         """Read the instances that `journal` holds; `start` then goes on with them."""
         super().__init__(port=port)
+        self._traces: dict[str, pb.TraceContext] = {}
         journal.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(journal, check_same_thread=False, autocommit=True)
         self._database.execute("PRAGMA journal_mode = WAL")
@@ -50,6 +51,28 @@ class DurableBackend(InMemoryOrchestrationBackend):
         super().stop(grace)
         with self._lock:
             self._database.close()
+
+    @override
+    def StartInstance(
+        self, request: pb.CreateInstanceRequest, context: grpc.ServicerContext
+    ) -> pb.CreateInstanceResponse:
+        """Start an instance within the trace of who asks for it."""
+        with self._lock:
+            response = super().StartInstance(request, context)
+            self._traces[response.instanceId] = request.parentTraceContext
+            self._enqueue_orchestration(response.instanceId)
+        return response
+
+    @override
+    def GetWorkItems(
+        self, request: pb.GetWorkItemsRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.WorkItem]:
+        """Hand work out, activities within the trace of their instance."""
+        for item in super().GetWorkItems(request, context):
+            activity = item.activityRequest
+            if trace := self._traces.get(activity.orchestrationInstance.instanceId):
+                activity.parentTraceContext.CopyFrom(trace)
+            yield item
 
     @override
     def CompleteOrchestratorTask(
@@ -97,6 +120,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
         """
         instance = self._instances[instance_id]
         if not (self._is_terminal_status(instance.status) or self._shutdown_event.is_set()):
+            self._trace(instance)
             self._write(instance)
             super()._enqueue_orchestration(instance_id)
 
@@ -127,6 +151,13 @@ class DurableBackend(InMemoryOrchestrationBackend):
         limit = threading.TIMEOUT_MAX if timeout is None else timeout
         return super()._wait_for_state(instance_id, predicate, limit)
 
+    def _trace(self, instance: OrchestrationInstance) -> None:
+        """Write the trace into the first event of an execution, whose child it makes it."""
+        trace = self._traces.get(instance.instance_id)
+        for event in instance.pending_events:
+            if event.HasField("executionStarted") and trace is not None:
+                event.executionStarted.parentTraceContext.CopyFrom(trace)
+
     def _write(self, instance: OrchestrationInstance) -> None:
         state = self._build_instance_response(instance, True).orchestrationState
         if instance.version:
@@ -147,6 +178,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
             rows = self._database.execute("SELECT state, history, pending FROM instances")
             instances = [_read(*row) for row in rows]
             self._instances.update({instance.instance_id: instance for instance in instances})
+            self._traces.update(_traces(instances))
             for instance in instances:
                 if not self._is_terminal_status(instance.status):
                     self._resume(instance)
@@ -204,6 +236,14 @@ def _read(state: bytes, history: bytes, pending: bytes) -> OrchestrationInstance
         history=list(pb.HistoryChunk.FromString(history).events),
         pending_events=list(pb.HistoryChunk.FromString(pending).events),
     )
+
+
+def _traces(instances: Iterable[OrchestrationInstance]) -> Iterator[tuple[str, pb.TraceContext]]:
+    """Yield the trace of each instance that was started within one."""
+    for instance in instances:
+        for event in (*instance.history, *instance.pending_events):
+            if event.executionStarted.HasField("parentTraceContext"):
+                yield instance.instance_id, event.executionStarted.parentTraceContext
 
 
 def _unanswered(events: Iterable[pb.HistoryEvent]) -> list[pb.HistoryEvent]:

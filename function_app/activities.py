@@ -26,6 +26,7 @@ from function_app import (
     spend,
     storage,
     styles,
+    telemetry,
     turns,
     uploads,
 )
@@ -97,7 +98,8 @@ def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payloa
 
     @wraps(activity)
     def wrapped(payload: Payload) -> Payload:
-        with logs.about((payload.get("job") or payload)["job_id"]):
+        job_id = (payload.get("job") or payload)["job_id"]
+        with logs.about(job_id), telemetry.span(activity.__name__, job_id):
             try:
                 return {"value": activity(payload)}
             except InputError as error:

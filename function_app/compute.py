@@ -22,7 +22,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from function_app import paths
+from function_app import paths, telemetry
 from function_app.errors import ServiceError
 from function_app.identity import identity
 from function_app.jobs import Job, Work
@@ -196,8 +196,9 @@ def _tags(attempt: Attempt) -> dict[str, str]:
         "video": job.name,
         "frames": str(work.frames),
         "attempt": str(attempt.number),
+        "trace_id": telemetry.trace_id(),
     }
-    return {name: value[:MOST_TAG] for name, value in tags.items()}
+    return {name: value[:MOST_TAG] for name, value in tags.items() if value}
 
 
 def _datastore(container: str, path: str) -> str:

@@ -14,7 +14,7 @@ import grpc
 from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from function_app import logs, styles
+from function_app import logs, styles, telemetry
 from function_app.jobs import Job, State
 from function_app.orchestrator import LEARNER, ORCHESTRATOR, VERSION
 
@@ -60,7 +60,7 @@ def _start_job(
         log.warning("%s was deleted before its job could start", reference.blob_name)
         return
     job = job_of(reference.blob_name, etag)
-    with logs.about(job.job_id):
+    with logs.about(job.job_id), telemetry.span("upload", job.job_id):
         if start(client, job):
             log.info("starts: %s", reference.blob_name)
 
