@@ -6,6 +6,7 @@
     POST .../workspaces/{workspace}/jobs/{name}/cancel   cancel; its Location says when done
     GET  /logs/{name}                                    what the job's processes printed
     POST /faults/...                                     see `emulator.faults`
+    POST /mlflow/...                                     see `emulator.mlflow`
 
 API versions, credentials, subscription, resource group and workspace are taken as they come:
 there is one workspace. Run as `python -m emulator.azureml`.
@@ -28,7 +29,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from emulator import faults, logs
+from emulator import faults, logs, mlflow
 from emulator.cluster import Cluster
 from emulator.config import HOST
 from emulator.jobs import TERMINAL, Job
@@ -47,8 +48,11 @@ class JobExistsError(Exception):
 class Workspace:
     """All jobs, those of earlier runs of the endpoint included."""
 
-    def __init__(self, folder: Path, storage: BlobServiceClient, cluster: Cluster) -> None:
+    def __init__(
+        self, folder: Path, storage: BlobServiceClient, cluster: Cluster, tracking_uri: str
+    ) -> None:
         """Read the jobs that `folder` holds the records of."""
+        self._tracking_uri = tracking_uri
         self._folder = folder
         self._storage = storage
         self._cluster = cluster
@@ -75,7 +79,7 @@ class Workspace:
                     raise JobExistsError(name)
                 return job
             job = self.jobs[name] = Job(self._folder / name, body)
-            job.start(spec, self._storage, self._cluster)
+            job.start(spec, self._storage, self._cluster, self._tracking_uri)
             return job
 
     def close(self) -> None:
@@ -132,6 +136,7 @@ def create_app(workspace: Workspace) -> Starlette:
             Route(f"{WORKSPACE}/jobs/{{name}}/cancelled", cancelled, name="cancelled"),
             Route("/logs/{name}", log),
             faults.route(find),
+            *mlflow.routes(workspace.jobs.get),
         ],
         middleware=[Middleware(faults.Refusals)],
         exception_handlers={
@@ -190,7 +195,8 @@ def main() -> None:
     logs.configure()
     retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5)
     storage = BlobServiceClient.from_connection_string(options.storage, retry_policy=retry)
-    workspace = Workspace(options.jobs, storage, Cluster(options.nodes))
+    tracking_uri = f"http://{HOST}:{options.port}{mlflow.PREFIX}"
+    workspace = Workspace(options.jobs, storage, Cluster(options.nodes), tracking_uri)
     uvicorn.run(
         create_app(workspace), host=HOST, port=options.port, log_config=None, access_log=False
     )

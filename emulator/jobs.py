@@ -64,6 +64,7 @@ class Job:
         self._stopped = threading.Event()
         self._preempted: PreemptedError | None = None
         self._silent = False
+        self._tracking_uri = ""
         self._thread: threading.Thread | None = None
 
     @classmethod
@@ -92,8 +93,23 @@ class Job:
         hidden = self._silent and self.status not in TERMINAL
         return "NotResponding" if hidden else self.status
 
-    def start(self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster) -> None:
-        """Run the job as soon as `cluster` has nodes for it."""
+    @property
+    def metrics(self) -> Path:
+        """File with the metrics that the job's processes have sent, one a line, as JSON."""
+        return self.folder / "metrics.jsonl"
+
+    def start(
+        self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster, tracking_uri: str
+    ) -> None:
+        """Run the job as soon as `cluster` has nodes for it.
+
+        Args:
+            spec: What the job asks for.
+            storage: Where its inputs and outputs are.
+            cluster: Where it runs.
+            tracking_uri: MLflow's, where its processes send metrics.
+        """
+        self._tracking_uri = tracking_uri
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._enter("Queued")
         self._thread = threading.Thread(
@@ -208,6 +224,8 @@ class Job:
         own = {
             "PATH": _search_path(),
             "AZUREML_RUN_ID": self.name,
+            "MLFLOW_RUN_ID": self.name,
+            "MLFLOW_TRACKING_URI": self._tracking_uri,
             processes.OWNER_VARIABLE: str(self.folder),
         }
         with self.log.open("ab") as log:

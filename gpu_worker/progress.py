@@ -10,6 +10,7 @@ from typing import Final
 
 from gpu_worker.files import write_whole
 from gpu_worker.frame import Frame, Planes
+from gpu_worker.metrics import Metrics
 from gpu_worker.plan import PREVIEW_NAME, Picture, Progress
 from gpu_worker.still import jpeg, still
 from gpu_worker.tally import Tally
@@ -33,6 +34,7 @@ class Reporter:
         device: str,
         picture: Picture,
         clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
         """Start at no frame, and tell that.
 
@@ -42,7 +44,9 @@ class Reporter:
             device: what it paints on, for people.
             picture: how the planes code colours, and which way is up.
             clock: seconds, rising.
+            metrics: are told the same; None where nobody wants them.
         """
+        self._metrics = metrics
         self._folder = folder
         self._tally = tally
         self._device = device
@@ -91,6 +95,8 @@ class Reporter:
             return
         progress = Progress(0, *self._tally.total(), self._device)
         write_whole(self._folder / progress.name, progress.to_json().encode())
+        if self._metrics is not None:
+            self._metrics.tell(progress)
         self._written = self._clock()
 
     def _show(self) -> None:

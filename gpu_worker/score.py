@@ -32,6 +32,7 @@ from gpu_worker.errors import ToolError
 from gpu_worker.failure import report_failure
 from gpu_worker.frame import Frame
 from gpu_worker.machine import PRECISIONS, Machine, Precision
+from gpu_worker.metrics import Metrics
 from gpu_worker.model import load_style
 from gpu_worker.paint import paint
 from gpu_worker.pipeline import prefetch
@@ -112,8 +113,8 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
     log.info("painting on %s in %s, %s", machine, precision, compilation)
     network = load_style(task.style, machine.device).network.to(precision.dtype)
     sampler = Sampler(plan, task.out)
-    with tally(comm) as told:
-        reporter = Reporter(task.out, told, str(machine), plan.picture)
+    with closing(Metrics()) as metrics, tally(comm) as told:
+        reporter = Reporter(task.out, told, str(machine), plan.picture, metrics=metrics)
         with tickets(comm, len(pending), reporter.keep_up) as mine:
             shards = (pending[ticket] for ticket in mine)
             decoding = _decoded(shards, task.video, plan, sampler, machine.threads)

@@ -82,6 +82,17 @@ def test_status_tells_how_a_running_job_stands(atelier: Atelier, media: Media) -
     assert job_id in {each["id"] for each in atelier.http.get("/api/jobs").json()["jobs"]}
 
 
+def test_a_run_tells_its_metrics(atelier: Atelier, media: Media) -> None:
+    job_id = atelier.upload(media.moving(1), "metrics.mp4")
+    frames = atelier.wait(job_id)["frames"]["total"]
+    history = httpx.get(
+        f"{atelier.config.aml_url}/mlflow/api/2.0/mlflow/metrics/get-history",
+        params={"run_id": f"{job_id}-a1", "metric_key": "frames"},
+    ).json()["metrics"]
+    assert history
+    assert 0 <= history[0]["value"] <= history[-1]["value"] <= frames
+
+
 def test_killed_rank_costs_no_finished_shard(atelier: Atelier, media: Media) -> None:
     clip, job_id = slow_job(atelier, media, "killed rank.mp4")
     some_shards(atelier, job_id)
