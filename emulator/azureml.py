@@ -4,6 +4,7 @@
     GET  .../workspaces/{workspace}/jobs/{name}          read
     GET  .../workspaces/{workspace}/jobs                 list
     POST .../workspaces/{workspace}/jobs/{name}/cancel   cancel; its Location says when done
+    GET  .../workspaces/{workspace}/{computes,environments,datastores}/...
     GET  /logs/{name}                                    what the job's processes printed
     POST /faults/...                                     see `emulator.faults`
     POST /mlflow/...                                     see `emulator.mlflow`
@@ -31,7 +32,7 @@ from starlette.routing import Route
 
 from emulator import faults, logs, mlflow
 from emulator.cluster import Cluster
-from emulator.config import HOST
+from emulator.config import CONTAINERS, HOST
 from emulator.jobs import TERMINAL, Job
 from emulator.spec import InvalidJobError, JobSpec
 
@@ -60,6 +61,11 @@ class Workspace:
         self.jobs = {
             record.parent.name: Job.load(record.parent) for record in folder.glob("*/job.json")
         }
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of the cluster."""
+        return self._cluster.size
 
     def submit(self, name: str, body: dict[str, Any]) -> Job:
         """Start the job `name`, or return it where the same was submitted before.
@@ -119,6 +125,19 @@ def create_app(workspace: Workspace) -> Starlette:
         ended = find(request).status in TERMINAL
         return Response(status_code=200) if ended else _accepted(str(request.url))
 
+    def compute(request: Request) -> Response:
+        nodes = {"scaleSettings": {"minNodeCount": 0, "maxNodeCount": workspace.nodes}}
+        properties = {"computeType": "AmlCompute", "properties": nodes}
+        return JSONResponse({"id": request.url.path, "properties": properties})
+
+    def environment(request: Request) -> Response:
+        return JSONResponse({"id": request.url.path, "properties": {"osType": "Linux"}})
+
+    def datastore(request: Request) -> Response:
+        if request.path_params["name"] not in CONTAINERS:
+            raise HTTPException(404, f"Datastore {request.path_params['name']} not found.")
+        return JSONResponse({"id": request.url.path, "properties": {"datastoreType": "AzureBlob"}})
+
     def log(request: Request) -> Response:
         return FileResponse(find(request).log, media_type="text/plain")
 
@@ -134,6 +153,9 @@ def create_app(workspace: Workspace) -> Starlette:
             Route(f"{WORKSPACE}/jobs/{{name}}", read),
             Route(f"{WORKSPACE}/jobs/{{name}}/cancel", cancel, methods=["POST"]),
             Route(f"{WORKSPACE}/jobs/{{name}}/cancelled", cancelled, name="cancelled"),
+            Route(f"{WORKSPACE}/computes/{{name}}", compute),
+            Route(f"{WORKSPACE}/environments/{{name}}/versions/{{version}}", environment),
+            Route(f"{WORKSPACE}/datastores/{{name}}", datastore),
             Route("/logs/{name}", log),
             faults.route(find),
             *mlflow.routes(workspace.jobs.get),

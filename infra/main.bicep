@@ -60,6 +60,15 @@ param clientAddresses string = ''
 @description('Keep orchestrations in a Durable Task Scheduler, not in storage.')
 param durableTaskScheduler bool = false
 
+@description('Most that painting one video may cost, in dollars; empty for no limit.')
+param maxCostPerJob string = ''
+
+@description('Most that may be started in a day, in dollars; empty for no limit.')
+param maxCostPerDay string = ''
+
+@description('Price of a node for an hour; empty for that in function_app/gpus.json.')
+param nodePricePerHour string = ''
+
 @description('Further settings of the app, by the names in function_app/settings.py.')
 param appSettings object = {}
 
@@ -307,6 +316,7 @@ module functionApp 'modules/function-app.bicep' = {
       tier: onKubernetes ? 'Dedicated' : tier
       environment: workspace.outputs.environment
     }
+    limits: { job: maxCostPerJob, day: maxCostPerDay, price: nodePricePerHour }
     nodesMax: nodesMax
     processesPerNode: gpusPerNode
     insightsConnectionString: monitoring.outputs.insightsConnectionString
@@ -399,6 +409,8 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
     workspaceId: workspace.outputs.id
     dataAccountId: dataAccount.outputs.id
     topicId: topic.outputs.id
+    location: location
+    insightsId: monitoring.outputs.insightsId
     tags: tags
   }
 }
@@ -419,6 +431,7 @@ output FUNCTION_APP_URL string = 'https://${functionApp.outputs.host}'
 output DATA_ACCOUNT_NAME string = dataAccount.outputs.name
 output JOBS_ACCOUNT_NAME string = jobsAccount.outputs.name
 output EVENT_TOPIC_NAME string = topic.outputs.name
+output INSIGHTS_ID string = monitoring.outputs.insightsId
 output REGISTRY_NAME string = registry.outputs.name
 output WORKER_IMAGE string = 'gpu-worker:${workerVersion}'
 output PRIVATE_NETWORK bool = privateNetwork

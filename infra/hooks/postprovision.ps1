@@ -1,5 +1,7 @@
-# Builds the worker's image, unless this version is there, and uploads the shipped styles.
-# Reads: REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK, and BASE_DIGEST if set.
+# Builds the worker's image, unless this version is there, uploads the shipped styles, and brings
+# the operator's workbook up to date, a template as the portal gives it back after an edit.
+# Reads: REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK, AZURE_RESOURCE_GROUP,
+# INSIGHTS_ID, and BASE_DIGEST if set.
 
 $ErrorActionPreference = 'Stop'
 Set-Location (Join-Path $PSScriptRoot '../..')
@@ -41,3 +43,7 @@ if (Test-Image) {
 az storage blob upload-batch --auth-mode login --account-name $env:DATA_ACCOUNT_NAME `
     --destination styles --source styles --pattern '*.safetensors' --overwrite --output none
 Assert-Success 'az storage blob upload-batch'
+
+az deployment group create --resource-group $env:AZURE_RESOURCE_GROUP --name workbook `
+    --template-file infra/workbook.json --output none --parameters "insightsId=$env:INSIGHTS_ID"
+Assert-Success 'az deployment group create'

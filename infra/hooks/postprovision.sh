@@ -1,6 +1,8 @@
 #!/bin/sh
-# Builds the worker's image, unless this version is there, and uploads the shipped styles.
-# Reads: REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK, and BASE_DIGEST if set.
+# Builds the worker's image, unless this version is there, uploads the shipped styles, and brings
+# the operator's workbook up to date, a template as the portal gives it back after an edit.
+# Reads: REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK, AZURE_RESOURCE_GROUP,
+# INSIGHTS_ID, and BASE_DIGEST if set.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -32,3 +34,6 @@ fi
 
 az storage blob upload-batch --auth-mode login --account-name "$DATA_ACCOUNT_NAME" \
     --destination styles --source styles --pattern '*.safetensors' --overwrite --output none
+
+az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name workbook \
+    --template-file infra/workbook.json --output none --parameters insightsId="$INSIGHTS_ID"

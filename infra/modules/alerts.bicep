@@ -15,6 +15,12 @@ param dataAccountId string
 @description('Event Grid topic of the data account.')
 param topicId string
 
+@description('Region.')
+param location string
+
+@description('Application Insights component, which the app tells of jobs that failed.')
+param insightsId string
+
 param tags object
 
 var alerts = [
@@ -87,5 +93,33 @@ resource rules 'Microsoft.Insights/metricAlerts@2026-01-01' = [
     }
   }
 ]
+
+// What the uploader did wrong is told to the uploader; this is told to the operator.
+resource failedJobs 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
+  name: 'job-failed'
+  location: location
+  tags: tags
+  properties: {
+    displayName: 'A job failed by no fault of its video'
+    description: 'A video got no result, though nothing is wrong with it: see the message.'
+    severity: 1
+    enabled: true
+    scopes: [insightsId]
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT15M'
+    criteria: {
+      allOf: [
+        {
+          query: 'traces | where message has_any ("service-failed", "painting-failed")'
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    autoMitigate: false
+    actions: { actionGroups: [people.id] }
+  }
+}
 
 output actionGroupId string = people.id

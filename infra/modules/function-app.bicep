@@ -30,6 +30,9 @@ param jobs object
 @description('Where jobs go: workspace, compute, instanceType, sku, tier, environment:version.')
 param machineLearning object
 
+@description('Most that a job and a day may cost, and the price of a node; each may be empty.')
+param limits object
+
 @description('Most nodes for one job.')
 @minValue(1)
 param nodesMax int
@@ -80,6 +83,9 @@ var settings = {
   AML_CLIENT_ID: clientId
   AML_NODES_MAX: string(nodesMax)
   AML_PROCESSES_PER_NODE: string(processesPerNode)
+  MAX_COST_PER_JOB: limits.job
+  MAX_COST_PER_DAY: limits.day
+  NODE_PRICE_PER_HOUR: limits.price
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'

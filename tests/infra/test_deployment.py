@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from function_app import activities
+from function_app.errors import Code
+from function_app.telemetry import JOB_ID
 from tests.infra.bicep import INFRA, infra_file
 
 ROOT = INFRA.parent
@@ -74,7 +77,7 @@ def test_both_shells_read_the_outputs_of_main_and_say_so(hook: str):
     assert set(re.findall(r"\$env:([A-Z_]+)", windows)) == read
     assert read - OPTIONAL <= infra_file("main.bicep").all("output").keys()
     for text in (posix, windows):
-        said = re.search(r"^# Reads: (.*)$", text, re.MULTILINE)
+        said = re.search(r"^# Reads: ((?:.|\n# )*)$", text, re.MULTILINE)
         assert said
         assert set(re.findall(r"[A-Z][A-Z_]+", said[1])) == read
 
@@ -98,15 +101,21 @@ def test_events_are_given_their_parameters_in_both_shells(hook: str):
 @pytest.mark.parametrize(
     ("not_built", "private", "expected"),
     [
-        ("1", "false", ["acr repository", "acr build", "storage blob"]),
-        ("1", "true", ["acr repository", "acr login", "build --tag", "push", "storage blob"]),
-        ("0", "false", ["acr repository", "storage blob"]),
+        ("1", "false", ["acr repository", "acr build", "storage blob", "deployment"]),
+        (
+            "1",
+            "true",
+            ["acr repository", "acr login", "build --tag", "push", "storage blob", "deployment"],
+        ),
+        ("0", "false", ["acr repository", "storage blob", "deployment"]),
     ],
 )
 def test_postprovision_builds_a_version_once(
     not_built: str, private: str, expected: list[str], tmp_path: Path
 ):
-    done, calls = _run("postprovision", tmp_path, NOT_BUILT=not_built, PRIVATE_NETWORK=private)
+    done, calls = _run(
+        "postprovision", tmp_path, NOT_BUILT=not_built, PRIVATE_NETWORK=private, FAILURES="0"
+    )
     assert done.returncode == 0, done.stderr
     assert [step in call for step, call in zip(expected, calls, strict=True)] == [True] * len(calls)
 
@@ -137,3 +146,20 @@ def _run(
         check=False,
     )
     return done, log.read_text().splitlines()
+
+
+def test_workbook_asks_for_the_spans_that_the_app_makes():
+    template = json.loads((INFRA / "workbook.json").read_text())
+    items = template["variables"]["content"]["items"]
+    queries = "\n".join(item["content"].get("query", "") for item in items)
+    assert f"customDimensions['{JOB_ID}']" in queries
+    steps = {"upload", "clean_up", "poll"}
+    assert steps <= set(re.findall(r"'(\w+)'", queries))
+    assert all(hasattr(activities, step) for step in steps - {"upload"})
+
+
+def test_alert_asks_for_the_codes_of_what_is_nobodys_fault():
+    rule = infra_file("alerts.bicep").all("resource")["failedJobs"].value["properties"]
+    (criterion,) = rule["criteria"]["allOf"]
+    codes = {Code(code) for code in re.findall(r'"([\w-]+)"', criterion["query"])}
+    assert codes == {Code.SERVICE_FAILED, Code.PAINTING_FAILED}
