@@ -34,6 +34,7 @@ from function_app import paths, storage
 from function_app.errors import AtelierError, SettingsError
 from function_app.identity import identity
 from function_app.settings import DEDICATED, Connection, settings
+from function_app.styles import all_styles
 
 RESOURCE_MANAGER = "https://management.azure.com"
 MACHINE_LEARNING = "providers/Microsoft.MachineLearningServices"
@@ -151,10 +152,10 @@ def _may_write(container: str) -> Callable[[], str]:
 
 
 def _styles() -> str:
-    names = storage.style_names()
-    if not names:
+    there = all_styles()
+    if not there:
         raise _WrongError("there is no style")
-    return f"may read; {len(names)} styles"
+    return f"may read; {len(there)} styles"
 
 
 def _signed_urls() -> str:
@@ -280,17 +281,19 @@ def _subscription() -> str:
         "/providers/Microsoft.EventGrid/eventSubscriptions"
     )
     listed = _found(resource, "subscriptions", EVENT_GRID_VERSION)["value"]
-    states = [each["properties"]["provisioningState"] for each in listed if _is_ours(each)]
-    if not states:
-        raise _WrongError(f"nobody is told of uploads to {account}")
-    if "Succeeded" not in states:
-        raise _WrongError(f"the subscription is {states[0]}")
-    return f"uploads to {account} reach the trigger"
+    for container in (paths.VIDEOS, paths.STYLES):
+        states = [each["properties"]["provisioningState"] for each in _of(container, listed)]
+        if "Succeeded" not in states:
+            what = f"the subscription {states[0].lower()}" if states else "there is none"
+            raise _WrongError(f"uploads to {container} of {account} are told to nobody: {what}")
+    return f"uploads to {account} reach the app"
 
 
-def _is_ours(subscription: Mapping[str, Any]) -> bool:
-    wanted: dict[str, str] = subscription["properties"].get("filter") or {}
-    return wanted.get("subjectBeginsWith", "").endswith(f"/containers/{paths.VIDEOS}/")
+def _of(container: str, subscriptions: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for each in subscriptions:
+        wanted: dict[str, str] = each["properties"].get("filter") or {}
+        if wanted.get("subjectBeginsWith", "").endswith(f"/containers/{container}/"):
+            yield each
 
 
 # Asking

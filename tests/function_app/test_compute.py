@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from function_app.compute import Attempt
 from function_app.errors import ServiceError
 from function_app.jobs import Job, Work
 from function_app.settings import settings
+from function_app.tasks import task_of
 from tests.function_app.azureml import AzureML
 
 # azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
@@ -35,7 +37,8 @@ def running(
 ) -> Generator[Attempt]:
     """An attempt that runs until it is ended."""
     assert attempt.name not in azureml.names()
-    monkeypatch.setattr(compute, "COMMAND", "sleep 600")
+    task = replace(task_of(attempt.job, attempt.work), command="sleep 600")
+    monkeypatch.setattr(compute, "task_of", lambda *_: task)
     for blob in (attempt.job.folder.plan, attempt.work.source_blob):
         storage.write(paths.JOBS, blob, b"", "application/octet-stream")
     compute.submit(attempt)
@@ -76,7 +79,8 @@ def test_a_job_says_all_that_azure_machine_learning_must_know(
         "displayName": attempt.name,
         "experimentName": "atelier",
         "isArchived": False,
-        "command": compute.COMMAND,
+        "command": 'python -m gpu_worker.score --plan "${{inputs.plan}}"'
+        ' --video "${{inputs.video}}" --style "${{inputs.style}}" --out "${{outputs.work}}"',
         "environmentId": f"{workspace}/environments/gpu-worker/versions/1",
         "computeId": f"{workspace}/computes/{variables['AML_COMPUTE']}",
         "inputs": {

@@ -166,25 +166,36 @@ def test_quota_must_be_enough_for_all_nodes(
 
 
 @pytest.mark.parametrize(
-    ("container", "provisioning", "state"),
+    ("videos", "styles", "state"),
     [
-        ("videos", "Succeeded", "ok"),
-        ("videos", "Failed", "wrong"),
-        ("styles", "Succeeded", "wrong"),
+        ("Succeeded", "Succeeded", "ok"),
+        ("Failed", "Succeeded", "wrong"),
+        ("Succeeded", None, "wrong"),
     ],
 )
 def test_somebody_must_be_told_of_uploads(
     find: Callable[[str], Finding],
     azure: dict[str, Any],
     configure: Callable[..., None],
-    container: str,
-    provisioning: str,
+    videos: str,
+    styles: str | None,
     state: str,
 ) -> None:
     configure(DATA="", DATA__blobServiceUri="https://stdata.blob.core.windows.net/")
-    prefix = f"/blobServices/default/containers/{container}/"
-    properties = {"provisioningState": provisioning, "filter": {"subjectBeginsWith": prefix}}
-    azure[EVENTS] = {"value": [{"properties": properties}]}
+    azure[EVENTS] = {
+        "value": [
+            {
+                "properties": {
+                    "provisioningState": provisioning,
+                    "filter": {
+                        "subjectBeginsWith": f"/blobServices/default/containers/{container}/"
+                    },
+                }
+            }
+            for container, provisioning in (("videos", videos), ("styles", styles))
+            if provisioning
+        ]
+    }
     assert find("upload events").state == state
 
 
