@@ -24,15 +24,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
-import matplotlib as mpl
+from matplotlib import rcParams
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import RESULTS, keep
 from function_app.gpus import NODES
-
-mpl.use("svg")
-from matplotlib import pyplot as plt
 
 PLOT: Final = Path(__file__).parents[1] / "docs" / "pictures" / "scale.svg"
 SKUS: Final = {
@@ -57,7 +56,8 @@ class Service:
         megapixels: of a frame.
         start_s: from allocation to the first frame of a node: mean (assumed).
         start_spread: of that, standard deviation over mean (assumed).
-        shard_s: of each shard beside its frames: seek, close, verify, write (assumed).
+        shard_s: of each shard beside its frames: what of seeking, verifying and writing does not
+            overlap with painting (assumed).
         join_s_per_frame: measured by `benchmarks.join`.
         fixed_s: preprocess, submit, last poll: measured by `benchmarks.job`.
         losses_per_node_hour: spot nodes taken away (assumed).
@@ -112,7 +112,7 @@ def measured_service() -> Service:
         megapixels=1920 * 1080 / 1e6,
         start_s=120,
         start_spread=0.25,
-        shard_s=0.5,
+        shard_s=0.1,
         join_s_per_frame=join["seconds"] / join["frames"],
         fixed_s=job["overhead_s"],
         losses_per_node_hour=0.05,
@@ -219,30 +219,40 @@ def _outcome(
 
 def draw(results: Sequence[Outcome]) -> None:
     """Draw how long a job takes and what it costs, by the number of nodes."""
-    mpl.rcParams["svg.hashsalt"] = "scale"
-    figure, (time_axes, cost_axes) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for gpu in SKUS:
+    rcParams["svg.hashsalt"] = "scale"
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    time_axes, cost_axes = figure.subplots(1, 2)
+    for number, gpu in enumerate(SKUS):
         ours = [result for result in results if (result.way, result.gpu) == ("atelier", gpu)]
         theirs = [result for result in results if (result.way, result.gpu) == ("reference", gpu)]
-        _lines(time_axes, gpu, ours, theirs, "makespan_minutes")
-        _lines(cost_axes, gpu, ours, theirs, "dollars_per_minute")
-    for axes, label in ((time_axes, "minutes, upload to result"), (cost_axes, "$ per minute")):
+        _lines(time_axes, gpu, f"C{number}", ours, theirs, "makespan_minutes")
+        _lines(cost_axes, gpu, f"C{number}", ours, theirs, "dollars_per_minute")
+    for axes, label in (
+        (time_axes, "minutes, upload to result"),
+        (cost_axes, "$ per minute of video"),
+    ):
         axes.set(xscale="log", yscale="log", xlabel="nodes", ylabel=label)
         axes.set_xticks(NODE_COUNTS, [str(count) for count in NODE_COUNTS])
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)
     time_axes.legend(title="crosses: the reference's way", fontsize="small")
     figure.suptitle("One hour of 1080p25, default style, simulated")
     figure.savefig(PLOT, metadata={"Date": None})
 
 
-def _lines(axes: Any, gpu: str, ours: list[Outcome], theirs: list[Outcome], what: str) -> None:
+def _lines(
+    axes: Any, gpu: str, colour: str, ours: list[Outcome], theirs: list[Outcome], what: str
+) -> None:
     known = [result for result in ours if getattr(result, what) is not None]
     if not known:
         return
-    nodes = [result.nodes for result in known]
-    (line,) = axes.plot(nodes, [getattr(result, what) for result in known], marker="o", label=gpu)
+    values = [getattr(result, what) for result in known]
     crosses = [getattr(result, what) for result in theirs]
-    axes.plot([REFERENCE_NODES] * len(crosses), crosses, "x", color=line.get_color())
+    axes.plot([result.nodes for result in known], values, "o-", color=colour, label=gpu)
+    axes.plot([REFERENCE_NODES] * len(crosses), crosses, "x", color=colour)
 
 
 def _result(name: str) -> dict[str, Any]:
