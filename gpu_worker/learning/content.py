@@ -22,6 +22,13 @@ _LEAVES_SIZE = (384, 512)
 _PERIOD = 12  # frames from one pair to the next
 _VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".ogv"})
 
+# Never larger; -2 is in proportion, and even.
+_SCALE = {
+    "w": f"if(gt(iw,ih),-2,min(iw,{SHORT_SIDE}))",
+    "h": f"if(gt(iw,ih),min(ih,{SHORT_SIDE}),-2)",
+    "flags": "area",
+}
+
 # Demuxers of one file each: a playlist, which would name other files, is not among them.
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,ogg"
 
@@ -83,9 +90,10 @@ def _read_pairs(video: Path) -> list[Tensor]:
 def _extract_frames(video: Path, folder: Path) -> None:
     """Write every `_PERIOD`th frame and the one after it, at most `FRAMES_MAX`, as PNG."""
     source = ffmpeg.input(str(video), protocol_whitelist="file", format_whitelist=_FORMATS)
+    pairs = source.filter("select", f"lt(mod(n,{_PERIOD}),2)")
     # Numbered anew, for a video may show two frames at one time.
-    pairs = source.filter("select", f"lt(mod(n,{_PERIOD}),2)").filter("setpts", "N/TB")
-    frames = pairs.output(
+    small = pairs.filter("setpts", "N/TB").filter("scale", **_SCALE)
+    frames = small.output(
         str(folder / "%05d.png"), fps_mode="passthrough", **{"frames:v": FRAMES_MAX}
     )
     with running(frames) as child:
