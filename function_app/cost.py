@@ -15,6 +15,10 @@ from gpu_worker.plan import Picture
 
 START_SECONDS = 120
 """Assumed: until a node that has come has the worker's image and paints its first frame."""
+DEFAULT_FLOP_PER_PIXEL = 16_960
+"""Of StyleNet, width 16, 5 blocks, which the rates of `gpus` speak of."""
+HEAVIEST = 1000.0
+"""Of styles, in default styles: a file may claim anything."""
 CENTS = 4
 """Decimals of an amount: a short clip costs less than a cent."""
 
@@ -34,9 +38,18 @@ class Cost:
     currency: str
 
 
-def megapixels(frames: int, picture: Picture) -> float:
-    """Return how much there is to paint."""
-    return frames * picture.width * picture.height / 1e6
+def megapixels(frames: int, picture: Picture, flop_per_pixel: float | None = None) -> float:
+    """Return how much there is to paint, in megapixels of the default style.
+
+    Args:
+        frames: of the video.
+        picture: their size.
+        flop_per_pixel: of the style; None if not known. What costs less than the default style is
+            not faster, since decoding and encoding then set the pace.
+    """
+    weight = (flop_per_pixel or 0) / DEFAULT_FLOP_PER_PIXEL
+    weight = min(weight, HEAVIEST) if weight > 1 else 1.0
+    return weight * frames * picture.width * picture.height / 1e6
 
 
 def nodes_for(amount: float, limits: Settings) -> int:

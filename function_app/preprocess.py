@@ -56,7 +56,7 @@ def preprocess(job: Job) -> Work:
     if index.same_timestamp:
         notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
     work, source = _source(job, index, exact)
-    amount = cost.megapixels(len(index.pts), picture)
+    amount = cost.megapixels(len(index.pts), picture, style.flop_per_pixel)
     nodes = cost.nodes_for(amount, settings())
     estimate = cost.estimate(amount, nodes, settings())
     _check_cost(job, estimate)

@@ -1,6 +1,7 @@
 """How many nodes paint a video, and what that costs."""
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
@@ -31,6 +32,21 @@ PICTURE = Picture(1000, 500, (1, 1), "bt709", "bt709", "bt709", False, False, Fa
 
 def test_megapixels_count_every_frame() -> None:
     assert cost.megapixels(30, PICTURE) == 15.0
+
+
+@pytest.mark.parametrize(
+    ("flop_per_pixel", "amount"),
+    [
+        (None, 15.0),
+        (0.0, 15.0),
+        (16_960, 15.0),
+        (169_600, 150.0),
+        (math.inf, 15_000.0),
+        (math.nan, 15.0),
+    ],
+)
+def test_a_style_that_costs_more_is_more_to_paint(flop_per_pixel: float | None, amount: float):
+    assert cost.megapixels(30, PICTURE, flop_per_pixel) == amount
 
 
 @pytest.mark.parametrize(
