@@ -200,7 +200,7 @@ def _plan(
         result=result,
         picture=picture,
         shards=shards,
-        encoding=Encoding(limits.encoder_crf, limits.encoder_preset),
+        encoding=Encoding(limits.encoder_crf, limits.encoder_preset, limits.encoder),
         blend=blend,
     )
 

@@ -14,11 +14,13 @@ from ffmpeg.nodes import FilterableStream, OutputStream
 from gpu_worker.errors import ToolError
 from gpu_worker.files import write_whole
 from gpu_worker.frame import Frame
-from gpu_worker.plan import Plan, Shard, seal
+from gpu_worker.plan import Encoding, Plan, Shard, seal
 from gpu_worker.process import running
 
 _RATES: Final = range(1, 1001)
 """Frames per second that an encoder's rate control knows how to deal with."""
+_NVENC: Final = "h264_nvenc"
+_NVENC_PRESET: Final = "p4"
 
 
 def write_shard(
@@ -72,11 +74,17 @@ def _encoder(plan: Plan, threads: int, file: int) -> OutputStream:
         format="mp4",
         video_track_timescale=rate,
         fps_mode="passthrough",
-        vcodec="libx264",
-        preset=plan.encoding.preset,
-        crf=plan.encoding.crf,
-        threads=threads,
+        **_codec(plan.encoding, threads),
     )
+
+
+def _codec(encoding: Encoding, threads: int) -> dict[str, object]:
+    """Name the encoder and what it is told; NVENC, which no test has run yet, has its own words."""
+    if encoding.codec == _NVENC:
+        quality = {"rc": "vbr", "cq": encoding.crf, "b:v": 0}
+        return {"vcodec": _NVENC, "preset": _NVENC_PRESET, **quality}
+    x264 = {"preset": encoding.preset, "crf": encoding.crf, "threads": threads}
+    return {"vcodec": encoding.codec, **x264}
 
 
 def _tagged(raw: FilterableStream, plan: Plan) -> FilterableStream:

@@ -177,10 +177,17 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How shards are encoded; the same for all, since they are joined without re-encoding."""
+    """How shards are encoded; the same for all, since they are joined without re-encoding.
+
+    Attributes:
+        crf: constant quality, lower is better; what NVENC calls cq.
+        preset: of x264.
+        codec: FFmpeg's name of the encoder: libx264, or h264_nvenc where every GPU has one.
+    """
 
     crf: int = 18
     preset: str = "veryfast"
+    codec: str = "libx264"
 
 
 @dataclass(frozen=True, slots=True)

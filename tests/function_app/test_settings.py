@@ -71,7 +71,11 @@ def test_every_value_can_be_set() -> None:
         for each in dataclasses.fields(Settings)
         if "variable" in each.metadata and each.default is not dataclasses.MISSING
     }
-    chosen = {"AML_SKU": "Standard_NC24ads_A100_v4", "AML_TIER": "LowPriority"}
+    chosen = {
+        "AML_SKU": "Standard_NC24ads_A100_v4",
+        "AML_TIER": "LowPriority",
+        "ENCODER": "h264_nvenc",
+    }
     assert chosen.keys() <= numbers.keys()
     read = Settings.read(NEEDED | dict.fromkeys(numbers, "7") | chosen)
     for variable, name in numbers.items():

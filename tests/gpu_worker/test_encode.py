@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from av.video.stream import VideoStream
 
 from gpu_worker.encode import write_shard
 from gpu_worker.errors import InputError, ToolError
 from gpu_worker.frame import Frame
-from gpu_worker.plan import SEAL_BYTES, Plan, Timeline, seal
+from gpu_worker.plan import SEAL_BYTES, Encoding, Plan, Timeline, seal
 from tests.gpu_worker.plans import even, synthetic_plan
 
 
@@ -148,6 +150,15 @@ def test_an_encoder_that_refuses_is_reported_with_its_words_in_the_log(
     with pytest.raises(ToolError, match="ended with status"):
         encode(plan, tmp_path)
     assert "no-such-transfer" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, which may have NVENC")
+def test_a_machine_without_nvenc_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    plan = replace(synthetic_plan(even(30)), encoding=Encoding(codec="h264_nvenc"))
+    with pytest.raises(ToolError):
+        encode(plan, tmp_path)
+    assert "h264_nvenc" in caplog.text
     assert not list(tmp_path.iterdir())
 
 

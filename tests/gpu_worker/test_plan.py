@@ -58,7 +58,11 @@ def plans(draw: st.DrawFn) -> Plan:
     shards = cut_shards(
         pts, keyframes, longest=draw(st.integers(1, 30)), at_least=draw(st.integers(1, 20))
     )
-    encoding = Encoding(draw(st.integers(0, 51)), draw(st.sampled_from(["fast", "slow"])))
+    encoding = Encoding(
+        draw(st.integers(0, 51)),
+        draw(st.sampled_from(["fast", "slow"])),
+        draw(st.sampled_from(["libx264", "h264_nvenc"])),
+    )
     blend = Blend(draw(st.floats(0, 1)), draw(st.booleans()))
     picture = draw(PICTURES)
     stream = draw(st.integers(0, 9))
