@@ -38,7 +38,7 @@ class Victim:
 
     def strike(self, fault: str) -> bool:
         """Do the harm; return whether there was anything to do it to."""
-        return _FAULTS[fault](self)
+        return DEEDS[fault](self)
 
 
 def _kill_service(name: str) -> Callable[[Victim], bool]:
@@ -197,7 +197,7 @@ def _in_background(fault: Callable[[Victim], bool]) -> Callable[[Victim], bool]:
     return start
 
 
-_FAULTS: dict[str, Callable[[Any], bool]] = {
+DEEDS: dict[str, Callable[[Any], bool]] = {
     "kill the host": _kill_service("functions"),
     "kill the child that reads": _kill_one(CHILD),
     "kill a rank": _kill_one(RANK),

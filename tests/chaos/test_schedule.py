@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from chaos.faults import _FAULTS
+from chaos.faults import DEEDS
 from chaos.schedule import FAULTS, LATEST, MOMENTS, Schedule
 
 PAIRS = {pair for fault, moments in FAULTS.items() for pair in product([fault], moments)}
@@ -22,7 +22,7 @@ def test_consecutive_seeds_try_every_fault_at_every_moment() -> None:
 
 
 def test_every_fault_can_be_done_and_every_moment_comes() -> None:
-    assert set(_FAULTS) == set(FAULTS)
+    assert set(DEEDS) == set(FAULTS)
     assert {moment for _, moment in PAIRS} == {*MOMENTS, "end"}
     assert all(0 < each.nth <= LATEST for seed in range(50) for each in Schedule.of(seed).strikes)
 
