@@ -80,7 +80,8 @@ def _say(trial: dict[str, Any]) -> None:
         f"{each['fault']} at {each['moment']} {each['nth']}{'' if each['hit'] else ' (no target)'}"
         for each in trial["strikes"]
     )
-    print(f"{trial['seed']:4} {trial['status']}, {trial['seconds']} s: {strikes}", flush=True)
+    end = f"{trial['status']} in attempt {trial['attempts']}, {trial['seconds']} s"
+    print(f"{trial['seed']:4} {end}: {strikes}", flush=True)
     for violation in trial["violations"]:
         print(f"     VIOLATION: {violation}", flush=True)
 

@@ -73,7 +73,9 @@ class Proxy:
     @contextmanager
     def running(self) -> Generator[None]:
         """Serve in a thread while the context lasts."""
-        config = uvicorn.Config(self, HOST, self.port, log_level="critical", lifespan="off")
+        config = uvicorn.Config(
+            self, HOST, self.port, log_level="critical", timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -82,11 +84,14 @@ class Proxy:
         try:
             yield
         finally:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             thread.join(10)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
         body = await _body(receive)
         query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
         path = scope["raw_path"].decode() + query
@@ -99,6 +104,14 @@ class Proxy:
         except (httpx.TransportError, ConnectionAbortedError):
             # uvicorn has no other way to end a connection without an answer.
             receive.__self__.transport.abort()  # pyright: ignore[reportFunctionMemberAccess]
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Close the connections that are kept when the server ends (ASGI lifespan)."""
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._client.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(
         self, trouble: Trouble | None, scope: Scope, path: str, body: bytes, send: Send

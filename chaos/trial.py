@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import Any
@@ -45,14 +46,14 @@ class Clip:
 class Trials:
     """The trials of one scene."""
 
-    def __init__(self, scene: Scene) -> None:
-        """Make the clips and paint them undisturbed."""
+    def __init__(self, scene: Scene, clips: Iterable[str] = RECIPES) -> None:
+        """Make the clips of those names and paint them undisturbed."""
         self._scene = scene
         folder = scene.emulator.config.state / "clips"
         folder.mkdir()
         self._clips: dict[str, Clip] = {}
-        for name, recipe in RECIPES.items():
-            make(recipe, str(folder / name))
+        for name in clips:
+            make(RECIPES[name], str(folder / name))
             content = (folder / name).read_bytes()
             self._clips[name] = Clip(content, self._undisturbed(name, content))
 

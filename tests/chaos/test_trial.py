@@ -15,7 +15,7 @@ LOST_ANSWER = Strike("answers lost", "commit", 1)
 SCHEDULES = (
     Schedule(1000, "sound.mp4", (Strike("kill a rank", "paint", 1), LOST_ANSWER)),
     Schedule(1001, "sound.mp4", (Strike("shards exchanged", "join", 1), AGAIN)),
-    Schedule(1002, "uneven.mkv", (Strike("video replaced", "submit", 1),)),
+    Schedule(1002, "sound.mp4", (Strike("video replaced", "submit", 1),)),
 )
 
 
@@ -27,7 +27,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Generator[Scene]:
 
 @pytest.fixture(scope="module")
 def trials(scene: Scene) -> Trials:
-    return Trials(scene)
+    return Trials(scene, ["sound.mp4"])
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.strikes[0].fault)
