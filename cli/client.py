@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
@@ -11,10 +9,6 @@ from typing import Any, Self
 import httpx
 
 from cli.errors import RefusedError, UnreachableError
-
-POLL_S = 0.5
-START_S = 120.0
-"""Seconds in which an upload must have started its job."""
 
 ENDED = {"Completed", "Failed", "Cancelled"}
 LOCKED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -126,15 +120,6 @@ class Client:
             self._seen[job_id] = answer.headers["ETag"], fields
         return Job.read(fields)
 
-    def follow(self, job_id: str) -> Iterator[Job]:
-        """Yield how a job stands, again and again, until it has ended."""
-        while True:
-            job = self.job(job_id)
-            yield job
-            if job.has_ended:
-                return
-            time.sleep(POLL_S)
-
     def cancel(self, job_id: str) -> None:
         """Ask for the end of a job."""
         self._ask("POST", f"/api/jobs/{job_id}/cancel")
@@ -162,24 +147,6 @@ class Client:
     def learn(self, order: Fields) -> Fields:
         """Ask where to put a painting to be learnt, or a checkpoint; answers as `upload` does."""
         return self._ask("POST", "/api/styles", json=order).json()
-
-    def start_of(self, blob: str, known: set[str]) -> Job:
-        """Wait for the job that an upload starts.
-
-        Args:
-            blob: that was uploaded.
-            known: ids of the jobs that it had before.
-
-        Raises:
-            UnreachableError: nothing starts it.
-        """
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline:
-            for job in self.jobs(top=1, video=blob):
-                if job.id not in known:
-                    return job
-            time.sleep(POLL_S)
-        raise UnreachableError(f"{blob} is uploaded, but no job has started within {START_S:.0f} s")
 
     def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:

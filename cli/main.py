@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,11 +16,11 @@ from typing import Annotated
 
 import typer
 
-from cli.client import POLL_S, Client, Fields
+from cli.client import Client, Fields
 from cli.deployment import LOCAL, Deployment
 from cli.display import Board, jobs_table, say, show, styles_table, tell
 from cli.errors import CommandError, NotPaintedError
-from cli.studio import Studio, Work
+from cli.studio import POLL_S, Studio, Work
 from cli.transfer import upload
 
 OUT = Path("out")
@@ -101,6 +102,7 @@ def restyle(
     order |= {} if strength is None else {"strength": strength}
     order |= {"preserve_colour": True} if preserve_colour else {}
     works = [Work(out / f"{file.stem}.{style}.mp4", file) for file in files]
+    _refuse_twins(files)
     with _client(context) as client, Board() as board:
         studio = Studio(client, board)
         _report((studio.upload if detach else studio.restyle)(works, order), json)
@@ -188,6 +190,14 @@ def learn(
         for style in _until_learnt(client, name) if not detach else ():
             line.moving(style.get("message") or "Learning", None)
         line.ends("Uploaded" if detach else "Ready")
+
+
+def _refuse_twins(files: list[Path]) -> None:
+    """Refuse files whose results would have the same name."""
+    twins = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
+    if twins:
+        message = f"several files are called {twins[0]!r}, and so would be their results"
+        raise typer.BadParameter(f"{message}: rename one", param_hint="FILE")
 
 
 def _until_learnt(client: Client, name: str) -> Iterator[Fields]:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.client import POLL_S, Client, Fields, Job
+from cli.client import Client, Fields, Job
 from cli.display import STAGES, Board, Line
-from cli.errors import CommandError, NotPaintedError
+from cli.errors import CommandError, NotPaintedError, UnreachableError
 from cli.transfer import Progress, download, md5_of, upload
 
 AT_ONCE = 4
 """Files on their way at the same time; each has several blocks on its way."""
 
+POLL_S = 0.5
 MOST_POLLS_PER_S = 20
+START_S = 120.0
+"""Seconds in which an upload must have started its job."""
+
 MOST_JOBS = 1000
 """Jobs of one video that are told apart from the one that an upload starts."""
 
@@ -118,6 +123,9 @@ class Studio:
                 bring(work, line)
             except CommandError as error:
                 work.error = error
+            except OSError as error:
+                work.error = CommandError(str(error))
+            if work.error:
                 line.ends("Failed")
             return work
 
@@ -143,15 +151,28 @@ class Studio:
             known = {job.id for job in self._client.jobs(top=MOST_JOBS, video=granted["blob"])}
             upload(work.file, granted["url"], granted["headers"], self._moved(line))
         line.moving("Starting", None)
-        work.job = self._client.start_of(granted["blob"], known)
+        work.job = self._started(granted["blob"], known)
+
+    def _started(self, blob: str, known: set[str]) -> Job:
+        """Wait for the job that an upload starts, which is none of those that it had before."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            for job in self._client.jobs(top=1, video=blob):
+                if job.id not in known:
+                    return job
+            self._pause()
+        raise UnreachableError(f"{blob} is uploaded, but no job has started in {START_S:.0f} s")
+
+    def _pause(self) -> None:
+        if self._stopping.wait(self._pause_s):
+            raise _Stopped
 
     def _follow(self, work: Work, line: Line) -> None:
         if work.job is None:
             return
         while not work.job.has_ended:
             line.stands(work.job)
-            if self._stopping.wait(self._pause_s):
-                raise _Stopped
+            self._pause()
             work.job = self._client.job(work.job.id)
         line.stands(work.job)
         if work.out and work.is_well:

@@ -1,4 +1,4 @@
-"""The documents against the code: error codes, commands and their options."""
+"""The commands in the documents, and their options, against the programs."""
 
 import os
 import re
@@ -10,26 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from function_app.errors import Code
+from function_app.api.openapi import document
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
-TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
-ROW = re.compile(r"^\| `([a-z-]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
-SOURCES = [*(ROOT / "function_app").rglob("*.py"), *(ROOT / "gpu_worker").rglob("*.py")]
 
 
-def test_every_code_has_its_row_with_what_to_do() -> None:
-    rows = {code: action for code, _, action in ROW.findall(TROUBLESHOOTING.read_text())}
-    assert rows == {str(code): code.action for code in Code}
-
-
-def test_every_code_can_come_up() -> None:
-    text = "".join(file.read_text() for file in SOURCES)
-    unused = [
-        code for code in Code if f"Code.{code.name}" not in text and text.count(f'"{code}"') < 2
-    ]
-    assert unused == []
+def test_the_api_page_has_every_request_and_no_other() -> None:
+    rows = re.findall(r"`(GET|POST|DELETE) (/[^`]*)`", (ROOT / "docs" / "api.md").read_text())
+    described = {
+        (method.upper(), path)
+        for path, item in document()["paths"].items()
+        for method in item.keys() & {"get", "post", "delete"}
+    }
+    assert set(rows) == described
 
 
 def shell_lines(document: Path) -> list[str]:

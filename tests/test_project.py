@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from function_app.errors import Code
 from function_app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +25,7 @@ MODULES = {
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
 REQUIREMENTS = [*ROOT.glob("requirements*.txt"), ROOT / "gpu_worker" / "requirements.txt"]
 CONTRACT = "gpu_worker.plan"
+CODE_ROW = re.compile(r"^\| `([a-z-]+)` \| .+ \| (.+) \|$", re.MULTILINE)
 
 
 def named(paths: list[Path]) -> list[object]:
@@ -95,6 +97,20 @@ def test_every_command_of_a_document_is_there(document: Path) -> None:
 def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_code_has_its_row_with_what_to_do() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text()
+    rows = dict(CODE_ROW.findall(text))
+    assert rows == {str(code): code.action for code in Code}
+
+
+def test_every_code_can_come_up() -> None:
+    text = "".join(file.read_text() for file in MODULES.values())
+    unused = [
+        code for code in Code if f"Code.{code.name}" not in text and text.count(f'"{code}"') < 2
+    ]
+    assert unused == []
 
 
 def test_the_layout_table_names_every_folder_that_holds_code() -> None:

@@ -18,11 +18,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from cli.client import POLL_S, Client
+from cli.client import Client
 from cli.deployment import Deployment
 from cli.display import Board, console, say
 from cli.errors import CommandError
-from cli.studio import Studio, Work
+from cli.studio import POLL_S, Studio, Work
 from emulator import Config, Emulator, EmulatorError
 from emulator.config import PROJECT_ROOT
 from tools import clip

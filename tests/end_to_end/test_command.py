@@ -111,6 +111,33 @@ def test_a_job_is_cancelled_and_no_longer(shell: Shell, media: Media, tmp_path: 
     assert (again.returncode, "(job-ended)" in again.stderr) == (REFUSED, True)
 
 
+def test_a_painting_that_is_none_becomes_no_style(shell: Shell, tmp_path: Path) -> None:
+    (file := tmp_path / "poem.jpg").write_text("Roses are red")
+    answer = shell.run("learn", file, "--name", "poem")
+    assert (answer.returncode, answer.stdout) == (NOT_PAINTED, "")
+    assert "poem.jpg" in answer.stderr
+    assert {"poem": "failed"}.items() <= {
+        style["name"]: style["state"] for style in shell.json("styles")
+    }.items()
+
+
+def test_files_of_one_name_are_refused(shell: Shell, videos: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "twin").mkdir()
+    (twin := tmp_path / "twin" / "one.mov").write_bytes(videos[0].read_bytes())
+    answer = shell.run("restyle", videos[0], twin, "--style", "identity")
+    assert (answer.returncode, "several files are called 'one'" in answer.stderr) == (USAGE, True)
+
+
+def test_a_result_that_cannot_be_written_is_said_so(
+    shell: Shell, videos: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "out").write_text("a file, not a folder")
+    out = tmp_path / "out" / "deeper"
+    answer = shell.run("restyle", videos[0], "--style", "identity", "--out", out)
+    assert (answer.returncode, "Traceback" in answer.stderr) == (NOT_PAINTED, False)
+    assert "Not a directory" in answer.stderr
+
+
 def test_styles_are_listed(shell: Shell) -> None:
     names = {style["name"] for style in shell.json("styles")}
     assert {"identity", "slow"} <= names
