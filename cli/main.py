@@ -204,7 +204,7 @@ def _until_learnt(client: Client, name: str) -> Iterator[Fields]:
     while True:
         style = next((each for each in client.styles() if each["name"] == name), None)
         if style and style["state"] == "failed":
-            raise NotPaintedError(style["message"])
+            raise NotPaintedError(f"{name}: {style['message']}")
         if style and style["state"] == "ready":
             return
         yield style or {}
