@@ -18,7 +18,7 @@ from chaos.scene import CHILD, MPIEXEC, RANK, Scene
 AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
 FULL_AT_BYTES = 2000
-FULL_FOR_S = 12.0
+LOOK_AGAIN_S = 0.3
 SILENT_S = 2.0
 
 
@@ -78,24 +78,32 @@ def _trouble(count: int, *kinds: Trouble) -> Callable[[Victim], bool]:
 
 def _fill_disk(victim: Victim) -> bool:
     """Let the ranks, but not their encoders, write no more than a little to any file."""
-    ranks = [each for each in victim.scene.processes(RANK) if "python" in each.cmdline()[0]]
-    Thread(target=_keep_full, args=(ranks,), daemon=True).start()
-    return bool(ranks)
+    if not (ranks := victim.scene.processes(RANK)):
+        return False
+    Thread(target=_keep_full, args=(victim.scene, ranks), daemon=True).start()
+    return True
 
 
-def _keep_full(ranks: list[psutil.Process]) -> None:
-    deadline = time.monotonic() + FULL_FOR_S
-    while time.monotonic() < deadline:
-        for rank in ranks:
-            try:
-                rank.rlimit(psutil.RLIMIT_FSIZE, (FULL_AT_BYTES, resource.RLIM_INFINITY))
-                for encoder in rank.children():
-                    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-                    if encoder.rlimit(psutil.RLIMIT_FSIZE)[0] == FULL_AT_BYTES:
-                        encoder.rlimit(psutil.RLIMIT_FSIZE, unlimited)
-            except psutil.Error:
-                continue
-        time.sleep(0.005)
+def _keep_full(scene: Scene, ranks: list[psutil.Process]) -> None:
+    """Hold every rank of this run to the limit, those too that come up later."""
+    while ranks:
+        until = time.monotonic() + LOOK_AGAIN_S
+        while time.monotonic() < until:
+            for rank in ranks:
+                _limit_files(rank)
+            time.sleep(0.005)
+        ranks = scene.processes(RANK)
+
+
+def _limit_files(rank: psutil.Process) -> None:
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    try:
+        rank.rlimit(psutil.RLIMIT_FSIZE, (FULL_AT_BYTES, resource.RLIM_INFINITY))
+        for encoder in rank.children():
+            if encoder.rlimit(psutil.RLIMIT_FSIZE)[0] == FULL_AT_BYTES:
+                encoder.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+    except psutil.Error:
+        return  # it has ended
 
 
 def _of_run(fault: str) -> Callable[[Victim], bool]:
