@@ -9,9 +9,10 @@ import os
 import socket
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -33,6 +34,7 @@ MOST_MUTATIONS = 3
 FRESH_AFTER = 500
 """Mutants after which a new Azurite is set up: an old one is slow with its thousands of blobs."""
 SAVE_EVERY = 25
+START_S = 60.0
 WORST = 5
 SETTINGS = {
     "AML_PROCESSES_PER_NODE": "1",
@@ -132,11 +134,20 @@ def _storage() -> Generator[BlobServiceClient]:
         os.environ.update(config.app_settings)
         with Popen(azurite.command(config), stdout=DEVNULL) as process:
             try:
+                _wait_for(config.blob_port)
                 azurite.furnish(config)
                 with BlobServiceClient.from_connection_string(config.storage) as client:
                     yield client
             finally:
                 process.terminate()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((HOST, port)):
+            return
+        time.sleep(0.1)
 
 
 @contextmanager
