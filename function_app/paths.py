@@ -31,7 +31,8 @@ REPORT_SUFFIX = ".error.json"
 LONGEST_NAME = 1000
 
 # Halves of surrogate pairs, which JSON may hold, are no characters.
-_FORBIDDEN = re.compile(r"""["'`\\\x00-\x1f\x7f\ud800-\udfff]""")
+# U+FFFE and U+FFFF cannot stand in XML, which storage lists blobs in.
+_FORBIDDEN = re.compile(r"""["'`\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]""")
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
@@ -106,6 +107,11 @@ class Video:
                 "rename the video so that no part of its path is empty, '.' or '..'",
                 Code.BAD_NAME,
             )
+
+
+def names_style(name: str) -> bool:
+    """Whether a style may have the name; storage cannot even be asked for some that it may not."""
+    return not (_FORBIDDEN.search(name) or "/" in name or name in {"", ".", ".."})
 
 
 def style(name: str) -> str:

@@ -84,7 +84,7 @@ def all_styles() -> list[Style]:
 
 def find(name: str) -> Style | None:
     """Return the style of that name, or None where there is nothing of it."""
-    return _style(name, _blobs_of(name))
+    return _style(name, _blobs_of(name)) if paths.names_style(name) else None
 
 
 def usable(name: str) -> Style:

@@ -38,8 +38,10 @@ def _count(description: str, **more: Any) -> Schema:
 
 MOMENT = {"format": "date-time", "pattern": "Z$"}
 # A path: no part of it empty, `.` or `..`; no quotes, backslashes and control characters in it.
-FILENAME = r"""^(?!\.{0,2}(/|$))(?!.*/\.{0,2}(/|$))[^"'`\\\x00-\x1f\x7f\ud800-\udfff]+$"""
-STYLE_NAME = r"""^(?!\.{0,2}$)[^/"'`\\\x00-\x1f\x7f\ud800-\udfff]+$"""
+FILENAME = (
+    r"""^(?!\.{0,2}(/|$))(?!.*/\.{0,2}(/|$))[^"'`\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]+$"""
+)
+STYLE_NAME = r"""^(?!\.{0,2}$)[^/"'`\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]+$"""
 
 MD5 = "^[A-Za-z0-9+/]{22}==$"
 

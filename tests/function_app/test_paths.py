@@ -4,7 +4,7 @@ import pytest
 
 from function_app import paths
 from function_app.errors import InputError
-from function_app.paths import JobFolder, StyleSource, Video
+from function_app.paths import JobFolder, StyleSource, Video, names_style
 from gpu_worker.plan import Shard
 
 
@@ -28,7 +28,7 @@ def test_a_usable_name_is_accepted(name: str) -> None:
     Video("scream", name).check()
 
 
-@pytest.mark.parametrize("character", ['"', "'", "`", "\\", "\n", "\0", "\x7f"])
+@pytest.mark.parametrize("character", ['"', "'", "`", "\\", "\n", "\0", "\x7f", "\ud800", "\uffff"])
 def test_a_name_with_a_quote_or_control_character_is_refused(character: str) -> None:
     with pytest.raises(InputError, match="rename the video without quotes") as refusal:
         Video("scream", f"a{character}b.mp4").check()
@@ -100,3 +100,13 @@ def test_a_source_names_its_style(blob: str, style: str, suffix: str) -> None:
 def test_a_source_whose_style_could_not_be_a_folder_is_refused(blob: str) -> None:
     with pytest.raises(InputError, match=r"rename the file|names no style"):
         StyleSource(blob).check()
+
+
+@pytest.mark.parametrize("name", ["scream", "Zürich ☃", "a.b"])
+def test_a_style_may_have_a_plain_name(name: str) -> None:
+    assert names_style(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a'b", "\x01", "\ufffe"])
+def test_a_style_may_have_no_name_that_folders_or_storage_cannot(name: str) -> None:
+    assert not names_style(name)
