@@ -59,7 +59,7 @@ class Proxy:
         """Hold nobody up."""
         self._open = threading.Event()
         self._open.set()
-        self._client = httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=200))
+        self._client = httpx.Client(timeout=60, limits=httpx.Limits(max_connections=200))
 
     @contextmanager
     def held(self) -> Generator[None]:
@@ -74,7 +74,12 @@ class Proxy:
     def running(self) -> Generator[None]:
         """Serve in a thread while the context lasts."""
         config = uvicorn.Config(
-            self, HOST, self.port, log_level="critical", timeout_graceful_shutdown=1
+            self,
+            HOST,
+            self.port,
+            log_level="critical",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
@@ -86,12 +91,10 @@ class Proxy:
         finally:
             server.should_exit = True
             thread.join(10)
+            self._client.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI)."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
         body = await _body(receive)
         query = f"?{scope['query_string'].decode()}" if scope["query_string"] else ""
         path = scope["raw_path"].decode() + query
@@ -105,14 +108,6 @@ class Proxy:
             # uvicorn has no other way to end a connection without an answer.
             receive.__self__.transport.abort()  # pyright: ignore[reportFunctionMemberAccess]
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        """Close the connections that are kept when the server ends (ASGI lifespan)."""
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self._client.aclose()
-        await send({"type": "lifespan.shutdown.complete"})
-
     async def _answer(
         self, trouble: Trouble | None, scope: Scope, path: str, body: bytes, send: Send
     ) -> None:
@@ -122,17 +117,20 @@ class Proxy:
         if trouble and trouble.kind in {"reset", "hang"}:
             await asyncio.sleep(HANG_S if trouble.kind == "hang" else 0)
             raise ConnectionAbortedError
-        base = self.storage if path.startswith(f"/{ACCOUNT}") else self.azureml
-        request = self._client.build_request(
-            scope["method"], base + path, headers=scope["headers"], content=body
-        )
-        answer = await self._client.send(request, stream=True)
-        content = b"".join([piece async for piece in answer.aiter_raw()])
+        answer, content = await run_in_threadpool(self._pass_on, scope, path, body)
         if trouble and trouble.kind == "lose":
             raise ConnectionAbortedError
         slow = trouble is not None and trouble.kind == "slow"
         headers = [pair for pair in answer.headers.raw if pair[0].lower() not in HOP_BY_HOP]
         await _send(send, answer.status_code, headers, _pieces(content, slow=slow), slow=slow)
+
+    def _pass_on(self, scope: Scope, path: str, body: bytes) -> tuple[httpx.Response, bytes]:
+        """Return what the service answers, and its content as it came."""
+        base = self.storage if path.startswith(f"/{ACCOUNT}") else self.azureml
+        with self._client.stream(
+            scope["method"], base + path, headers=scope["headers"], content=body
+        ) as answer:
+            return answer, b"".join(answer.iter_raw())
 
 
 async def _body(receive: Receive) -> bytes:

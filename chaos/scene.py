@@ -96,6 +96,18 @@ class Scene:
             time.sleep(0.2)
         return job
 
+    def wait_for_others(self, video: str, limit_s: float) -> None:
+        """Wait until every job of a video has ended, also one of a later upload."""
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            try:
+                answer = self.host.get("/api/jobs", params={"video": video})
+            except httpx.TransportError:
+                continue
+            if answer.is_success and {each["status"] for each in answer.json()["jobs"]} <= ENDED:
+                return
+            time.sleep(0.2)
+
     def wait_for_receipts(self) -> None:
         """Wait until the trigger has dealt with every video that there is, again if need be."""
         deadline = time.monotonic() + RECEIPTS_S

@@ -67,6 +67,8 @@ class Trials:
             seen = striking.begin()
             job = self._scene.wait(seen.job_id, LIMIT_S)
             job = striking.end(job)
+            self._scene.wait_for_receipts()
+            self._scene.wait_for_others(video, LIMIT_S)
         wrong = violations(self._scene, seen, job)
         self._clear(video)
         return {
