@@ -47,8 +47,8 @@ export function money(amount, currency) {
   return new Intl.NumberFormat("en", options).format(amount);
 }
 
-/** "Starry night" of the style `starry_night`. */
+/** "Starry night" of the style `starry_night`, "Composition VII" of `composition_vii`. */
 export function title(style) {
-  const words = style.replaceAll(/[-_]+/g, " ").trim();
+  const words = style.replaceAll(/[-_]+/g, " ").trim().replace(/ [ivx]+$/, (numeral) => numeral.toUpperCase());
   return words ? words[0].toUpperCase() + words.slice(1) : style;
 }
