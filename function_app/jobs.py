@@ -136,6 +136,7 @@ class Work:
         estimate: of what painting costs, in the settings' currency; None if no price is known.
         content: blob in `videos` that a painting is learnt on; empty for none.
         awaits_style: whether the style is still being made.
+        makes_lines: whether the result is lines of JSON instead of a video.
     """
 
     source_container: str
@@ -146,6 +147,7 @@ class Work:
     estimate: float | None = None
     content: str = ""
     awaits_style: bool = False
+    makes_lines: bool = False
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:

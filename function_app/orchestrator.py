@@ -467,7 +467,7 @@ class _Restyling(_Working):
         self._show(replace(self._all_painted(Stage.DONE, "painted"), notes=notes))
         return {
             "stage": str(Stage.DONE),
-            "result": job.video.painted,
+            "result": job.video.lines if work.makes_lines else job.video.painted,
             "frames": work.frames,
             "notes": list(notes),
         }

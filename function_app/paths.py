@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from function_app.errors import Code, InputError
-from gpu_worker.plan import Shard
+from gpu_worker.plan import LINES_SUFFIX, Shard
 
 VIDEOS = "videos"
 STYLES = "styles"
@@ -57,6 +57,11 @@ class Video:
     def painted(self) -> str:
         """Blob name in `results` of the painted video."""
         return self.result(".mp4")
+
+    @property
+    def lines(self) -> str:
+        """Blob name in `results` of the lines of JSON, where frames are described instead."""
+        return self.result(LINES_SUFFIX)
 
     @property
     def poster(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,8 +23,18 @@ from function_app.picture import picture_of
 from function_app.probe import check_limits, find_video, open_video, seeks_exactly, too_long
 from function_app.settings import settings
 from function_app.storage import BlobReader, BlobWriter, buffered
+from function_app.styles import LINES
 from function_app.uploads import check_declared
-from gpu_worker.plan import Blend, Encoding, Picture, Plan, Timeline, cut_shards
+from gpu_worker.plan import (
+    LINES_SUFFIX,
+    Blend,
+    Encoding,
+    Picture,
+    Plan,
+    Shard,
+    Timeline,
+    cut_shards,
+)
 
 SHARDS_PER_RANK = 4
 SHARD_SECONDS = 4
@@ -61,9 +72,22 @@ def preprocess(job: Job) -> Work:
     estimate = cost.estimate(amount, nodes, settings())
     _check_cost(job, estimate)
     plan = _plan(job, index, picture, source, blend, nodes)
+    if style.output == LINES:
+        plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")
-    waits = style.job_id is not None
-    return Work(*work, plan.frame_count, nodes, tuple(notes), estimate, awaits_style=waits)
+    return Work(
+        *work,
+        plan.frame_count,
+        nodes,
+        tuple(notes),
+        estimate,
+        awaits_style=style.job_id is not None,
+        makes_lines=plan.makes_lines,
+    )
+
+
+def _for_lines(shard: Shard) -> Shard:
+    return replace(shard, suffix=LINES_SUFFIX)
 
 
 def _check_cost(job: Job, estimate: float | None) -> None:

@@ -16,10 +16,16 @@ JOB_ID = "job_id"
 VIDEO = "video"
 
 
-def properties(job: Job) -> BlobProperties | None:
-    """Return what storage knows of the result of a job's video; None where there is none."""
+def properties(job: Job, *, lines: bool = False) -> BlobProperties | None:
+    """Return what storage knows of the result of a job's video; None where there is none.
+
+    Args:
+        job: whose.
+        lines: of JSON are asked for, instead of the painted video.
+    """
+    blob_name = job.video.lines if lines else job.video.painted
     try:
-        return storage.blob(paths.RESULTS, job.video.painted).get_blob_properties()
+        return storage.blob(paths.RESULTS, blob_name).get_blob_properties()
     except ResourceNotFoundError:
         return None
 
@@ -52,6 +58,8 @@ def report_of(job: Job) -> dict[str, str]:
 
 def delete(job: Job) -> None:
     """Delete what a job left, but nothing of a later upload of the same name."""
+    if is_of(job, properties(job, lines=True)):
+        storage.delete(paths.RESULTS, job.video.lines)
     if is_of(job, properties(job)):
         for blob_name in (job.video.painted, job.video.poster, job.video.sheet):
             storage.delete(paths.RESULTS, blob_name)

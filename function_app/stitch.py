@@ -51,26 +51,43 @@ def stitch(job: Job) -> Joined:
         InputError: too much of the video did not decode, or it was replaced meanwhile.
         ServiceError: something else of the job is missing.
     """
-    target = storage.blob(paths.RESULTS, job.video.painted)
-    before = properties(job)
+    plan = Plan.from_json(_needed(job.folder.plan))
+    before = properties(job, lines=plan.makes_lines)
     if is_of(job, before):
         return Joined()  # from an earlier try, whose answer was lost
     check_current(job)
     check_free(job, before)
-    plan = Plan.from_json(_needed(job.folder.plan))
-    sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
     note = _damage_note(job, plan)
-    extras = _stream(job.folder.extras) if sidecar.tracks else None
-    head = reserved_bytes(plan, extras) + AROUND_INDEX
-    out = BlobWriter(target, head, "video/mp4")
     try:
-        join(plan, lambda shard: _shard(job, plan, shard), extras, sidecar, out)
+        out = _lines(job, plan) if plan.makes_lines else _video(job, plan)
     except (_LostError, InputError):
         return Joined(lost=_clear_lost(job, plan))
     _pictures(job)
     out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(before))
     storage.delete(paths.RESULTS, job.video.report)
     return Joined(note)
+
+
+def _video(job: Job, plan: Plan) -> BlobWriter:
+    """Join the painted shards, and what was put aside of the video."""
+    sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
+    extras = _stream(job.folder.extras) if sidecar.tracks else None
+    head = reserved_bytes(plan, extras) + AROUND_INDEX
+    out = BlobWriter(storage.blob(paths.RESULTS, job.video.painted), head, "video/mp4")
+    join(plan, lambda shard: _shard(job, plan, shard), extras, sidecar, out)
+    return out
+
+
+def _lines(job: Job, plan: Plan) -> BlobWriter:
+    """Put the lines of all shards after each other, and prove them to be one for each frame."""
+    out = BlobWriter(storage.blob(paths.RESULTS, job.video.lines), PIECE, "application/jsonl")
+    for shard in plan.shards:
+        lines = _shard(job, plan, shard).read()[:-SEAL_BYTES]
+        numbers = [json.loads(line)["frame"] for line in lines.splitlines()]
+        if numbers != list(range(shard.first, shard.last)):
+            raise ServiceError(f"{shard.name} does not hold a line for each of its frames")
+        out.write(lines)
+    return out
 
 
 def _shard(job: Job, plan: Plan, shard: Shard) -> IO[bytes]:

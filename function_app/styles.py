@@ -25,6 +25,8 @@ from function_app.jobs import Job
 from function_app.paths import StyleSource
 from function_app.results import JOB_ID
 
+LINES = "lines"
+
 # The file begins with the length of its header, eight bytes, and the header: JSON.
 # https://github.com/huggingface/safetensors#format
 _LENGTH = struct.Struct("<Q")
@@ -62,7 +64,7 @@ class Style:
     @property
     def output(self) -> str:
         """What comes of a video: painted `frames`, or `lines` of JSON, one a frame."""
-        return self.metadata.get("output", "frames")
+        return LINES if "scorer" in self.metadata else "frames"
 
     @property
     def flop_per_pixel(self) -> float | None:

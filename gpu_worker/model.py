@@ -15,7 +15,8 @@ Checkpoints of pytorch/examples `fast_neural_style` (`.pth`) load as well, weigh
 import json
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -86,16 +87,33 @@ def load_style(path: Path, device: torch.device | str = "cpu") -> Style:
     Raises:
         StyleError: the file is missing, damaged, of a newer version, or not a style.
     """
-    read = _read_checkpoint if path.suffix.lower() == ".pth" else _read_safetensors
-    try:
+    with _naming(path):
+        read = _read_checkpoint if path.suffix.lower() == ".pth" else _read_safetensors
         weights, metadata = read(path)
         network = _build_filled(_architecture(metadata), weights)
+    network.eval().requires_grad_(requires_grad=False)
+    return Style(place(network, device), metadata)
+
+
+def read_style(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
+    """Read what a style file holds, whatever it is for: weights and metadata.
+
+    Raises:
+        StyleError: the file is missing, damaged, or of a newer version.
+    """
+    with _naming(path):
+        return _read_safetensors(path)
+
+
+@contextmanager
+def _naming(path: Path) -> Generator[None]:
+    """Say of which file an error speaks."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise StyleError(f"There is no style file {path.name}.") from error
     except StyleError as error:
         raise StyleError(f"The style {path.name} cannot be used: {error}.") from error
-    network.eval().requires_grad_(requires_grad=False)
-    return Style(place(network, device), metadata)
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -27,6 +27,7 @@ PROGRESS_PREFIX = "progress-"
 PROGRESS_NAME = f"{PROGRESS_PREFIX}000.json"
 """Rank 0 tells the progress of all ranks."""
 STYLE_NAME = "style.safetensors"
+LINES_SUFFIX = ".jsonl"
 
 BUDGET_PARTS = 100
 """Of the learning of a style, which has no frames: hundredths of its budget stand for them."""
@@ -118,11 +119,19 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The frames `[first, last)` of a plan, painted by one rank into one file."""
+    """The frames `[first, last)` of a plan, painted or described by one rank into one file.
+
+    Attributes:
+        index: of the shard among the plan's.
+        first: frame.
+        last: frame after its last.
+        suffix: of the file's name: `.mp4`, or `LINES_SUFFIX` where frames are described.
+    """
 
     index: int
     first: int
     last: int
+    suffix: str = ".mp4"
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -130,8 +139,8 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """File name of the painted shard."""
-        return f"{self.index:05d}.mp4"
+        """File name of the shard."""
+        return f"{self.index:05d}{self.suffix}"
 
     @property
     def damage_name(self) -> str:
@@ -259,6 +268,11 @@ class Plan:
     def frame_count(self) -> int:
         """Frames of the source and of the result."""
         return len(self.result)
+
+    @property
+    def makes_lines(self) -> bool:
+        """Whether frames are described, a line of JSON each, instead of painted."""
+        return self.shards[0].suffix == LINES_SUFFIX
 
     def to_json(self) -> str:
         """Write the plan as one JSON document."""

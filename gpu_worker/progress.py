@@ -61,11 +61,15 @@ class Reporter:
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass painted frames on, counting them."""
         for frame in frames:
-            self._frames += 1
-            self._latest = frame.planes
-            if self._clock() - self._recent[-1][0] >= _INTERVAL_SECONDS:
-                self._tell()
+            self.count(frame)
             yield frame
+
+    def count(self, frame: Frame) -> None:
+        """Count one frame that is done."""
+        self._frames += 1
+        self._latest = frame.planes
+        if self._clock() - self._recent[-1][0] >= _INTERVAL_SECONDS:
+            self._tell()
 
     def finish(self) -> None:
         """Tell the last of a rank that has nothing left to paint; show its latest frame."""

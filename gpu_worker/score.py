@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -27,6 +27,7 @@ from mpi4py import MPI
 from gpu_worker import logs
 from gpu_worker.compilation import Compilation
 from gpu_worker.decode import frames
+from gpu_worker.describe import Described, describe, frames_with_context, write_lines
 from gpu_worker.encode import write_shard
 from gpu_worker.errors import ToolError
 from gpu_worker.failure import report_failure
@@ -38,6 +39,7 @@ from gpu_worker.paint import paint
 from gpu_worker.pipeline import prefetch
 from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Plan, Shard
 from gpu_worker.progress import Reporter
+from gpu_worker.scorers import load_scorer
 from gpu_worker.sheet import Sampler
 from gpu_worker.tally import tally
 from gpu_worker.tickets import tickets
@@ -45,6 +47,9 @@ from gpu_worker.tickets import tickets
 _AHEAD: Final = 16
 """Frames that may wait between two stages."""
 _INTERRUPTED: Final = 130
+
+type Work = Callable[[Iterator[Shard], Reporter], None]
+"""What does the shards that it is given, and counts their frames."""
 
 log = logging.getLogger(__name__)
 
@@ -108,25 +113,60 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
         raise ToolError(f"The video {task.video.name} is not there.")
     machine = Machine.share(comm)
     torch.set_num_threads(machine.threads)
+    prepared = _describing if plan.makes_lines else _painting
+    with (
+        prepared(task, plan, machine, comm) as work,
+        closing(Metrics()) as metrics,
+        tally(comm) as told,
+    ):
+        reporter = Reporter(task.out, told, str(machine), plan.picture, metrics=metrics)
+        with tickets(comm, len(pending), reporter.keep_up) as mine:
+            work((pending[ticket] for ticket in mine), reporter)
+            reporter.finish()
+        reporter.add_up()
+
+
+@contextmanager
+def _painting(task: Task, plan: Plan, machine: Machine, comm: MPI.Intracomm) -> Generator[Work]:
+    """Get ready to paint; give what paints shards."""
     precision = Precision.choose(machine.device, task.precision)
     compilation = Compilation.choose(machine.device, task.compile)
     log.info("painting on %s in %s, %s", machine, precision, compilation)
     network = load_style(task.style, machine.device).network.to(precision.dtype)
     sampler = Sampler(plan, task.out)
-    with closing(Metrics()) as metrics, tally(comm) as told:
-        reporter = Reporter(task.out, told, str(machine), plan.picture, metrics=metrics)
-        with tickets(comm, len(pending), reporter.keep_up) as mine:
-            shards = (pending[ticket] for ticket in mine)
-            decoding = _decoded(shards, task.video, plan, sampler, machine.threads)
-            decoded = prefetch(decoding, _AHEAD)
-            painting = paint(decoded, network, plan, machine.device, compilation.wanted)
-            painted = prefetch(painting, _AHEAD)
-            with closing(decoded), closing(painted):
-                seen = reporter.watch(sampler.after(painted))
-                _encode(seen, plan, task.out, machine.threads)
-            reporter.finish()
-        reporter.add_up()
+
+    def work(shards: Iterator[Shard], reporter: Reporter) -> None:
+        decoding = _decoded(shards, task.video, plan, sampler, machine.threads)
+        decoded = prefetch(decoding, _AHEAD)
+        painting = paint(decoded, network, plan, machine.device, compilation.wanted)
+        painted = prefetch(painting, _AHEAD)
+        with closing(decoded), closing(painted):
+            seen = reporter.watch(sampler.after(painted))
+            _encode(seen, plan, task.out, machine.threads)
+
+    yield work
     sampler.finish(comm)
+
+
+@contextmanager
+def _describing(task: Task, plan: Plan, machine: Machine, comm: MPI.Intracomm) -> Generator[Work]:
+    """Get ready to describe frames; give what describes shards."""
+    del comm
+    scorer = load_scorer(task.style, machine.device)
+    log.info("describing on %s", machine)
+
+    def work(shards: Iterator[Shard], reporter: Reporter) -> None:
+        threads = machine.threads
+        decoding = (
+            frame
+            for shard in shards
+            for frame in frames_with_context(task.video, plan, shard, scorer.before, threads)
+        )
+        with closing(prefetch(decoding, _AHEAD)) as decoded:
+            described = describe(decoded, scorer, plan, machine.device)
+            _write_lines(described, reporter, plan, task.out)
+
+    yield work
 
 
 def _pending(plan: Plan, out: Path) -> list[Shard]:
@@ -153,6 +193,18 @@ def _encode(painted: Iterator[Frame], plan: Plan, out: Path, threads: int) -> No
         log.info(
             "shard %d: frames %d to %d in %.1f s", shard.index, shard.first, shard.last, seconds
         )
+
+
+def _write_lines(described: Iterator[Described], reporter: Reporter, plan: Plan, out: Path) -> None:
+    for shard, of_shard in groupby(described, lambda each: each.frame.shard):
+        write_lines(_counted(of_shard, reporter), plan, shard, out)
+        log.info("shard %d: frames %d to %d", shard.index, shard.first, shard.last)
+
+
+def _counted(described: Iterator[Described], reporter: Reporter) -> Iterator[Described]:
+    for each in described:
+        reporter.count(each.frame)
+        yield each
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 import torch
 from azure.storage.blob import BlobClient
 from PIL import Image
+from safetensors.torch import save
 
 from gpu_worker.model import load_style
 from tests.end_to_end.conftest import Atelier
@@ -148,3 +149,19 @@ def test_strength_0_gives_the_video_back(atelier: Atelier, media: Media) -> None
     job = atelier.wait(listed["jobs"][0]["id"])
     assert job["status"] == "Completed", job["error"]
     assert psnr(evidence(clip).luma, evidence(atelier.result(job["id"])).luma) > 38
+
+
+def test_a_scorer_gives_a_line_for_each_frame(atelier: Atelier, media: Media) -> None:
+    clip = media.moving(2)
+    metadata = {"format_version": "1", "scorer": "motion"}
+    drop(atelier, "motion", "motion.safetensors", save({}, metadata))
+    assert style(atelier, "motion")["kind"] == "lines"
+    job_id = atelier.upload(clip, "described.mp4", style="motion")
+    job = atelier.wait(job_id)
+    assert job["status"] == "Completed", job["error"]
+    assert job["result"] == "motion/described.jsonl"
+    lines = [json.loads(line) for line in atelier.result(job_id).splitlines()]
+    assert [line["frame"] for line in lines] == list(range(len(lines)))
+    assert [line["time"] for line in lines] == pytest.approx(evidence(clip).times, abs=1e-4)
+    assert all(line["motion"] > 0 for line in lines[1:])
+    assert not atelier.leftovers(job_id)
