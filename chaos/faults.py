@@ -17,7 +17,6 @@ from chaos.scene import CHILD, MPIEXEC, RANK, Scene
 
 AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
-FULL_AT_BYTES = 2000
 LOOK_AGAIN_S = 0.3
 SILENT_S = 2.0
 
@@ -30,11 +29,15 @@ class Victim:
         video: name of its blob in `videos`.
         job_id: of the job.
         other: content of another video, to replace it with.
+        biggest_shard: of the video as it is painted undisturbed, in bytes.
     """
 
-    def __init__(self, scene: Scene, video: str, job_id: str, other: bytes) -> None:
+    def __init__(
+        self, scene: Scene, video: str, job_id: str, other: bytes, biggest_shard: int
+    ) -> None:
         """Remember them."""
         self.scene, self.video, self.job_id, self.other = scene, video, job_id, other
+        self.biggest_shard = biggest_shard
 
     def strike(self, fault: str) -> bool:
         """Do the harm; return whether there was anything to do it to."""
@@ -77,33 +80,24 @@ def _trouble(count: int, *kinds: Trouble) -> Callable[[Victim], bool]:
 
 
 def _fill_disk(victim: Victim) -> bool:
-    """Let the ranks, but not their encoders, write no more than a little to any file."""
+    """Let ranks write no file as big as the biggest shard; what is smaller still finds room."""
     if not (ranks := victim.scene.processes(RANK)):
         return False
-    Thread(target=_keep_full, args=(victim.scene, ranks), daemon=True).start()
+    Thread(target=_keep_full, args=(victim, ranks), daemon=True).start()
     return True
 
 
-def _keep_full(scene: Scene, ranks: list[psutil.Process]) -> None:
+def _keep_full(victim: Victim, ranks: list[psutil.Process]) -> None:
     """Hold every rank of this run to the limit, those too that come up later."""
     while ranks:
-        until = time.monotonic() + LOOK_AGAIN_S
-        while time.monotonic() < until:
-            for rank in ranks:
-                _limit_files(rank)
-            time.sleep(0.005)
-        ranks = scene.processes(RANK)
-
-
-def _limit_files(rank: psutil.Process) -> None:
-    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    try:
-        rank.rlimit(psutil.RLIMIT_FSIZE, (FULL_AT_BYTES, resource.RLIM_INFINITY))
-        for encoder in rank.children():
-            if encoder.rlimit(psutil.RLIMIT_FSIZE)[0] == FULL_AT_BYTES:
-                encoder.rlimit(psutil.RLIMIT_FSIZE, unlimited)
-    except psutil.Error:
-        return  # it has ended
+        for rank in ranks:
+            try:
+                limit = (victim.biggest_shard - 1, resource.RLIM_INFINITY)
+                rank.rlimit(psutil.RLIMIT_FSIZE, limit)
+            except psutil.Error:
+                continue  # it has ended
+        time.sleep(LOOK_AGAIN_S)
+        ranks = victim.scene.processes(RANK)
 
 
 def _of_run(fault: str) -> Callable[[Victim], bool]:

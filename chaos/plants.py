@@ -2,7 +2,7 @@
 
 Each takes one defence out of a copy of the project, and names the strikes that need it.
 
-    python -m chaos --plant rename
+    python -m chaos --plant verify
 """
 
 from __future__ import annotations
@@ -39,12 +39,6 @@ PLANTS = {
         "    if seal(plan, shard, content) != reader.read(SEAL_BYTES):\n",
         "    if not seal(plan, shard, content):\n",
         (Schedule(0, "sound.mp4", (Strike("shards exchanged", "join", 1),)),),
-    ),
-    "rename": Plant(
-        "gpu_worker/files.py",
-        '    part = path.with_name(f"{path.name}.part")\n',
-        "    part = path\n",
-        (Schedule(0, "sound.mp4", (Strike("disk full", "poll", 1),)),),
     ),
     "dedupe": Plant(
         "function_app/triggers.py",

@@ -8,13 +8,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
 import imageio_ffmpeg
 
 from chaos.faults import Victim
-from chaos.oracle import Observed, violations
+from chaos.oracle import SHARD, Observed, violations
 from chaos.scene import Scene
 from chaos.schedule import MOMENTS, Schedule, Strike
 
@@ -37,10 +38,12 @@ class Clip:
     Attributes:
         content: of the file.
         reference: SHA-256 of its undisturbed result.
+        biggest_shard: in bytes.
     """
 
     content: bytes
     reference: str
+    biggest_shard: int
 
 
 class Trials:
@@ -55,7 +58,9 @@ class Trials:
         for name in clips:
             make(RECIPES[name], str(folder / name))
             content = (folder / name).read_bytes()
-            self._clips[name] = Clip(content, self._undisturbed(name, content))
+            sizes: list[int] = []
+            scene.proxy.watcher = partial(_note_shard, sizes)
+            self._clips[name] = Clip(content, self._undisturbed(name, content), max(sizes))
 
     def run(self, schedule: Schedule) -> dict[str, Any]:
         """Strike a job by a schedule; return what became of it."""
@@ -125,7 +130,9 @@ class _Striking:
         """Upload the video."""
         job_id = self._scene.upload(self._video, self._clip.content)
         # The last bytes are free space in both containers' eyes, so this is another video.
-        self._victim = Victim(self._scene, self._video, job_id, self._clip.content[:-7])
+        self._victim = Victim(
+            self._scene, self._video, job_id, self._clip.content[:-7], self._clip.biggest_shard
+        )
         self._seen = Observed(self._video, job_id, self._clip.reference)
         return self._seen
 
@@ -166,6 +173,11 @@ class _Striking:
             self._seen.strikes.append(strike)
         else:
             self._waiting.append(strike)  # there was nothing to strike yet
+
+
+def _note_shard(sizes: list[int], line: str, body: bytes) -> None:
+    if SHARD.match(line):
+        sizes.append(len(body))
 
 
 def make(recipe: list[str], file: str) -> None:
