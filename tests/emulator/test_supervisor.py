@@ -1,6 +1,7 @@
 """The services as processes: what stops them from starting, and that none outlives them."""
 
 import dataclasses
+import json
 import logging
 import os
 import signal
@@ -152,13 +153,13 @@ def run(app_config: Config) -> Generator[Callable[[], subprocess.Popen[str]]]:
 
 
 def lines_until_ready(process: subprocess.Popen[str]) -> list[str]:
-    """Return what the emulator says until all of it runs."""
+    """Return what the emulator says until all of it runs; to no terminal it speaks JSON."""
     assert process.stderr is not None
     lines: list[str] = []
     while not lines or not lines[-1].startswith("Logs:"):
         line = process.stderr.readline()
         assert line, f"it ended: {lines}"
-        lines.append(line.strip())
+        lines.append(json.loads(line)["message"])
     return lines
 
 
