@@ -2,8 +2,7 @@
 
 A network of the same size, with instance norm (Ulyanov et al. 2016) in place of norms per pixel,
 that starts from the same weights and learns from the same painting and pictures by the same
-recipe, except that nothing is asked of its stability. It needs fewer steps to flicker than a style
-needs not to.
+recipe, except that nothing is asked of its stability, and for fewer steps.
 
     python -m benchmarks.twin STYLE --painting FILE --content PHOTOS VIDEOS
 """
