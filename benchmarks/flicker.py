@@ -6,8 +6,8 @@ the optical flow of the *input* (DIS, Kroeger et al. 2016, preset medium, on lum
 pixels that flow forth and back finds again (Sundaram et al. 2010: squared distance under
 0.01 of both squared lengths + 0.5). Every clip is scaled to a short side of 360 pixels; 30 frames,
 a second in. Beside each style stand the input as it is, and the style's twin: a network of the
-same size, start, painting, pictures and steps, with instance norm and without the stability terms
-(`benchmarks.twin` learns it).
+same size, start, painting and pictures, with instance norm and without the stability terms, learnt
+for fewer steps (`benchmarks.twin` learns it).
 
     python -m benchmarks.flicker CLIP...
 """
