@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -137,9 +138,26 @@ def _one_pass(
     if extras.sinks:
         extras.close()
         extras_blob.commit()
+        _check_readable(job)
     sidecar = Sidecar(chapters_of(source), metadata_of(source), len(extras.sinks))
     storage.write(paths.JOBS, job.folder.sidecar, sidecar.to_json(), "application/json")
     return extras.notes
+
+
+def _check_readable(job: Job) -> None:
+    """Read the extras' head back, before any painting: the join will have to.
+
+    Raises:
+        InputError: what was copied from a damaged file cannot be read.
+    """
+    extras = buffered(BlobReader(storage.blob(paths.JOBS, job.folder.extras)))
+    try:
+        av.open(extras, "r").close()
+    except FFmpegError as error:
+        raise InputError(
+            f"{job.name} has sound or subtitles that are damaged: convert it to MP4 and upload it",
+            Code.DAMAGED_VIDEO,
+        ) from error
 
 
 class _Remuxer:

@@ -19,18 +19,19 @@ class Box:
     end: int
 
 
-def boxes(content: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
+def boxes(content: bytes) -> Iterator[Box]:
     """Yield the boxes of a file, each before those within it."""
-    end = len(content) if end is None else end
-    while start + HEADER <= end:
+    unread = [(0, len(content))]
+    while unread:
+        start, end = unread.pop()
         size = int.from_bytes(content[start : start + 4])
+        if start + HEADER > end or size < HEADER or start + size > end:
+            continue
         kind = content[start + 4 : start + HEADER]
-        if size < HEADER or start + size > end:
-            return
         yield Box(kind, start, start + size)
+        unread.append((start + size, end))
         if kind in CONTAINERS:
-            yield from boxes(content, start + HEADER, start + size)
-        start += size
+            unread.append((start + HEADER, start + size))
 
 
 def box(kind: bytes, body: bytes) -> bytes:

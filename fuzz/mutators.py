@@ -134,17 +134,17 @@ def spoil_a_table(content: bytes, dice: Random) -> bytes:
 
 def shuffle_boxes(content: bytes, dice: Random) -> bytes:
     """Put the topmost boxes into another order."""
-    top = [each for each in boxes(content) if not _is_within(each, content)]
+    top = _topmost(content)
     dice.shuffle(top)
     return b"".join(content[each.start : each.end] for each in top) or cut_out(content, dice)
 
 
-def _is_within(inner: Box, content: bytes) -> bool:
-    return any(
-        outer.start < inner.start and inner.end <= outer.end
-        for outer in boxes(content)
-        if outer != inner
-    )
+def _topmost(content: bytes) -> list[Box]:
+    top: list[Box] = []
+    for each in boxes(content):
+        if not top or each.start >= top[-1].end:
+            top.append(each)
+    return top
 
 
 def _some_box(content: bytes, dice: Random, kind: bytes = b"") -> Box | None:
