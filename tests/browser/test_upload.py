@@ -122,7 +122,7 @@ def test_how_it_is_painted_goes_along(visit: Visit, files: Files, atelier: Ateli
     ("name", "content", "sentence"),
     [
         ("it's.mp4", b"video", "rename the video without quotes"),
-        ("empty.mp4", b"", "a video may have 1 to"),
+        ("empty.mp4", b"", "empty.mp4 is empty"),
     ],
 )
 def test_what_may_not_be_uploaded_says_why(
