@@ -32,6 +32,9 @@ WRITE_BACK_S = 1.0
 GRACE_S = 2.0
 """Seconds that a cancelled job's processes have before they are killed."""
 
+NODES_BACK_S = 1.0
+"""Seconds until there are nodes again for a run whose nodes were taken away."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -177,6 +180,7 @@ class Job:
             shutil.rmtree(self.folder / brought)
         self.log.write_bytes(b"")
         self._enter("Queued")
+        self._stopped.wait(NODES_BACK_S)
 
     def _run(self, spec: JobSpec, storage: BlobServiceClient) -> tuple[str, str]:
         """Run the job from its inputs to its outputs; return its last status and why."""

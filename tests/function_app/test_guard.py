@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from function_app.api import guard
-from tests.function_app.wire import Worker, body, http
+from tests.function_app.wire import Message, Worker, body, http
 
 type Configure = Callable[..., None]
+type Ask = Callable[[str, Mapping[str, str]], Any]
 
 SENTENCE = "a page of another site may not ask for this"
 
@@ -18,11 +19,17 @@ def nobody_asked_yet() -> None:
     guard._limiter.cache_clear()
 
 
-def ask(worker: Worker, method: str, headers: Mapping[str, str]) -> Any:
-    """Ask for an upload that cannot be, or for the styles."""
-    if method == "GET":
-        return worker.call("get_styles", req=http("GET", "/api/styles", headers=headers))
-    return worker.call("post_upload", req=http("POST", "/api/uploads", {}, headers=headers))
+@pytest.fixture
+def ask(worker: Worker, durable: Message) -> Ask:
+    """Return a function that asks for an upload that cannot be, or for the styles."""
+
+    def ask_it(method: str, headers: Mapping[str, str]) -> Any:
+        if method == "GET":
+            return worker.call("get_styles", req=http("GET", "/api/styles", headers=headers))
+        request = http("POST", "/api/uploads", {}, headers=headers)
+        return worker.call("post_upload", req=request, client=durable)
+
+    return ask_it
 
 
 @pytest.mark.parametrize(
@@ -36,8 +43,8 @@ def ask(worker: Worker, method: str, headers: Mapping[str, str]) -> Any:
         {"Origin": "http://127.0.0.1.evil.example"},
     ],
 )
-def test_another_sites_page_is_refused(worker: Worker, headers: Mapping[str, str]) -> None:
-    answer = ask(worker, "POST", headers)
+def test_another_sites_page_is_refused(ask: Ask, headers: Mapping[str, str]) -> None:
+    answer = ask("POST", headers)
     assert answer.http.status_code == "403"
     assert body(answer)["code"] == "cross-site"
     assert body(answer)["detail"] == SENTENCE
@@ -53,32 +60,27 @@ def test_another_sites_page_is_refused(worker: Worker, headers: Mapping[str, str
         {"Origin": "https://atelier.example", "X-Forwarded-Host": "atelier.example"},
     ],
 )
-def test_the_apps_own_page_and_programs_are_heard(
-    worker: Worker, headers: Mapping[str, str]
-) -> None:
-    assert body(ask(worker, "POST", headers))["code"] == "bad-request"
+def test_the_apps_own_page_and_programs_are_heard(ask: Ask, headers: Mapping[str, str]) -> None:
+    assert body(ask("POST", headers))["code"] == "bad-request"
 
 
-def test_reading_changes_nothing_and_is_not_refused(worker: Worker) -> None:
-    assert ask(worker, "GET", {"Sec-Fetch-Site": "cross-site"}).http.status_code == "200"
+def test_reading_changes_nothing_and_is_not_refused(ask: Ask) -> None:
+    assert ask("GET", {"Sec-Fetch-Site": "cross-site"}).http.status_code == "200"
 
 
-def test_who_asks_too_often_is_told_when_to_ask_again(worker: Worker, configure: Configure) -> None:
+def test_who_asks_too_often_is_told_when_to_ask_again(ask: Ask, configure: Configure) -> None:
     configure(REQUESTS_PER_MINUTE="3")
     often, other = {"X-Forwarded-For": "1.2.3.4, 203.0.113.7"}, {"X-Forwarded-For": "203.0.113.8"}
-    assert [ask(worker, "GET", often).http.status_code for _ in range(4)] == ["200"] * 3 + ["429"]
-    refused = ask(worker, "GET", often)
+    assert [ask("GET", often).http.status_code for _ in range(4)] == ["200"] * 3 + ["429"]
+    refused = ask("GET", often)
     assert body(refused)["code"] == "too-many-requests"
     assert 0 < int(refused.http.headers["Retry-After"]) <= 60
-    assert ask(worker, "GET", other).http.status_code == "200"
+    assert ask("GET", other).http.status_code == "200"
 
 
-def test_an_address_that_the_client_made_up_does_not_count(
-    worker: Worker, configure: Configure
-) -> None:
+def test_an_address_that_the_client_made_up_does_not_count(ask: Ask, configure: Configure) -> None:
     configure(REQUESTS_PER_MINUTE="1")
     answers = [
-        ask(worker, "GET", {"X-Forwarded-For": f"198.51.100.{number}, 203.0.113.7"})
-        for number in range(2)
+        ask("GET", {"X-Forwarded-For": f"198.51.100.{number}, 203.0.113.7"}) for number in range(2)
     ]
     assert [answer.http.status_code for answer in answers] == ["200", "429"]
