@@ -12,8 +12,10 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from subprocess import DEVNULL, Popen
@@ -89,6 +91,19 @@ def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:
                 (FAILURES / f"{number:05}-{name}").write_bytes(content)
                 print(f"{number} {name}: {end}", flush=True)
             yield number, name, end
+
+
+def ends_of(numbers: list[int]) -> list[End]:
+    """Send mutants on their way in a new process, small enough that its children fit their limits.
+
+    A child inherits the memory of its parent, which counts against its own limit.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(_ends, numbers).result()
+
+
+def _ends(numbers: list[int]) -> list[End]:
+    return [end for _, _, end in journeys(numbers)]
 
 
 def mutant(number: int, good: dict[str, bytes], hurtful: dict[str, bytes]) -> tuple[str, bytes]:

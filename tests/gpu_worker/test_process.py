@@ -17,14 +17,14 @@ GRAPH = ffmpeg.input("pipe:0").output("pipe:1")
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A shell script that stands where ffmpeg is looked for, and writes down its process id."""
+    """A shell script that stands where ffmpeg is looked for."""
     script = tmp_path / "ffmpeg"
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script))
     return script
 
 
 def write(script: Path, body: str) -> None:
-    script.write_text(f"#!/bin/sh\necho $$ > {script}.pid\n{body}\n")
+    script.write_text(f"#!/bin/sh\n{body}\n")
     script.chmod(0o755)
 
 
@@ -46,7 +46,7 @@ def test_the_last_words_are_logged(program: Path, caplog: pytest.LogCaptureFixtu
 
 
 def test_it_ends_when_the_body_fails(program: Path):
-    write(program, "echo ready; exec sleep 1000")
+    write(program, f"echo $$ > {program}.pid; echo ready; exec sleep 1000")
     with suppress(KeyError), running(GRAPH) as child:
         assert child.stdout.readline() == b"ready\n"
         raise KeyError
