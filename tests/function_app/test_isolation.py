@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 
 import psutil
@@ -25,38 +26,42 @@ WAIT_SECONDS = 60
 
 
 @pytest.fixture
-def silent_storage(configure: Configure) -> Generator[None]:
-    """Storage that takes a request and never answers: whoever reads a video from it waits."""
+def silent_storage(configure: Configure) -> Generator[int]:
+    """The port of storage that never answers: whoever reads a video from it waits."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        endpoint = f"BlobEndpoint=http://127.0.0.1:{server.getsockname()[1]}/devstoreaccount1"
+        port = server.getsockname()[1]
+        endpoint = f"BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1"
         configure(DATA=f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;{endpoint}")
-        yield
+        yield port
 
 
 @pytest.fixture
-def reading(silent_storage: None) -> Generator[tuple[Future[object], psutil.Process]]:
+def reading(silent_storage: int) -> Generator[tuple[Future[object], psutil.Process]]:
     """A job that is being read for ever, and the child that reads it."""
-    del silent_storage
     job = Job.of("plain/film.mp4", "etag")
     with ThreadPoolExecutor() as thread:
         waiting = thread.submit(isolation.run, "preprocess", job)
-        yield waiting, busy_child()
+        yield waiting, child_that_reads_from(silent_storage)
 
 
-def busy_child() -> psutil.Process:
-    """Return the child that has a connection open."""
+def child_that_reads_from(port: int) -> psutil.Process:
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         for child in children():
-            if child.net_connections():
-                return child
+            with suppress(psutil.NoSuchProcess):
+                if any(each.raddr and each.raddr.port == port for each in child.net_connections()):
+                    return child
         time.sleep(0.05)
     pytest.fail("no child reads anything")
 
 
 def children() -> list[psutil.Process]:
-    processes = psutil.Process().children()
-    return [each for each in processes if "function_app.isolation" in each.cmdline()]
+    found = list[psutil.Process]()
+    for process in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if "function_app.isolation" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def test_a_child_answers_as_the_task_itself_does(clips: Clips, upload: Upload) -> None:
@@ -103,9 +108,7 @@ def test_an_end_from_outside_is_the_worlds_fault(
         waiting.result(WAIT_SECONDS)
 
 
-def test_a_child_that_hangs_is_killed(
-    silent_storage: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_that_hangs_is_killed(silent_storage: int, monkeypatch: pytest.MonkeyPatch) -> None:
     del silent_storage
     monkeypatch.setattr(isolation, "LONGEST_S", 2.0)
     with pytest.raises(ServiceError, match="was ended"):
