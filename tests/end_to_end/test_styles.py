@@ -117,12 +117,12 @@ def learners(atelier: Atelier) -> list[psutil.Process]:
 
 
 def test_what_is_no_painting_fails_in_a_sentence(atelier: Atelier) -> None:
-    drop(atelier, "poem", "poem.jpg", b"Shall I compare thee to a summer's day?")
-    job = atelier.wait(style(atelier, "poem")["job"])
+    drop(atelier, "sonnet", "sonnet.jpg", b"Shall I compare thee to a summer's day?")
+    job = atelier.wait(style(atelier, "sonnet")["job"])
     assert (job["status"], job["attempt"]) == ("Failed", 1)
     assert job["error"]["code"] == "unusable-painting"
     assert "is not a picture" in job["message"]
-    assert style(atelier, "poem")["state"] == "failed"
+    assert style(atelier, "sonnet")["state"] == "failed"
 
 
 def test_learning_can_be_cancelled(atelier: Atelier, tmp_path: Path) -> None:
