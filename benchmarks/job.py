@@ -15,7 +15,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -90,10 +90,10 @@ def _paint(client: Client, video: Path, style: str, config: Config) -> tuple[int
     order = {"filename": video.name, "style": style, "bytes": video.stat().st_size}
     place = client.upload(order)
     upload(video, place["url"], place["headers"], lambda _: None)
-    job = client.start_of(place["blob"], set())
-    while not job.has_ended:
+    while not (jobs := client.jobs(1, video=place["blob"])):
         time.sleep(FOLLOW_S)
-        job = client.job(job.id)
+    while not (job := client.job(jobs[0].id)).has_ended:
+        time.sleep(FOLLOW_S)
     if job.status != "Completed":
         raise SystemExit(f"the job failed: {job.message}")
     logs = "\n".join(log.read_text() for log in config.state.rglob("std_log.txt"))
@@ -101,7 +101,7 @@ def _paint(client: Client, video: Path, style: str, config: Config) -> tuple[int
 
 
 @contextmanager
-def _scoring(state: Path) -> Iterator[list[float]]:
+def _scoring(state: Path) -> Generator[list[float]]:
     """Give the times at which a worker was seen to run."""
     seen: list[float] = []
     leaving = Event()
