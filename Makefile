@@ -9,7 +9,7 @@ override OUT := $(value OUT)
 export VIDEO STYLE OUT SEEDS MUTANTS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench check lint types bench-flicker pictures chaos fuzz sbom audit clean
+.PHONY: help setup demo run test bench check lint types bench-flicker pictures chaos fuzz lock sbom audit clean
 
 help: ## List the commands
 	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ chaos: setup ## Break everything that a job stands on, by seeded schedules [SEED
 
 fuzz: setup ## Send mutants of good videos through the whole way [MUTANTS=2000]
 	@$(PYTHON) -m fuzz --mutants $${MUTANTS:-2000}
+
+lock: setup ## Lock what the requirements*.in name, and what that needs, in requirements*.txt
+	@tools/supply lock
 
 sbom: setup ## Write what the project is built from to out/sbom.json
 	@tools/supply sbom

@@ -23,13 +23,29 @@ MODULES = {
     for file in (ROOT / package).rglob("*.py")
 }
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
-REQUIREMENTS = [*ROOT.glob("requirements*.txt"), ROOT / "gpu_worker" / "requirements.txt"]
+REQUIREMENTS = [*ROOT.glob("requirements*.in"), ROOT / "gpu_worker" / "requirements.in"]
+LOCKED = re.compile(r"([\w.-]+==[\w.]+)(?: ; .+?)?((?: +--hash=sha256:[0-9a-f]{64})+)")
 CONTRACT = "gpu_worker.plan"
 CODE_ROW = re.compile(r"^\| `([a-z-]+)` \| .+ \| (.+) \|$", re.MULTILINE)
 
 
 def named(paths: list[Path]) -> list[object]:
     return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths]
+
+
+def pins(file: Path) -> list[str]:
+    """What a requirements.in names."""
+    lines = [line.partition("#")[0].strip() for line in file.read_text().splitlines()]
+    return [line for line in lines if line and not line.startswith("--requirement ")]
+
+
+def locked(file: Path) -> dict[str, set[str]]:
+    """The packages of a requirements.in's lock file, each with its hashes."""
+    text = file.with_suffix(".txt").read_text().replace("\\\n", "")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    entries = [LOCKED.fullmatch(line) for line in lines]
+    assert [line for line, entry in zip(lines, entries, strict=True) if not entry] == []
+    return {entry[1]: set(entry[2].split()) for entry in entries if entry}
 
 
 def imports(module: str) -> Iterator[str]:
@@ -74,7 +90,7 @@ def test_the_command_knows_the_api_alone() -> None:
 
 def test_the_command_needs_what_the_project_has() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = {line for file in REQUIREMENTS for line in file.read_text().splitlines()}
+    pinned = {pin for file in REQUIREMENTS for pin in pins(file)}
     assert set(project["dependencies"]) <= pinned
 
 
@@ -124,9 +140,17 @@ def test_the_layout_table_names_every_folder_that_holds_code() -> None:
 
 @pytest.mark.parametrize("file", named(REQUIREMENTS))
 def test_every_package_is_pinned(file: Path) -> None:
-    lines = [line.partition("#")[0].strip() for line in file.read_text().splitlines()]
-    packages = [line for line in lines if line and not line.startswith("--requirement ")]
-    assert [line for line in packages if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    assert [pin for pin in pins(file) if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
+
+
+@pytest.mark.parametrize("file", named(REQUIREMENTS))
+def test_every_package_is_locked_by_its_hash(file: Path) -> None:
+    assert set(pins(file)) <= locked(file).keys()
+
+
+@pytest.mark.parametrize("file", named(REQUIREMENTS))
+def test_the_packages_that_are_tested_are_those_deployed(file: Path) -> None:
+    assert locked(file).items() <= locked(ROOT / "requirements-dev.in").items()
 
 
 def test_node_packages_are_pinned_and_come_from_no_particular_registry() -> None:

@@ -1,5 +1,6 @@
 """The set-up, run for real on a tiny tree: one wheel, one npm lock file, nothing downloaded."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -42,13 +43,9 @@ def new_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that was never set up, with a space in its path."""
     tree = tmp_path_factory.mktemp("setup") / "new tree"
     (tree / "tools").mkdir(parents=True)
-    (tree / "gpu_worker").mkdir()
     shutil.copy(ROOT / "tools" / "setup", tree / "tools")
     shutil.copy(ROOT / ".python-version", tree)
-    write_wheel(tree, "1.0")
-    (tree / "requirements.txt").write_text("./tiny-1.0-py3-none-any.whl\n")
-    (tree / "gpu_worker" / "requirements.txt").write_text("")
-    (tree / "requirements-dev.txt").write_text("--requirement requirements.txt\n")
+    lock(tree, write_wheel(tree, "1.0"))
     (tree / "pyproject.toml").write_text(PYPROJECT)
     (tree / "backend.py").write_text(BACKEND)
     write_modules(tree)
@@ -71,15 +68,22 @@ def tree(ready_tree: Path, tmp_path: Path) -> Path:
     return shutil.copytree(ready_tree, tmp_path / "a tree", symlinks=True)
 
 
-def write_wheel(folder: Path, version: str) -> None:
+def lock(tree: Path, wheel: Path) -> None:
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tree / "requirements-dev.txt").write_text(f"./{wheel.name} --hash=sha256:{digest}\n")
+
+
+def write_wheel(folder: Path, version: str) -> Path:
+    file = folder / f"tiny-{version}-py3-none-any.whl"
     info = f"tiny-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"tiny-{version}-py3-none-any.whl", "w") as wheel:
+    with zipfile.ZipFile(file, "w") as wheel:
         wheel.writestr("tiny.py", f"VERSION = {version!r}\n")
         wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}")
         wheel.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any"
         )
         wheel.writestr(f"{info}/RECORD", "")
+    return file
 
 
 def write_modules(folder: Path) -> None:
@@ -138,19 +142,29 @@ def test_the_projects_own_commands_are_installed(tree: Path) -> None:
 
 def test_a_changed_requirement_is_installed_beside_the_others(tree: Path) -> None:
     (tree / ".venv" / "kept").touch()
-    write_wheel(tree, "2.0")
-    (tree / "requirements.txt").write_text("./tiny-2.0-py3-none-any.whl\n")
+    lock(tree, write_wheel(tree, "2.0"))
     assert set_up(tree).returncode == 0
     assert installed_version(tree) == "2.0"
     assert (tree / ".venv" / "kept").exists()
 
 
+def test_a_package_other_than_the_one_locked_is_not_installed(tree: Path) -> None:
+    wheel = write_wheel(tree, "2.0")
+    lock(tree, wheel)
+    with zipfile.ZipFile(wheel, "a") as exchanged:
+        exchanged.writestr("more.py", "")
+    answer = set_up(tree)
+    assert answer.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in answer.stderr
+    assert installed_version(tree) == "1.0"
+
+
 def test_an_installation_that_broke_off_is_started_over(tree: Path) -> None:
-    requirements = (tree / "requirements.txt").read_text()
-    (tree / "requirements.txt").write_text("./missing-1.0-py3-none-any.whl\n")
+    requirements = (tree / "requirements-dev.txt").read_text()
+    (tree / "requirements-dev.txt").write_text("./missing-1.0-py3-none-any.whl\n")
     assert set_up(tree).returncode != 0
     next(tree.glob(".venv/lib/*/site-packages/tiny.py")).unlink()
-    (tree / "requirements.txt").write_text(requirements)
+    (tree / "requirements-dev.txt").write_text(requirements)
     assert set_up(tree).returncode == 0
     assert installed_version(tree) == "1.0"
 
