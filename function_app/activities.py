@@ -238,7 +238,7 @@ def clean_up(payload: Payload) -> None:
     """Delete everything of a job that has ended, but its result; write down what it came to."""
     # The first version of the orchestration passed the job alone.
     state = State.from_dict(payload) if "job" in payload else State(Job(**payload))
-    spent = cost.price_of(state.node_seconds, settings())
+    spent = cost.price_of(state.node_seconds, settings().price)
     if state.spending_day and spent is not None:
         spend.record(state.spending_day, state.job.job_id, spent)
     storage.delete_all(paths.JOBS, state.job.folder.root)

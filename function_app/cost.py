@@ -62,16 +62,14 @@ def nodes_for(amount: float, limits: Settings) -> int:
 def estimate(amount: float, nodes: int, limits: Settings) -> float | None:
     """Return what painting so many megapixels will cost; None if the price is not known."""
     painting = amount / (limits.rate * limits.aml_processes_per_node)
-    return price_of(nodes * START_SECONDS + painting, limits)
+    return price_of(nodes * START_SECONDS + painting, limits.price)
 
 
 def estimate_learning(limits: Settings) -> float | None:
     """Return what learning a painting will cost at most; None if the price is not known."""
-    return price_of(START_SECONDS + 60 * limits.learn_minutes, limits)
+    return price_of(START_SECONDS + 60 * limits.learn_minutes, limits.price)
 
 
-def price_of(node_seconds: float, limits: Settings) -> float | None:
-    """Return the price of so much of one node; None if it is not known."""
-    if limits.price is None:
-        return None
-    return round(limits.price * node_seconds / 3600, CENTS)
+def price_of(node_seconds: float, price: float | None) -> float | None:
+    """Return what so much of one node comes to at its price an hour; None if that is not known."""
+    return None if price is None else round(price * node_seconds / 3600, CENTS)

@@ -21,6 +21,7 @@ from typing import Any, Self
 from function_app.cost import Cost
 from function_app.errors import Code
 from function_app.paths import STYLES, VIDEOS, JobFolder, StyleSource, Video
+from function_app.settings import LOW_PRIORITY, Settings
 
 SLUG_LENGTH = 40
 HASH_LENGTH = 12
@@ -157,6 +158,42 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """The settings that a job goes by to its end, as they were at its start.
+
+    Attributes:
+        low_priority: whether its nodes may be taken away.
+        max_preemptions: how often, before it fails.
+        timeout_hours: of one attempt.
+        poll_seconds: between two looks at it.
+        price: of one node for an hour; None if not known.
+        currency: of all amounts.
+        max_cost: that it may come to; None for no limit.
+    """
+
+    low_priority: bool
+    max_preemptions: int
+    timeout_hours: float
+    poll_seconds: float
+    price: float | None
+    currency: str
+    max_cost: float | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Take those of the present settings."""
+        return cls(
+            low_priority=settings.aml_tier == LOW_PRIORITY,
+            max_preemptions=settings.max_preemptions,
+            timeout_hours=settings.job_timeout_hours,
+            poll_seconds=settings.poll_seconds,
+            price=settings.price,
+            currency=settings.price_currency,
+            max_cost=settings.max_cost_per_job,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Everything that the orchestration knows, so that it can continue as new.
 
@@ -170,6 +207,7 @@ class State:
         spending_day: under which the job's cost is kept; empty before the first attempt.
         started: when the job did, ISO 8601 in UTC; empty under version 1.
         waits_until: when a style that is awaited is overdue, ISO 8601; empty before the wait.
+        terms: see `Terms`; None where it was started before there were any.
     """
 
     job: Job
@@ -181,6 +219,7 @@ class State:
     spending_day: str = ""
     started: str = ""
     waits_until: str = ""
+    terms: Terms | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
@@ -189,11 +228,12 @@ class State:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Read what `to_dict` wrote."""
-        work = fields["work"]
+        work, terms = fields["work"], fields.get("terms")
         values: dict[str, Any] = {
             **fields,
             "job": Job(**fields["job"]),
             "work": work and Work.from_dict(work),
+            "terms": terms and Terms(**terms),
         }
         return cls(**values)
 

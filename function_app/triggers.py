@@ -15,8 +15,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from function_app import logs, styles, telemetry
-from function_app.jobs import Job, State
+from function_app.jobs import Job, State, Terms
 from function_app.orchestrator import LEARNER, ORCHESTRATOR, VERSION
+from function_app.settings import settings
 
 blueprint = df.Blueprint()
 
@@ -70,7 +71,7 @@ def start(client: df.SyncDurableFunctionsClient, job: Job) -> bool:
     try:
         client.schedule_new_orchestration(
             LEARNER if job.makes_style else ORCHESTRATOR,
-            input=State(job).to_dict(),
+            input=State(job, terms=Terms.of(settings())).to_dict(),
             instance_id=job.job_id,
             version=str(VERSION),
             reuse_id_policy=_KEEP,

@@ -14,6 +14,7 @@ from durabletask.internal import orchestrator_service_pb2 as pb
 from durabletask.internal.orchestrator_service_pb2_grpc import TaskHubSidecarServiceStub
 from google.protobuf import json_format
 
+ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).with_name("histories")
 
 
@@ -35,7 +36,8 @@ def record(address: str, test: str) -> None:
         chunks = stub.StreamInstanceHistory(request)
         history = pb.HistoryChunk(events=[event for chunk in chunks for event in chunk.events])
     file = FOLDER / f"{_version(history.events)}.{test.removeprefix('test_')}.json"
-    file.write_text(json_format.MessageToJson(history, indent=1) + "\n")
+    text = json_format.MessageToJson(history, indent=1)
+    file.write_text(text.replace(f"{ROOT}/", "") + "\n")
 
 
 def _version(events: list[pb.HistoryEvent]) -> str:

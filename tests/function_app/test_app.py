@@ -12,7 +12,8 @@ from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from function_app import paths, storage
-from function_app.jobs import Job, State, Work
+from function_app.jobs import Job, State, Terms, Work
+from function_app.settings import settings
 from function_app.triggers import start
 from tests.function_app.hub import Hub
 from tests.function_app.media import Clips
@@ -94,7 +95,7 @@ def test_an_upload_starts_its_job_once(
     state = idle_hub.client.get_orchestration_state(job.job_id)
     assert state is not None
     assert state.name == "restyle"
-    assert State.from_dict(state.get_input()) == State(job)
+    assert State.from_dict(state.get_input()) == State(job, terms=Terms.of(settings()))
 
 
 def test_an_upload_that_is_gone_starts_nothing(worker: Worker, durable: Any) -> None:

@@ -67,7 +67,7 @@ def test_more_nodes_cost_more_by_their_start_alone(amount: float, nodes: int) ->
     one, many = cost.estimate(amount, 1, LIMITS), cost.estimate(amount, nodes, LIMITS)
     assert one is not None
     assert many is not None
-    start = cost.price_of(cost.START_SECONDS, LIMITS)
+    start = cost.price_of(cost.START_SECONDS, LIMITS.price)
     assert start is not None
     assert many - one == pytest.approx((nodes - 1) * start, abs=1e-3)
 
@@ -76,7 +76,7 @@ def test_without_a_price_there_is_no_cost(configure: Callable[..., None]) -> Non
     configure()
     assert settings().price is None
     assert cost.estimate(100, 1, settings()) is None
-    assert cost.price_of(3600, settings()) is None
+    assert cost.price_of(3600, settings().price) is None
 
 
 def test_every_node_of_the_table_can_paint_and_its_price_is_above_zero() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function_app.cost import Cost
-from function_app.jobs import Job, Stage, State, Status, Work, job_id
+from function_app.jobs import Job, Stage, State, Status, Terms, Work, job_id
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
 
@@ -54,7 +54,8 @@ def test_a_job_knows_style_and_name_of_its_video() -> None:
     "work", [None, Work("videos", "scream/a.mp4", 48, 2, ("a note", "two"), 1.5)]
 )
 def test_a_state_survives_json(work: Work | None) -> None:
-    state = State(Job.of("scream/a.mp4", "0x1"), work, 2, 12, 1, 30.5, "2026-11-24")
+    terms = Terms(True, 10, 24.0, 15.0, 0.5, "USD", None)
+    state = State(Job.of("scream/a.mp4", "0x1"), work, 2, 12, 1, 30.5, "2026-11-24", terms=terms)
     assert State.from_dict(json.loads(json.dumps(state.to_dict()))) == state
 
 

@@ -18,7 +18,7 @@ from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubG
 from function_app import orchestrator, paths, storage, styles
 from function_app.activities import Look
 from function_app.jobs import Job, State
-from function_app.orchestrator import CANCEL_EVENT
+from function_app.lifecycle import CANCEL_EVENT
 from function_app.triggers import start
 from gpu_worker.plan import BUDGET_PARTS, STYLE_NAME, Plan
 from tests.function_app.hub import running_hub

@@ -16,11 +16,13 @@ import pytest
 from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubGrpcClient
 from durabletask.task import RetryPolicy
 
-from function_app import cost, orchestrator, paths, spend, storage, turns
+from function_app import cost, lifecycle, paths, spend, storage, turns
 from function_app.activities import Look, Submission
 from function_app.compute import MOST_ATTEMPTS
-from function_app.jobs import Job, State
-from function_app.orchestrator import CANCEL_EVENT, POLLS_PER_HISTORY
+from function_app.jobs import Job, State, Terms
+from function_app.lifecycle import CANCEL_EVENT, POLLS_PER_HISTORY
+from function_app.orchestrator import ORCHESTRATOR, VERSION
+from function_app.settings import settings
 from function_app.triggers import start
 from gpu_worker.plan import Plan
 from tests.function_app.hub import running_hub
@@ -277,6 +279,17 @@ def test_nodes_taken_away_are_no_failure_of_painting(
     assert script.submitted == [1, 2, 3, 4, 5]
 
 
+def test_a_setting_that_changes_holds_for_later_jobs(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(AML_TIER="LowPriority")
+    script.looks = [*[[RUNNING, LOST]] * (MOST_ATTEMPTS + 1), [COMPLETED]]
+    script.then = lambda _: configure(AML_TIER="Dedicated")
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.submitted == [1, 2, 3, 4, 5]
+
+
 def test_nodes_taken_away_too_often_fail_the_job(
     hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
 ) -> None:
@@ -327,7 +340,7 @@ def test_a_run_that_nobody_ends_is_ended_after_its_time(
 def test_a_job_waits_for_room_in_the_days_spending(
     hub: TaskHubGrpcClient, script: Script, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orchestrator, "ROOM_POLLS", timedelta(milliseconds=200))
+    monkeypatch.setattr(lifecycle, "ROOM_POLLS", timedelta(milliseconds=200))
     script.waits = POLLS_PER_HISTORY + 1
     start(hub, job)
     while shown(hub, job).get("message") != "there is no room today":
@@ -365,11 +378,13 @@ def test_a_job_tells_what_it_costs_and_that_is_written_down(
 def test_a_job_that_comes_to_more_than_one_job_may_is_ended(
     hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
 ) -> None:
-    script.looks = [[RUNNING]]
-    script.then = lambda _: configure(
-        NODE_PRICE_PER_HOUR="3600", MAX_COST_PER_JOB="0.5", POLL_SECONDS="0.2"
+    configure(NODE_PRICE_PER_HOUR="3600", POLL_SECONDS="0.2")
+    # Less than the start of a node comes to, which preprocessing would refuse.
+    state = State(job, terms=replace(Terms.of(settings()), max_cost=0.5))
+    hub.schedule_new_orchestration(
+        ORCHESTRATOR, input=state.to_dict(), instance_id=job.job_id, version=str(VERSION)
     )
-    start(hub, job)
+    script.looks = [[RUNNING]]
     assert "painting was stopped after 0." in failure(ended(hub, job))
     assert script.cancelled == 2
     assert files_of(job) == []
@@ -381,7 +396,7 @@ def test_a_service_that_fails_again_and_again_fails_the_job(
     at_once = RetryPolicy(
         first_retry_interval=timedelta(milliseconds=1), max_number_of_attempts=MOST_ATTEMPTS
     )
-    monkeypatch.setattr(orchestrator, "RETRY", at_once)
+    monkeypatch.setattr(lifecycle, "RETRY", at_once)
     script.then = lambda job: storage.delete_all(paths.JOBS, job.folder.sidecar)
     start(hub, job)
     message = failure(ended(hub, job))

@@ -1,0 +1,367 @@
+"""What every job goes through: its turn, attempts on Azure Machine Learning, limits, its end.
+
+Polling would let the history grow without bound, so the painting continues as new every few dozen
+polls. All that is decided here is decided again in each replay: by the history, and by the terms
+that the job was started on, which no later change of a setting touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any, ClassVar, NoReturn
+
+from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError, when_any
+
+from function_app import compute
+from function_app.activities import Look, Submission
+from function_app.compute import MOST_ATTEMPTS
+from function_app.cost import Cost, price_of
+from function_app.errors import Code, InputError, ServiceError
+from function_app.jobs import Stage, State, Status, Terms, Work
+from function_app.settings import settings
+
+CANCEL_EVENT = "cancel"
+
+POLLS_PER_HISTORY = 50
+FIRST_POLLS = timedelta(seconds=1)
+LONGEST_WAIT = timedelta(minutes=5)
+CANCEL_POLLS = 120
+ROOM_POLLS = timedelta(minutes=1)
+OVERTIME = 1.25
+"""How much longer than its timeout an attempt may be seen at work."""
+
+RETRY = RetryPolicy(
+    first_retry_interval=timedelta(seconds=2),
+    max_number_of_attempts=MOST_ATTEMPTS,
+    backoff_coefficient=4.0,
+    max_retry_interval=timedelta(minutes=1),
+)
+
+type Steps[T] = Generator[Task[Any], Any, T]
+
+
+class _ContinuedAsNew(Exception):  # noqa: N818 - no error
+    """This execution ends here; the next goes on with the state that it was given."""
+
+
+class _Cancelled(Exception):  # noqa: N818 - no error
+    """The user wants the job ended."""
+
+
+class Lifecycle:
+    """One execution of an orchestration whose work is done by Azure Machine Learning.
+
+    Attributes:
+        state: what survives into the next execution.
+        terms: that the job was started on.
+        stage: while the nodes are at work.
+        doing: what they do, for people.
+    """
+
+    stage: ClassVar[Stage]
+    doing: ClassVar[str]
+
+    def __init__(self, context: OrchestrationContext, state: State) -> None:
+        """Begin where the last execution ended."""
+        self._context = context
+        # A job that was started before there were terms goes by the present settings.
+        self.terms = state.terms or Terms.of(settings())
+        self.state = replace(state, terms=self.terms)
+        # Waited for once and for all: a wait made anew would miss an event that came before it.
+        self._cancelled = context.wait_for_external_event(CANCEL_EVENT)
+
+    def run(self) -> Steps[dict[str, Any] | None]:
+        """Bring the job to its end; return the outcome, None when it continues as new."""
+        try:
+            return (yield from self._stages())
+        except _ContinuedAsNew:
+            return None
+        except _Cancelled:
+            return (yield from self._end_cancelled())
+        except (InputError, ServiceError) as error:
+            yield from self._end_failed(error)
+            raise
+
+    def _stages(self) -> Steps[dict[str, Any]]:
+        if self.state.work is None:
+            yield from self._prepare()
+        if not self.state.attempt:
+            yield from self._wait()
+        if self.is_of(2) and not self.state.attempt:
+            yield from self._wait_for_turn()
+        yield from self._score()
+        return (yield from self._finish())
+
+    def _prepare(self) -> Steps[None]:
+        """Find out what there is to do."""
+        raise NotImplementedError
+
+    def _wait(self) -> Steps[None]:
+        """Wait for what the first attempt needs."""
+        yield from ()
+
+    def _finish(self) -> Steps[dict[str, Any]]:
+        """Make the result of what the worker left; return the outcome."""
+        raise NotImplementedError
+
+    def _wait_for_turn(self) -> Steps[None]:
+        """Wait until so few jobs are ahead that this one may be painted."""
+        if not self.state.started:
+            moment = self._context.current_utc_datetime
+            self.state = replace(self.state, started=f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}")
+        for _ in range(POLLS_PER_HISTORY):
+            self._stop_if_cancelled()
+            ahead = yield from self._call("take_turn", self.state.to_dict())
+            if not ahead:
+                return
+            waits = f"{ahead} jobs are to end before this one is painted"
+            self._show(self._status(Stage.QUEUE, message=waits))
+            yield from self._pause(min(LONGEST_WAIT, ahead * self._usual_pause))
+        self._continue()
+
+    def _score(self) -> Steps[None]:
+        """Submit attempts until one has completed."""
+        while True:
+            if not self.state.attempt:
+                yield from self._submit()
+            look = yield from self._watch()
+            if look.state == compute.COMPLETED:
+                return
+            if look.state == compute.CANCELED:
+                raise _Cancelled
+            if look.fault == "input":
+                raise InputError(look.message, Code(look.code))
+            if self._lost_its_nodes(look):
+                yield from self._submit_elsewhere()
+            else:
+                yield from self._submit_again(
+                    look.message or f"the Azure Machine Learning job ended as {look.state}"
+                )
+
+    def _lost_its_nodes(self, look: Look) -> bool:
+        """Whether an attempt failed since its nodes were taken away.
+
+        Where they may be, one that ended without a word from the worker is taken for such; the
+        service says no more.
+        """
+        failed = look.state == compute.FAILED
+        return self.terms.low_priority and failed and not look.fault
+
+    def _submit_elsewhere(self) -> Steps[None]:
+        """Submit one more attempt that does not count, unless nodes were lost too often.
+
+        Raises:
+            ServiceError: they were.
+        """
+        most = self.terms.max_preemptions
+        if self.state.preemptions == most:
+            raise ServiceError(
+                f"the nodes were taken away {most + 1} times: upload the video again at another "
+                "time, or work on dedicated nodes",
+                Code.PAINTING_FAILED,
+            )
+        self.state = replace(self.state, preemptions=self.state.preemptions + 1)
+        yield from self._submit()
+
+    def _submit_again(self, reason: str) -> Steps[None]:
+        """Submit one more attempt, unless there were enough.
+
+        Raises:
+            ServiceError: there were.
+        """
+        if self.state.attempt - self.state.preemptions >= MOST_ATTEMPTS:
+            raise ServiceError(
+                f"{self.doing} failed {MOST_ATTEMPTS} times, the last time because: {reason}",
+                Code.PAINTING_FAILED,
+            )
+        yield from self._submit()
+
+    def _submit(self) -> Steps[None]:
+        """Submit the next attempt, as soon as the day's spending has room for the job."""
+        attempt = self.state.attempt + 1
+        for _ in range(POLLS_PER_HISTORY):
+            self._stop_if_cancelled()
+            wish = replace(self.state, attempt=attempt).to_dict()
+            answer = Submission.read((yield from self._call("submit", wish)))
+            if not answer.wait:
+                self.state = replace(
+                    self.state,
+                    attempt=attempt,
+                    frames_before=answer.frames,
+                    spending_day=answer.spending_day,
+                )
+                return
+            self._show(self._status(Stage.QUEUE, message=answer.wait))
+            yield from self._pause(ROOM_POLLS)
+        self._continue()
+
+    def _watch(self) -> Steps[Look]:
+        """Poll the present attempt until it has ended."""
+        at_work = False
+        for polls in range(POLLS_PER_HISTORY):
+            self._stop_if_cancelled()
+            since = self._context.current_utc_datetime
+            look = Look(**(yield from self._call("poll", self.state.to_dict())))
+            if at_work and look.state in compute.WAITING and self.is_of(2):
+                yield from self._restarted()
+            at_work = look.state not in compute.WAITING
+            self._show(self._painting(look))
+            if look.state in compute.FINAL:
+                return look
+            yield from self._pause(self._until_next(polls))
+            if at_work:
+                yield from self._count_spent(self._context.current_utc_datetime - since)
+        self._continue()
+
+    @property
+    def _usual_pause(self) -> timedelta:
+        return timedelta(seconds=self.terms.poll_seconds)
+
+    def _until_next(self, polls: int) -> timedelta:
+        """Less at first: what is short should not wait long for its end to be seen."""
+        return min(self._usual_pause, FIRST_POLLS * (polls + 1))
+
+    def _restarted(self) -> Steps[None]:
+        """Look again what is painted: the service gave the same attempt other nodes."""
+        answer = Submission.read((yield from self._call("submit", self.state.to_dict())))
+        self.state = replace(self.state, frames_before=answer.frames)
+
+    def _count_spent(self, elapsed: timedelta) -> Steps[None]:
+        """Count what the nodes did, and end them at the limits of cost and time.
+
+        Raises:
+            ServiceError: a limit was reached.
+        """
+        seconds = self._work.nodes * elapsed.total_seconds()
+        self.state = replace(self.state, node_seconds=self.state.node_seconds + seconds)
+        if self.is_of(2) and (error := self._too_much()):
+            yield from self._end_painting()
+            raise error
+
+    def _too_much(self) -> ServiceError | None:
+        """Return which limit the painting has reached."""
+        terms, state = self.terms, self.state
+        spent, most = price_of(state.node_seconds, terms.price), terms.max_cost
+        if spent is not None and most is not None and spent > most:
+            return ServiceError(
+                f"{self.doing} was stopped after {spent:.2f} {terms.currency}, the limit of "
+                f"one job being {most:.2f}: cut the video into parts, or upload it smaller",
+                Code.TOO_EXPENSIVE,
+            )
+        hours = state.node_seconds / self._work.nodes / 3600
+        if hours > terms.timeout_hours * state.attempt * OVERTIME:
+            return ServiceError(
+                f"{self.doing} was stopped after {hours:.0f} hours, for Azure Machine Learning did "
+                f"not end it after {terms.timeout_hours:.0f}: upload the video again",
+                Code.PAINTING_FAILED,
+            )
+        return None
+
+    def _pause(self, duration: timedelta) -> Steps[None]:
+        """Wait for a while, or for the cancel event."""
+        timer = self._context.create_timer(duration)
+        winner = yield when_any([timer, self._cancelled])
+        if winner is self._cancelled:
+            timer.cancel()
+
+    def _continue(self) -> NoReturn:
+        """Go on in a new history."""
+        self._stop_if_cancelled()
+        self._context.continue_as_new(self.state.to_dict(), save_events=True)
+        raise _ContinuedAsNew
+
+    def _end_cancelled(self) -> Steps[dict[str, Any]]:
+        self._show(self._status(Stage.CANCELLED, message="ending what paints"))
+        yield from self._end_painting()
+        yield from self._call("clean_up", self.state.to_dict())
+        self._show(self._status(Stage.CANCELLED, message="cancelled"))
+        return {"stage": str(Stage.CANCELLED)}
+
+    def _end_painting(self) -> Steps[None]:
+        """End what paints before its output is deleted, else it would be written again."""
+        job = asdict(self.state.job)
+        for _ in range(CANCEL_POLLS):
+            if (yield from self._call("cancel", job)):
+                break
+            yield self._context.create_timer(FIRST_POLLS)
+
+    def _end_failed(self, error: InputError | ServiceError) -> Steps[None]:
+        job, message = asdict(self.state.job), str(error)
+        failure = {"job": job, "code": error.code, "message": message}
+        yield from self._call("report_failure", failure)
+        yield from self._call("clean_up", self.state.to_dict())
+        self._show(replace(self._status(Stage.FAILED, message), code=error.code))
+
+    def _call(self, activity: str, payload: dict[str, Any]) -> Steps[Any]:
+        """Call an activity; give its value or raise whose fault it was.
+
+        Raises:
+            InputError: the activity refused the input.
+            ServiceError: it failed on every attempt.
+        """
+        try:
+            answer = yield self._context.call_activity(activity, input=payload, retry_policy=RETRY)
+        except TaskFailedError as error:
+            raise ServiceError(f"{activity} failed: {error.details.message}") from error
+        if "refused" in answer:
+            # In histories of version 1 a refusal has no code.
+            raise InputError(answer["refused"], Code(answer.get("code", Code.UNPAINTABLE_VIDEO)))
+        return answer["value"]
+
+    def is_of(self, version: int) -> bool:
+        """Whether this instance was started under that version of the steps, or a later one."""
+        return int(self._context.version or 1) >= version
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancelled.is_complete:
+            raise _Cancelled
+
+    @property
+    def _work(self) -> Work:
+        if self.state.work is None:
+            raise ServiceError(f"{self.state.job.job_id} was never planned")
+        return self.state.work
+
+    def _painting(self, look: Look) -> Status:
+        work, state = self._work, self.state
+        done = min(work.frames, state.frames_before + look.frames)
+        left = (work.frames - done) / look.fps if look.fps else None
+        return replace(
+            self._status(
+                Stage.QUEUE if look.state in compute.WAITING else self.stage,
+                f"Azure Machine Learning: {look.state}",
+            ),
+            done=done,
+            fps=round(look.fps, 2) if look.fps else None,
+            eta_s=None if left is None else round(left, 1),
+            nodes=work.nodes,
+            notes=work.notes,
+        )
+
+    def _all_painted(self, stage: Stage, message: str) -> Status:
+        work = self._work
+        status = self._status(stage, message)
+        return replace(status, done=work.frames, nodes=work.nodes, notes=work.notes)
+
+    def _status(self, stage: Stage, message: str) -> Status:
+        """What there is to say of a job in any stage."""
+        state, name = self.state, compute.attempt_name(self.state.job.job_id, self.state.attempt)
+        return Status(
+            stage,
+            total=state.work.frames if state.work else 0,
+            attempt=state.attempt,
+            message=message,
+            cost=self._cost(),
+            studio_url=compute.studio_url(name) if state.attempt else None,
+        )
+
+    def _cost(self) -> Cost | None:
+        work, spent = self.state.work, price_of(self.state.node_seconds, self.terms.price)
+        if work is None or work.estimate is None or spent is None:
+            return None
+        return Cost(work.estimate, spent, self.terms.currency)
+
+    def _show(self, status: Status) -> None:
+        self._context.set_custom_status(status.to_dict())
