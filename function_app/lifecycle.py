@@ -207,10 +207,10 @@ class Lifecycle:
             if at_work and look.state in compute.WAITING and self.is_of(2):
                 yield from self._restarted()
             at_work = look.state not in compute.WAITING
-            self._show(self._painting(look))
+            self._show(status := self._painting(look))
             if look.state in compute.FINAL:
                 return look
-            yield from self._pause(self._until_next(polls))
+            yield from self._pause(self._until_next(polls, status.eta_s))
             if at_work:
                 yield from self._count_spent(self._context.current_utc_datetime - since)
         self._continue()
@@ -219,9 +219,12 @@ class Lifecycle:
     def _usual_pause(self) -> timedelta:
         return timedelta(seconds=self.terms.poll_seconds)
 
-    def _until_next(self, polls: int) -> timedelta:
-        """Less at first: what is short should not wait long for its end to be seen."""
-        return min(self._usual_pause, FIRST_POLLS * (polls + 1))
+    def _until_next(self, polls: int, seconds_left: float | None = None) -> timedelta:
+        """Less at first, and when the end is near: nobody should wait long for it to be seen."""
+        pause = min(self._usual_pause, FIRST_POLLS * (polls + 1))
+        if seconds_left is None:
+            return pause
+        return min(pause, max(FIRST_POLLS, timedelta(seconds=seconds_left)))
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""

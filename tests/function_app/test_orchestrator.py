@@ -7,13 +7,14 @@ Machine Learning job is a script of looks at it.
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubGrpcClient
+from durabletask.history import OrchestratorStartedEvent, TimerCreatedEvent
 from durabletask.task import RetryPolicy
 
 from function_app import cost, lifecycle, paths, spend, storage, turns
@@ -257,6 +258,34 @@ def test_a_long_painting_goes_on_in_a_new_history(
     assert script.polls == POLLS_PER_HISTORY + 6
     assert script.submitted == [1]
     assert len(hub.get_orchestration_history(job.job_id)) < 8 * POLLS_PER_HISTORY
+
+
+def test_looks_are_close_to_each_other_when_the_end_is_near(
+    hub: TaskHubGrpcClient,
+    script: Script,
+    job: Job,
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure(POLL_SECONDS="60")
+    first, left = timedelta(milliseconds=40), timedelta(milliseconds=100)
+    monkeypatch.setattr(lifecycle, "FIRST_POLLS", first)
+    near = Look("Running", FRAMES - 1, fps=1 / left.total_seconds())
+    script.looks = [[Look("Queued"), Look("Running"), near, near, COMPLETED]]
+    start(hub, job)
+    ended(hub, job)
+    assert pauses(hub, job) == [first, 2 * first, left, left]
+
+
+def pauses(hub: TaskHubGrpcClient, job: Job) -> list[timedelta]:
+    """Return how long the orchestration waited each time."""
+    found, now = list[timedelta](), datetime.min
+    for event in hub.get_orchestration_history(job.job_id):
+        if isinstance(event, OrchestratorStartedEvent):
+            now = event.timestamp
+        if isinstance(event, TimerCreatedEvent):
+            found.append(event.fire_at - now)
+    return found
 
 
 def test_the_same_event_again_starts_nothing(
