@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 from typing import Any
 
@@ -17,7 +18,7 @@ from chaos.scene import CHILD, MPIEXEC, RANK, Scene
 
 AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
-LOOK_AGAIN_S = 0.3
+LOOK_AGAIN_S = 0.02
 SILENT_S = 2.0
 
 
@@ -80,7 +81,7 @@ def _trouble(count: int, *kinds: Trouble) -> Callable[[Victim], bool]:
 
 
 def _fill_disk(victim: Victim) -> bool:
-    """Let ranks write no file as big as the biggest shard; what is smaller still finds room."""
+    """Let ranks write no file as big as the biggest shard: that write stops in its midst."""
     if not (ranks := victim.scene.processes(RANK)):
         return False
     Thread(target=_keep_full, args=(victim, ranks), daemon=True).start()
@@ -88,14 +89,13 @@ def _fill_disk(victim: Victim) -> bool:
 
 
 def _keep_full(victim: Victim, ranks: list[psutil.Process]) -> None:
-    """Hold every rank of this run to the limit, those too that come up later."""
+    """Hold every rank of this run to the limit once it paints: before, MPI needs room."""
+    limit = (victim.biggest_shard - 1, resource.RLIM_INFINITY)
     while ranks:
         for rank in ranks:
-            try:
-                limit = (victim.biggest_shard - 1, resource.RLIM_INFINITY)
-                rank.rlimit(psutil.RLIMIT_FSIZE, limit)
-            except psutil.Error:
-                continue  # it has ended
+            with suppress(psutil.Error):  # it has ended
+                if any("pipe:1" in child.cmdline() for child in rank.children()):
+                    rank.rlimit(psutil.RLIMIT_FSIZE, limit)
         time.sleep(LOOK_AGAIN_S)
         ranks = victim.scene.processes(RANK)
 

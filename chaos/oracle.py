@@ -30,6 +30,7 @@ MAY_FAIL = {"video replaced", "video deleted", "plan deleted"}
 MAY_CANCEL = {"job cancelled", "instance terminated"}
 TERMINAL = {"Completed", "Failed", "Canceled"}
 SHARD = re.compile(r"PUT .*/work/\d+\.mp4$")
+RESULT = re.compile(r"PUT .*/results/.*\.mp4(\?|$)")
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Observed:
         job_id: of the job.
         reference: SHA-256 of the undisturbed result.
         strikes: that hit something.
-        half_files: shards that were written half under their final names.
+        half_files: shards and results that were there by half under their final names.
         started: when the job was, as first seen.
     """
 
@@ -52,10 +53,21 @@ class Observed:
     half_files: list[str] = field(default_factory=list[str])
     started: str = ""
 
-    def note_write(self, line: str, body: bytes) -> None:
-        """Look at a request that writes: a shard must end with its seal."""
+    @property
+    def result(self) -> str:
+        """Name of the result's blob."""
+        return f"{self.video.rpartition('.')[0]}.mp4"
+
+    def note_write(self, line: str, body: bytes, scene: Scene) -> None:
+        """Look at a request that writes: a shard ends with its seal, a result is there whole."""
         if SHARD.match(line) and body[-SEAL_BYTES:][4:8] != b"free":
             self.half_files.append(line)
+        if RESULT.match(line) and not self.is_whole(scene.read("results", self.result)):
+            self.half_files.append(f"before {line}")
+
+    def is_whole(self, result: bytes | None) -> bool:
+        """Say whether what is there of a result, if anything, is the undisturbed one."""
+        return result is None or hashlib.sha256(result).hexdigest() == self.reference
 
 
 def violations(scene: Scene, seen: Observed, job: dict[str, Any] | None) -> list[str]:
@@ -70,13 +82,13 @@ def violations(scene: Scene, seen: Observed, job: dict[str, Any] | None) -> list
 
 def _of_outcome(scene: Scene, seen: Observed, job: dict[str, Any]) -> Iterator[str]:
     stem = seen.video.rpartition(".")[0]
-    result = scene.read("results", f"{stem}.mp4")
+    result = scene.read("results", seen.result)
     report = json.loads(scene.read("results", f"{stem}.error.json") or b"{}")
     reported = report.get("job_id") == seen.job_id
     if job["status"] == "Completed":
         if reported:
             yield "there is a result and a report of failure"
-        if result is None or hashlib.sha256(result).hexdigest() != seen.reference:
+        if result is None or not seen.is_whole(result):
             yield "the result is not the undisturbed one's"
     elif job["status"] == "Failed":
         sentence = str(job["error"]["detail"]) if job["error"] else ""

@@ -40,6 +40,21 @@ PLANTS = {
         "    if not seal(plan, shard, content):\n",
         (Schedule(0, "sound.mp4", (Strike("shards exchanged", "join", 1),)),),
     ),
+    "rename": Plant(
+        "gpu_worker/files.py",
+        '    part = path.with_name(f"{path.name}.part")\n'
+        "    part.write_bytes(content)\n"
+        "    part.replace(path)\n",
+        "    path.write_bytes(content)\n",
+        (Schedule(0, "sound.mp4", (Strike("disk full", "poll", 1),)),),
+    ),
+    "commit": Plant(
+        "function_app/storage.py",
+        "        self._staged_bytes += len(content)\n",
+        "        self._staged_bytes += len(content)\n"
+        "        self._client.commit_block_list(self._staged)\n",
+        (Schedule(0, "sound.mp4", (Strike("kill the child that reads", "commit", 1),)),),
+    ),
     "dedupe": Plant(
         "function_app/triggers.py",
         "            reuse_id_policy=_KEEP,\n",

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 import psutil
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, ExponentialRetry
 
 from chaos.proxy import Proxy
 from emulator import Config, Emulator, processes
@@ -44,7 +44,8 @@ class Scene:
         """Open clients."""
         self.emulator, self.proxy = emulator, proxy
         config = replace(emulator.config, front_port=None)
-        self.blobs = BlobServiceClient.from_connection_string(config.storage)
+        retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5)
+        self.blobs = BlobServiceClient.from_connection_string(config.storage, retry_policy=retry)
         self.host = httpx.Client(base_url=config.host_url, timeout=20)
         self.azureml = httpx.Client(base_url=config.aml_url, timeout=20)
 

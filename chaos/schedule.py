@@ -15,7 +15,7 @@ MOMENTS = {
     "paint": re.compile(r"PUT .*/jobs/.*/work/\d+\.mp4"),
     "join": re.compile(r"(HEAD|GET) .*/jobs/.*/work/\d+\.mp4"),
     "commit": re.compile(r"PUT .*/results/.*\.mp4\?comp=blocklist"),
-    "clean": re.compile(r"DELETE .*/jobs/.*/work/"),
+    "clean": re.compile(r"(POST .*/jobs\?.*comp=batch|DELETE .*/jobs/turns/)"),
 }
 """The moments of a job, each by the requests that belong to it; "end" comes after the last."""
 
@@ -52,7 +52,8 @@ FAULTS: dict[str, tuple[str, ...]] = {
 """The faults, each with the moments at which it makes sense."""
 
 CLIPS = ("sound.mp4", "uneven.mkv")
-LATEST = 3
+LATEST = {"preprocess": 2, "poll": 3, "paint": 3, "join": 3, "clean": 2}
+"""The last request of a moment that is struck; of the other moments it is the first."""
 STRIKES = 2
 
 
@@ -89,7 +90,8 @@ class Schedule:
         dice = random.Random(seed)
         chosen = [pairs[(seed * STRIKES + number) % len(pairs)] for number in range(STRIKES)]
         strikes = (
-            Strike(fault, moment, dice.randint(1, _latest(moment))) for fault, moment in chosen
+            Strike(fault, moment, dice.randint(1, LATEST.get(moment, 1)))
+            for fault, moment in chosen
         )
         return cls(seed, dice.choice(CLIPS), tuple(strikes))
 
@@ -98,8 +100,3 @@ def _shuffled_pairs() -> list[tuple[str, str]]:
     pairs = [pair for fault, moments in FAULTS.items() for pair in product([fault], moments)]
     random.Random(0).shuffle(pairs)
     return pairs
-
-
-def _latest(moment: str) -> int:
-    """Some moments come once in a job."""
-    return 1 if moment in {"plan", "submit", "commit", "end"} else LATEST

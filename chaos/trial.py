@@ -24,8 +24,8 @@ LIMIT_S = 150.0
 """In which a job must have ended, however it was struck."""
 
 RECIPES = {
-    "sound.mp4": ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=12:d=2", "-f", "lavfi", "-i",
-                  "sine=d=2:sample_rate=24000", "-g", "8"],
+    "sound.mp4": ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=24:d=2,noise=alls=60:allf=t", "-f",
+                  "lavfi", "-i", "sine=d=2:sample_rate=24000", "-g", "8"],
     "uneven.mkv": ["-f", "lavfi", "-i", "testsrc2=s=64x96:r=10:d=2", "-vf",
                    r"setpts='PTS+0.03/TB*mod(N\,3)'", "-fps_mode", "passthrough", "-g", "6"],
 }  # fmt: skip
@@ -150,7 +150,7 @@ class _Striking:
     def _watch(self, line: str, body: bytes) -> None:
         if self._seen is None:
             return
-        self._seen.note_write(line, body)
+        self._seen.note_write(line, body, self._scene)
         for strike in self._due(line):
             self._strike(strike)
 
@@ -169,9 +169,10 @@ class _Striking:
     def _strike(self, strike: Strike) -> None:
         if self._victim is None or self._seen is None:
             return
-        if self._victim.strike(strike.fault):
-            self._seen.strikes.append(strike)
-        else:
+        # Noted first: the job may have ended by it before the deed is done.
+        self._seen.strikes.append(strike)
+        if not self._victim.strike(strike.fault):
+            self._seen.strikes.remove(strike)
             self._waiting.append(strike)  # there was nothing to strike yet
 
 

@@ -307,7 +307,9 @@ class Lifecycle:
         try:
             answer = yield self._context.call_activity(activity, input=payload, retry_policy=RETRY)
         except TaskFailedError as error:
-            raise ServiceError(f"{activity} failed: {error.details.message}") from error
+            # Below its sentence, Azure's client quotes the whole answer.
+            sentence, _, _ = error.details.message.strip().partition("\n")
+            raise ServiceError(f"{activity} failed: {sentence}") from error
         if "refused" in answer:
             # In histories of version 1 a refusal has no code.
             raise InputError(answer["refused"], Code(answer.get("code", Code.UNPAINTABLE_VIDEO)))

@@ -1,5 +1,6 @@
 """A few schedules, struck against real jobs, and what the oracle says where something is wrong."""
 
+import hashlib
 from collections.abc import Generator
 
 import pytest
@@ -56,8 +57,20 @@ def test_the_oracle_sees(scene: Scene, job: dict | None, violation: str) -> None
     assert [each for each in found if each.startswith(violation)]
 
 
-def test_the_oracle_sees_a_half_file() -> None:
+def test_the_oracle_sees_a_half_shard(scene: Scene) -> None:
     seen = Observed("identity/none.mp4", "none-000000000000", "0" * 64)
     line = "PUT /devstoreaccount1/jobs/none-000000000000/work/00001.mp4"
-    seen.note_write(line, b"half a shard, as long as you please, but without the seal at its end")
+    half = b"half a shard, as long as you please, but without the seal at its end"
+    seen.note_write(line, half, scene)
     assert seen.half_files == [line]
+
+
+def test_the_oracle_sees_a_half_result(scene: Scene) -> None:
+    seen = Observed("identity/half.mp4", "half-000000000000", hashlib.sha256(b"whole").hexdigest())
+    line = "PUT /devstoreaccount1/results/identity/half.mp4?comp=blocklist"
+    blob = scene.blobs.get_blob_client("results", seen.result)
+    for content in (None, b"whole", b"wh"):
+        if content:
+            blob.upload_blob(content, overwrite=True)
+        seen.note_write(line, b"", scene)
+    assert seen.half_files == [f"before {line}"]

@@ -98,6 +98,17 @@ def test_an_upload_starts_its_job_once(
     assert State.from_dict(state.get_input()) == State(job, terms=Terms.of(settings()))
 
 
+def test_events_out_of_order_start_the_newest_version_alone(
+    worker: Worker, durable: Any, idle_hub: Hub, clips: Clips, upload: Upload
+) -> None:
+    older, newer = (upload(clips["plain.mp4"], "out of order.mp4") for _ in range(2))
+    for _ in (newer, older):  # an event names the blob, not its version
+        video = blob("DATA", paths.VIDEOS, newer.video.blob)
+        worker.call("on_video_uploaded", video=video, client=durable)
+    assert idle_hub.client.get_orchestration_state(newer.job_id) is not None
+    assert idle_hub.client.get_orchestration_state(older.job_id) is None
+
+
 def test_an_upload_that_is_gone_starts_nothing(worker: Worker, durable: Any) -> None:
     gone = blob("DATA", paths.VIDEOS, "plain/gone.mp4")
     assert worker.call("on_video_uploaded", video=gone, client=durable) is None

@@ -25,7 +25,7 @@ from function_app.lifecycle import CANCEL_EVENT, POLLS_PER_HISTORY
 from function_app.orchestrator import ORCHESTRATOR, VERSION
 from function_app.settings import settings
 from function_app.triggers import start
-from gpu_worker.plan import Plan
+from gpu_worker.plan import POSTER_NAME, Plan
 from tests.function_app.hub import running_hub
 from tests.function_app.media import FRAMES, Clips, paint
 from tests.function_app.recording import record
@@ -419,19 +419,42 @@ def test_a_job_that_comes_to_more_than_one_job_may_is_ended(
     assert files_of(job) == []
 
 
-def test_a_service_that_fails_again_and_again_fails_the_job(
-    hub: TaskHubGrpcClient, script: Script, job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at_once = RetryPolicy(
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let activities that fail be tried again without a pause."""
+    policy = RetryPolicy(
         first_retry_interval=timedelta(milliseconds=1), max_number_of_attempts=MOST_ATTEMPTS
     )
-    monkeypatch.setattr(lifecycle, "RETRY", at_once)
+    monkeypatch.setattr(lifecycle, "RETRY", policy)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_service_that_fails_again_and_again_fails_the_job(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
     script.then = lambda job: storage.delete_all(paths.JOBS, job.folder.sidecar)
     start(hub, job)
     message = failure(ended(hub, job))
     assert "stitch failed" in message
     assert "sidecar.json is missing from the job's folder" in message
     assert not has_result(job)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_storage_says_at_length_fails_the_job_in_a_sentence(
+    hub: TaskHubGrpcClient, script: Script, clips: Clips, upload: Upload
+) -> None:
+    def lease_the_poster(job: Job) -> None:
+        storage.write(paths.JOBS, job.folder.output(POSTER_NAME), b"poster", "image/jpeg")
+        storage.write(paths.RESULTS, job.video.poster, b"poster", "image/jpeg")
+        storage.blob(paths.RESULTS, job.video.poster).acquire_lease()
+
+    script.then = lease_the_poster
+    job = upload(clips["plain.mp4"], "leased.mp4")
+    start(hub, job)
+    message = failure(ended(hub, job))
+    assert "stitch failed: There is currently a lease on the blob" in message
+    assert "\n" not in message
 
 
 def test_shards_that_were_lost_are_painted_again(
