@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import httpx
 import psutil
 
 from chaos.scene import ENDED, Scene
@@ -132,10 +133,10 @@ def _jobs(scene: Scene) -> list[dict[str, Any]]:
     jobs: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
-        answer = scene.host.get(
-            "/api/jobs", params={"top": 1000, **({"cursor": cursor} if cursor else {})}
-        )
-        if not answer.is_success:
+        asked = {"top": 1000, **({"cursor": cursor} if cursor else {})}
+        try:
+            answer = scene.host.get("/api/jobs", params=asked).raise_for_status()
+        except httpx.HTTPError:
             break
         page = answer.json()
         jobs += page["jobs"]

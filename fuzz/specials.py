@@ -6,7 +6,7 @@ from fuzz.boxes import HEADER, box, boxes, replaced
 from fuzz.seeds import FRAMES
 
 MEGAPIXELS_MANY = (65535).to_bytes(2)
-TRACKS = 100_000
+TRACKS = 1_000_000
 MILLION = 1_000_000
 
 
