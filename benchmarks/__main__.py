@@ -1,7 +1,9 @@
-"""All benchmarks on the machine at hand, one after the other: `make bench`.
+"""All benchmarks that a machine can run by itself, one after the other: `make bench`.
 
-Each keeps what it measured in `results/`. They take about ten minutes on two cores; let nothing
-else run. `benchmarks.gpu` does what needs a GPU.
+Let nothing else run. `benchmarks.gpu` does what needs a GPU; `benchmarks.pareto`, `benchmarks.twin`
+and `benchmarks.flicker` want pictures or videos, `benchmarks.flood` wants patience.
+
+    python -m benchmarks
 """
 
 from __future__ import annotations
@@ -11,15 +13,20 @@ import sys
 
 from rich.console import Console
 
-BENCHMARKS = ("network", "end_to_end", "job", "presets", "join", "scale")
+from benchmarks import report
+
+BENCHMARKS = ("network", "end_to_end", "job", "presets", "join", "listing", "package", "scale")
+"""`scale` last: it builds on what others have kept."""
 
 
 def main() -> int:
     """Run each in a process of its own; return how many failed."""
+    options = report.options("benchmarks", __doc__).parse_args()
     failed = 0
     for name in BENCHMARKS:
         Console().rule(f"benchmarks.{name}")
-        failed += bool(subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode)
+        command = [sys.executable, "-m", f"benchmarks.{name}", "--results", options.results]
+        failed += bool(subprocess.run(command).returncode)
     return failed
 
 

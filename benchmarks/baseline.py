@@ -104,7 +104,11 @@ def _normed(weights: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
 
 def main() -> None:
     """Paint a video; or, as one of the ranks that this starts, a share of its frames."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.baseline", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.baseline",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--style", type=Path, required=True)
     parser.add_argument("--video", type=Path)
     parser.add_argument("--out", type=Path)

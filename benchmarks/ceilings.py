@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import time
 from pathlib import Path
 
-import imageio_ffmpeg
 import torch
 
-from benchmarks.timing import best_seconds
+from benchmarks.media import Size, ffmpeg, raw_input, x264
+from benchmarks.timing import best_seconds, seconds
+from gpu_worker.plan import Encoding
 
 COPIED_BYTES = 2**28
 MATRIX_SIDE = {"cpu": 2048, "cuda": 8192}
+NOWHERE = ("-f", "null", "-")
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
@@ -32,27 +32,17 @@ def copy_rate(device: torch.device) -> float:
 
 def decode_rate(video: Path, frames: int) -> float:
     """Return the frames a second that ffmpeg decodes to nowhere, with all cores."""
-    return frames / _run("-i", str(video), "-f", "null", "-")
+    return frames / seconds(lambda: ffmpeg("-i", video, *NOWHERE))
 
 
-def encode_rate(raw: Path, size: tuple[int, int], frames: int, preset: str, crf: int) -> float:
+def encode_rate(raw: Path, size: Size, frames: int, encoding: Encoding) -> float:
     """Return the frames a second that x264 encodes to nowhere, with all cores.
 
     Args:
         raw: yuv420p frames, one after the other.
-        size: width and height.
+        size: of the frames.
         frames: how many.
-        preset: of x264.
-        crf: quality.
+        encoding: preset and quality.
     """
-    raw_input = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "{}x{}".format(*size))
-    encoder = ("-c:v", "libx264", "-preset", preset, "-crf", str(crf))
-    return frames / _run(*raw_input, "-i", str(raw), *encoder, "-f", "null", "-")
-
-
-def _run(*words: str) -> float:
-    """Run ffmpeg and return the seconds that it took."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-nostdin", *words]
-    start = time.perf_counter()
-    subprocess.run(command, check=True)
-    return time.perf_counter() - start
+    source, encoder = raw_input(raw, size), x264(encoding)
+    return frames / seconds(lambda: ffmpeg(*source, *encoder, *NOWHERE))

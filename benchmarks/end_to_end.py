@@ -10,31 +10,29 @@ starting once more when nothing is left to paint, and given beside.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks import baseline
+from benchmarks import baseline, report
 from benchmarks.ceilings import decode_rate, encode_rate
-from benchmarks.media import ffmpeg, make_clip, plan_of
+from benchmarks.media import Size, ffmpeg, make_clip, plan_of
 from benchmarks.network import REFERENCE, STYLE
-from benchmarks.report import keep
+from benchmarks.timing import children_seconds, seconds
 from function_app.extras import Sidecar
 from function_app.join import join
 from gpu_worker.model import save_style
 from gpu_worker.networks import build
 from gpu_worker.plan import Plan, Shard
 
+PACKAGES = ("torch", "mpi4py", "imageio-ffmpeg")
 SHARDS_PER_RANK = 4
 SHORTEST = 0.01
 """Seconds of painting at least: with a toy clip, starting may take longer than the whole."""
@@ -59,8 +57,8 @@ class Run:
     ranks: int
     frames: int
     seconds: float
-    starting: float = 0.0
-    core_seconds: float = 0.0
+    starting: float
+    core_seconds: float
 
     @property
     def frames_per_second(self) -> float:
@@ -72,92 +70,144 @@ class Run:
         """Frames a second once started."""
         return self.frames / max(self.seconds - self.starting, SHORTEST)
 
+    @property
+    def figures(self) -> dict[str, object]:
+        """What is kept and shown."""
+        return {
+            **asdict(self),
+            "frames_per_second": round(self.frames_per_second, 2),
+            "painting_rate": round(self.painting_rate, 2),
+            "core_ms_per_frame": round(1000 * self.core_seconds / self.frames, 1),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A clip, painted in every way.
+
+    Attributes:
+        size: of the clip.
+        reference: the reference's way.
+        worker: the worker's with the same weights, as many cores and ranks.
+        one_core: the default style on one core.
+        one_rank: on all cores, as one rank.
+        all_ranks: on all cores, as many ranks as were asked for.
+        stages: frames a second of what works beside the network, each alone with all cores.
+    """
+
+    size: Size
+    reference: Run
+    worker: Run
+    one_core: Run
+    one_rank: Run
+    all_ranks: Run
+    stages: dict[str, float]
+
+    @property
+    def runs(self) -> list[dict[str, object]]:
+        """The figures of each run; the last ones are the same on one core, or with one rank."""
+        every = (self.reference, self.worker, self.one_core, self.one_rank, self.all_ranks)
+        return [run.figures for run in dict.fromkeys(every)]
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """What is kept."""
+        best, cores = self.all_ranks, self.all_ranks.cores
+        faster = self.worker.frames_per_second / self.reference.frames_per_second
+        return {
+            "size": str(self.size),
+            "runs": self.runs,
+            "times_the_baseline": round(faster, 2),
+            "ranks_against_one": round(best.painting_rate / self.one_rank.painting_rate, 3),
+            "core_efficiency": round(best.painting_rate / self.one_core.painting_rate / cores, 3),
+            "stages_frames_per_second": self.stages,
+        }
+
+    def show(self) -> None:
+        """Print the runs as a table, with what follows from them."""
+        rest = {key: value for key, value in self.figures.items() if key not in ("size", "runs")}
+        caption = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in rest.items())
+        report.show(f"End to end, {self.size}", self.runs, caption)
+
 
 def main() -> None:
     """Measure, print a table and keep the results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.end_to_end", description=__doc__)
-    parser.add_argument("--size", default="640x360")
+    parser = report.options("benchmarks.end_to_end", __doc__)
+    parser.add_argument("--size", type=Size.parse, default="640x360")
     parser.add_argument("--seconds", type=float, default=5, help="of the clip for TransformerNet")
     parser.add_argument("--style-seconds", type=float, default=20, help="of that for the style")
-    parser.add_argument("--ranks", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--ranks", type=int, default=len(_cpus()))
     options = parser.parse_args()
-    result = measure(options.size, options.seconds, options.style_seconds, options.ranks)
-    keep("end_to_end", ("torch", "mpi4py", "imageio-ffmpeg"), result)
-    Console().print(table(result))
+    measured = measure(options.size, options.seconds, options.style_seconds, options.ranks)
+    report.keep(options.results, "end_to_end", PACKAGES, measured.figures)
+    measured.show()
 
 
-def measure(size: str, seconds: float, style_seconds: float, ranks: int) -> dict[str, object]:
-    """Paint in every way; return what is kept."""
-    width, height = map(int, size.split("x"))
+def measure(size: Size, clip_seconds: float, style_seconds: float, ranks: int) -> Measured:
+    """Paint in every way, one after the other."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         short, long = folder / "short.mp4", folder / "long.mp4"
-        make_clip(short, seconds, (width, height))
-        make_clip(long, style_seconds, (width, height))
-        reference = folder / "reference.safetensors"
+        make_clip(short, clip_seconds, size)
+        make_clip(long, style_seconds, size)
+        weights = folder / "TransformerNet.safetensors"
         torch.manual_seed(0)
-        save_style(reference, build(REFERENCE), {})
-        runs = [*_same_weights(short, reference, ranks), *_default_style(long, ranks)]
-        stages = _stages(long, (width, height))
-    return {
-        "size": size,
-        "runs": [_described(run) for run in runs],
-        "times_the_baseline": round(runs[1].frames_per_second / runs[0].frames_per_second, 2),
-        "ranks_against_one": round(runs[4].painting_rate / runs[3].painting_rate, 3),
-        "core_efficiency": round(runs[4].painting_rate / runs[2].painting_rate / runs[4].cores, 3),
-        "stages_frames_per_second": stages,
-    }
+        save_style(weights, build(REFERENCE), {})
+        cores = len(_cpus())
+        one_core = _by_worker(long, STYLE, 1, 1)
+        one_rank = _by_worker(long, STYLE, 1, cores) if cores > 1 else one_core
+        all_ranks = _by_worker(long, STYLE, ranks, cores) if ranks > 1 else one_rank
+        return Measured(
+            size=size,
+            reference=_by_reference(short, weights, ranks),
+            worker=_by_worker(short, weights, ranks, cores),
+            one_core=one_core,
+            one_rank=one_rank,
+            all_ranks=all_ranks,
+            stages=_stages(long, size),
+        )
 
 
-def _same_weights(video: Path, style: Path, ranks: int) -> Iterator[Run]:
-    plan = plan_of(video, SHARDS_PER_RANK * ranks)
+def _by_reference(video: Path, style: Path, ranks: int) -> Run:
+    frames = plan_of(video, SHARDS_PER_RANK * ranks).frame_count
+    before = children_seconds()
     out = video.with_name("baseline.mp4")
-    start, core_start = time.perf_counter(), _children_seconds()
-    baseline.paint_video(video, style, out, ranks)
-    taken, core_seconds = time.perf_counter() - start, _children_seconds() - core_start
-    way, frames = "baseline, TransformerNet", plan.frame_count
-    yield Run(way, _cores(), ranks, frames, round(taken, 2), 0.0, round(core_seconds, 2))
-    yield paint("worker, TransformerNet", video, plan, style, ranks)
+    taken = seconds(lambda: baseline.paint_video(video, style, out, ranks))
+    core_seconds = round(children_seconds() - before, 2)
+    way = f"baseline, {style.stem}"
+    return Run(way, len(_cpus()), ranks, frames, round(taken, 2), 0.0, core_seconds)
 
 
-def _default_style(video: Path, ranks: int) -> Iterator[Run]:
-    way, plan = f"worker, {STYLE.stem}", plan_of(video, SHARDS_PER_RANK * ranks)
-    yield paint(way, video, plan, STYLE, 1, cores=1)
-    yield paint(way, video, plan, STYLE, 1)
-    yield paint(way, video, plan, STYLE, ranks)
-
-
-def paint(
-    way: str, video: Path, plan: Plan, style: Path, ranks: int, cores: int | None = None
-) -> Run:
+def _by_worker(video: Path, style: Path, ranks: int, cores: int) -> Run:
     """Paint a video by the worker, join it, and add the sound."""
+    plan = plan_of(video, SHARDS_PER_RANK * ranks)
     with tempfile.TemporaryDirectory(dir=video.parent) as name:
         folder = Path(name)
         plan_file, shards = folder / "plan.json", folder / "shards"
         plan_file.write_text(plan.to_json())
         files = ("--plan", plan_file, "--video", video, "--style", style, "--out", shards)
-        start, core_start = time.perf_counter(), _children_seconds()
-        _mpiexec(ranks, cores, *files)
+        start, core_start = time.perf_counter(), children_seconds()
+        _score(ranks, cores, *files)
         _join(plan, shards, video, folder)
-        seconds, core_seconds = time.perf_counter() - start, _children_seconds() - core_start
-        again = time.perf_counter()
-        _mpiexec(ranks, cores, *files)
-        starting = time.perf_counter() - again
-    times = (round(value, 2) for value in (seconds, starting, core_seconds))
-    return Run(way, cores or _cores(), ranks, plan.frame_count, *times)
+        taken, core_seconds = time.perf_counter() - start, children_seconds() - core_start
+        starting = seconds(lambda: _score(ranks, cores, *files))
+    times = (round(value, 2) for value in (taken, starting, core_seconds))
+    return Run(f"worker, {style.stem}", cores, ranks, plan.frame_count, *times)
 
 
-def _mpiexec(ranks: int, cores: int | None, *words: str | Path) -> None:
-    pinned = ["taskset", "--cpu-list", f"0-{cores - 1}"] if cores else []
+def _score(ranks: int, cores: int, *words: str | Path) -> None:
+    pinned = ["taskset", "--cpu-list", ",".join(map(str, _cpus()[:cores]))]
     launcher = [str(Path(sys.executable).with_name("mpiexec")), "-n", str(ranks)]
     worker = [sys.executable, "-m", "gpu_worker.score", *map(str, words)]
-    subprocess.run([*pinned, *launcher, *worker], check=True, stderr=subprocess.DEVNULL)
+    done = subprocess.run([*pinned, *launcher, *worker], stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"the worker failed:\n{done.stderr}")
 
 
 def _join(plan: Plan, shards: Path, video: Path, folder: Path) -> None:
     joined, painted = folder / "joined.mp4", folder / "painted.mp4"
 
-    def opened(shard: Shard):
+    def opened(shard: Shard) -> BinaryIO:
         return (shards / shard.name).open("rb")
 
     with joined.open("wb+") as file:
@@ -166,62 +216,20 @@ def _join(plan: Plan, shards: Path, video: Path, folder: Path) -> None:
     ffmpeg("-i", joined, "-i", video, *tracks, painted)
 
 
-def _stages(video: Path, size: tuple[int, int]) -> dict[str, float]:
+def _stages(video: Path, size: Size) -> dict[str, float]:
     """Rates of what works beside the network, each alone with all cores."""
-    frames = plan_of(video, 1).frame_count
+    plan = plan_of(video, 1)
     raw = video.with_suffix(".yuv")
     ffmpeg("-i", video, "-pix_fmt", "yuv420p", "-f", "rawvideo", raw)
     return {
-        "decode": round(decode_rate(video, frames), 1),
-        "encode": round(encode_rate(raw, size, frames, "veryfast", 18), 1),
+        "decode": round(decode_rate(video, plan.frame_count), 1),
+        "encode": round(encode_rate(raw, size, plan.frame_count, plan.encoding), 1),
     }
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-def _children_seconds() -> float:
-    """CPU seconds of the processes that were started and have ended."""
-    return sum(os.times()[2:4])
-
-
-def _described(run: Run) -> dict[str, object]:
-    return asdict(run) | {
-        "frames_per_second": round(run.frames_per_second, 2),
-        "painting_rate": round(run.painting_rate, 2),
-        "core_ms_per_frame": round(1000 * run.core_seconds / run.frames, 1),
-    }
-
-
-def table(result: dict[str, object]) -> Table:
-    """Show the runs."""
-    shown = Table(title=f"End to end, {result['size']}", caption=_caption(result))
-    for column in (
-        "way",
-        "cores",
-        "ranks",
-        "frames",
-        "s",
-        "starting s",
-        "core s",
-        "frames/s",
-        "started",
-        "core ms",
-    ):
-        shown.add_column(column, justify="left" if column == "way" else "right")
-    for run in result["runs"]:
-        shown.add_row(*map(str, run.values()))
-    return shown
-
-
-def _caption(result: dict[str, object]) -> str:
-    stages = result["stages_frames_per_second"]
-    return (
-        f"{result['times_the_baseline']} x the baseline; ranks against one:"
-        f" {result['ranks_against_one']}; efficiency of cores: {result['core_efficiency']}; alone:"
-        f" decoding {stages['decode']}, encoding {stages['encode']} frames/s"
-    )
+def _cpus() -> list[int]:
+    """Return the numbers of the CPUs that this process may use."""
+    return sorted(os.sched_getaffinity(0))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,11 @@ a second in. Beside each style stand the input as it is, and the style's twin: a
 same size, start, painting and pictures, with instance norm and without the stability terms, learnt
 for fewer steps (`benchmarks.twin` learns it).
 
-    python -m benchmarks.flicker CLIP...
+    python -m benchmarks.flicker [CLIP...]
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +25,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks import report, twin
 from gpu_worker.model import load_style
@@ -40,6 +37,7 @@ SHORT_SIDE = 360
 INPUT = "identity"  # the style that changes nothing
 
 type Picture = NDArray[np.float32]
+type Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +63,28 @@ class Clip:
 
 def main() -> None:
     """Measure all styles on all clips, show the table and keep it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.flicker")
+    parser = report.options("benchmarks.flicker", __doc__)
     parser.add_argument("clips", type=Path, nargs="*", help="videos (default: one made here)")
-    files = parser.parse_args().clips
+    options = parser.parse_args()
     painters = _painters()
     with tempfile.TemporaryDirectory() as folder:
-        paths = files or [_made_clip(Path(folder))]
+        paths: list[Path] = options.clips or [_made_clip(Path(folder))]
         errors = {path.stem: _measure(read_clip(path), painters) for path in paths}
-    Console().print(_table(errors))
-    report.keep("flicker", ("torch", "opencv-python-headless", "av"), {"warping_error": errors})
+    report.show(
+        "Warping error, as a multiple of the input's", [_row(*each) for each in errors.items()]
+    )
+    packages = ("torch", "opencv-python-headless", "av")
+    report.keep(options.results, "flicker", packages, {"warping_error": errors})
 
 
 def read_clip(path: Path) -> Clip:
     """Read frames of a video, scaled, with their flow."""
     with av.open(str(path)) as container:
-        decoded = container.decode(container.streams.best("video"))
-        pixels = [_scaled(f.to_ndarray(format="rgb24")) for f in islice(decoded, SKIPPED + FRAMES)]
+        decoded = container.decode(container.streams.video[0])
+        pixels = [_scaled(frame) for frame in islice(decoded, SKIPPED + FRAMES)]
     kept = pixels[-FRAMES:]
     greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in kept]
-    frames = [frame.astype(np.float32) / 255 for frame in kept]
+    frames = [frame.astype(np.float32) / np.float32(255) for frame in kept]
     return Clip(frames, [_step(*pair) for pair in pairwise(greys)])
 
 
@@ -119,14 +120,14 @@ def _measure(clip: Clip, painters: Mapping[str, Network]) -> dict[str, float]:
     }
 
 
-def _table(errors: Mapping[str, Mapping[str, float]]) -> Table:
-    """One row a clip: the input's error, then each painter's as a multiple of it."""
-    names = [name for name in next(iter(errors.values())) if name != INPUT]
-    table = Table("clip", "input, 1e-4", *names)
-    for clip, row in errors.items():
-        multiples = (f"{row[name] / row[INPUT]:.2f}" for name in names)
-        table.add_row(clip, f"{1e4 * row[INPUT]:.2f}", *multiples)
-    return table
+def _row(name: str, errors: Mapping[str, float]) -> dict[str, object]:
+    """The input's error on a clip, then each painter's as a multiple of it."""
+    multiples = {
+        painter: round(error / errors[INPUT], 2)
+        for painter, error in errors.items()
+        if painter != INPUT
+    }
+    return {"clip": name, "input, 1e-4": round(1e4 * errors[INPUT], 2), **multiples}
 
 
 def _made_clip(folder: Path) -> Path:
@@ -135,19 +136,21 @@ def _made_clip(folder: Path) -> Path:
     return path
 
 
-def _scaled(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = rgb.shape[:2]
-    scale = SHORT_SIDE / min(height, width)
-    size = (round(width * scale), round(height * scale))
+def _scaled(frame: av.VideoFrame) -> Pixels:
+    rgb = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    scale = SHORT_SIDE / min(frame.height, frame.width)
+    size = (round(frame.width * scale), round(frame.height * scale))
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
 
 
-def _step(earlier: NDArray[np.uint8], later: NDArray[np.uint8]) -> Step:
+def _step(earlier: Pixels, later: Pixels) -> Step:
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     back, forth = flow.calc(later, earlier, None), flow.calc(earlier, later, None)
     height, width = later.shape
-    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
-    before = np.stack([columns, rows], axis=-1).astype(np.float32) + back
+    columns, rows = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    )
+    before = np.stack([columns, rows], axis=-1) + back
     returned = _sample(forth, before)
     lengths = np.square(back).sum(axis=-1) + np.square(returned).sum(axis=-1)
     found = np.square(back + returned).sum(axis=-1) < 0.01 * lengths + 0.5

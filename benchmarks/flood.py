@@ -4,21 +4,16 @@
     python -m benchmarks.flood flood    # 500 uploads, most of them no videos
 
 Uploads everything at once to an emulator and waits until every job has ended. The videos are small:
-the queue, the host and the storage are measured here, not the painting. Kept in `results/`.
+the queue, the host and the storage are measured here, not the painting.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,10 +21,10 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks import report
 from chaos.scene import ENDED, Scene
 from chaos.trial import RECIPES, make
 
-RESULTS = Path(__file__).with_name("results")
 JOBS_AT_ONCE = 8
 POLL_S = 2.0
 LIMIT_S = 3600.0
@@ -50,28 +45,21 @@ RUSHES = {"load": Rush(200, 200), "flood": Rush(500, 50)}
 
 def main() -> None:
     """Measure once, print the result and keep it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.flood", description=__doc__)
+    parser = report.options("benchmarks.flood", __doc__)
     parser.add_argument("name", choices=RUSHES)
-    parser.add_argument("--uploads", type=int, help="another number, of which as many are videos")
-    arguments = parser.parse_args()
-    rush = RUSHES[arguments.name]
-    if arguments.uploads:
-        rush = Rush(arguments.uploads, arguments.uploads * rush.videos // rush.uploads)
+    parser.add_argument("--uploads", type=int, help="another number, the same share of it videos")
+    options = parser.parse_args()
+    rush = RUSHES[options.name]
+    if options.uploads:
+        rush = Rush(options.uploads, options.uploads * rush.videos // rush.uploads)
     settings = {"JOBS_AT_ONCE": str(JOBS_AT_ONCE), "POLL_SECONDS": "2"}
     with (
         tempfile.TemporaryDirectory() as folder,
         Scene.set_up(Path(folder) / "state", settings, processes_per_node=1, nodes=2) as scene,
     ):
-        report = {
-            "benchmark": arguments.name,
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": f"{os.cpu_count()} x {platform.processor() or platform.machine()}",
-            "versions": {"python": platform.python_version()},
-            "result": _measure(scene, rush),
-        }
-    text = json.dumps(report, indent=2)
-    (RESULTS / f"{arguments.name}.json").write_text(f"{text}\n")
-    print(text)
+        result = _measure(scene, rush)
+    packages = ("azure-functions-durable", "azure-storage-blob")
+    print(report.keep(options.results, options.name, packages, result))
 
 
 def _measure(scene: Scene, rush: Rush) -> dict[str, Any]:

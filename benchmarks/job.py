@@ -12,12 +12,11 @@ without a job.
 
 from __future__ import annotations
 
-import argparse
 import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,16 +25,15 @@ from typing import Any
 from urllib.parse import unquote
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.media import make_clip
-from benchmarks.report import keep
+from benchmarks import report
+from benchmarks.media import Size, make_clip
 from cli.client import Client, Job
 from cli.deployment import Deployment
 from cli.transfer import upload
 from emulator import Config, Emulator
 
+SIZE = Size(640, 360)
 WATCH_S = 0.1
 FOLLOW_S = 0.2
 FIRST_CLIP_S = 2.0
@@ -46,13 +44,14 @@ OPERATIONS_PER_SHARD = 6
 
 def main() -> None:
     """Measure, print a table and keep the results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.job", description=__doc__)
+    parser = report.options("benchmarks.job", __doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--style", default="scream")
     options = parser.parse_args()
     result = measure(options.seconds, options.style)
-    keep("job", ("torch", "azure-functions-durable", "azure-storage-blob"), result)
-    Console().print(table(result))
+    packages = ("torch", "azure-functions-durable", "azure-storage-blob")
+    report.keep(options.results, "job", packages, result)
+    report.show("One job, upload to result", list(_rows(result)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,8 @@ def measure(seconds: float, style: str) -> dict[str, Any]:
     """Paint a clip of so many seconds by the whole system; return what is kept."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_clip(short := folder / "short.mp4", FIRST_CLIP_S)
-        make_clip(video := folder / "clip.mp4", seconds)
+        make_clip(short := folder / "short.mp4", FIRST_CLIP_S, SIZE)
+        make_clip(video := folder / "clip.mp4", seconds, SIZE)
         config = replace(Config.on_free_ports(folder / "state"), access_log=True)
         with Emulator(config), Deployment(config.host_url).client() as client:
             first = _timed(client, short, style, config)
@@ -174,17 +173,11 @@ def _kind(url: str, job_id: str) -> str:
     return re.sub(r"\d{3,}", "N", path) + ("?" + "&".join(asked) if asked else "")
 
 
-def table(result: dict[str, Any]) -> Table:
-    """Show the figures and the operations."""
-    shown = Table(title="One job, upload to result")
-    shown.add_column("what")
-    shown.add_column("figure", justify="right")
-    for key, value in result.items():
-        if not isinstance(value, dict):
-            shown.add_row(key, str(value))
-    for kind, count in result["operations_by_kind"].items():
-        shown.add_row(f"  {kind}", str(count))
-    return shown
+def _rows(result: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    """Each figure in a row of its own, the operations last."""
+    figures = {key: value for key, value in result.items() if key != "operations_by_kind"}
+    for what, figure in (figures | result["operations_by_kind"]).items():
+        yield {"what": what, "figure": figure}
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """How much memory and time the join of an hour of video takes.
 
-Joins 108,000 frames (1 h at 30 fps) from shards of 4 s, read from Azurite, into one MP4 of more
-than 500 MB, written to Azurite: the same way as in Azure. What was measured is printed and kept
-in `results/join.json`. The frames are noise, since only their size matters here.
+Joins 108,000 frames (1 h at 30 frames/s) from shards of 4 s, read from Azurite, into one MP4 of
+more than 500 MB, written to Azurite: the same way as in Azure. The frames are noise, since only
+their size matters here.
 
-    python -m benchmarks.join
+    python -m benchmarks.join [--minutes 60]
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from azure.core.exceptions import ServiceRequestError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from benchmarks import report
+from benchmarks.media import Size
 from emulator import azurite
 from emulator.config import Config
 from function_app.extras import Sidecar
 from function_app.join import join, reserved_bytes
 from function_app.stitch import AROUND_INDEX
 from function_app.storage import BlobReader, BlobWriter
-from gpu_worker.plan import Picture, Plan, Shard, Timeline
+from gpu_worker.plan import Encoding, Plan, Shard, Timeline
 
 RATE = 30
-FRAMES = 3600 * RATE
 SHARD_FRAMES = 4 * RATE
-WIDTH, HEIGHT = 128, 96
-CRF = 18
+SIZE = Size(128, 96)
+QUALITY = Encoding()
 MIB = 2**20
 
 
@@ -51,9 +51,10 @@ class Measured:
     Attributes:
         frames: of the result.
         shards: that were joined.
-        result_mib: size of the result.
+        result_mib: size of the result, 2^20 bytes.
         seconds: wall-clock time.
-        memory_growth_mib: peak of the process's resident memory over what it had before.
+        memory_growth_mib: peak of the process's resident memory over what it had before, 2^20
+            bytes.
     """
 
     frames: int
@@ -65,14 +66,16 @@ class Measured:
 
 def main() -> None:
     """Measure once, print the result and keep it."""
+    parser = report.options("benchmarks.join", __doc__)
+    parser.add_argument("--minutes", type=int, default=60, help="of video")
+    options = parser.parse_args()
     with running_azurite() as container:
         container.upload_blob("shard.mp4", _shard())
-        measured = _measure(container)
-    print(report.keep("join", ("av",), asdict(measured)))
+        measured = _measure(container, _plan(options.minutes * 60 * RATE))
+    print(report.keep(options.results, "join", ("av",), asdict(measured)))
 
 
-def _measure(container: ContainerClient) -> Measured:
-    plan = _plan()
+def _measure(container: ContainerClient, plan: Plan) -> Measured:
     shard_blob, result_blob = (
         container.get_blob_client(name) for name in ("shard.mp4", "result.mp4")
     )
@@ -95,12 +98,11 @@ def _measure(container: ContainerClient) -> Measured:
     )
 
 
-def _plan() -> Plan:
-    timeline = Timeline((1, RATE), 0, ((1, FRAMES),))
-    starts = range(0, FRAMES, SHARD_FRAMES)
+def _plan(frames: int) -> Plan:
+    timeline = Timeline((1, RATE), 0, ((1, frames),))
+    starts = range(0, frames, SHARD_FRAMES)
     shards = (Shard(index, first, first + SHARD_FRAMES) for index, first in enumerate(starts))
-    picture = Picture(WIDTH, HEIGHT, (1, 1), "bt709", "bt709", "bt709", False, False, False)
-    return Plan("benchmark", 0, timeline, timeline, picture, tuple(shards))
+    return Plan("benchmark", 0, timeline, timeline, SIZE.picture, tuple(shards))
 
 
 def _shard() -> bytes:
@@ -109,10 +111,10 @@ def _shard() -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.options = {"crf": str(CRF), "preset": "veryfast", "threads": "1"}
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.options = {"crf": str(QUALITY.crf), "preset": QUALITY.preset, "threads": "1"}
         for number in range(SHARD_FRAMES):
-            pixels = noise.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+            pixels = noise.integers(0, 256, (SIZE.height, SIZE.width, 3), np.uint8)
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             container.mux(stream.encode(frame))

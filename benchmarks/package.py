@@ -9,7 +9,6 @@ byte code is there makes most of the difference between the first start on an in
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import statistics
@@ -18,14 +17,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from pathspec import GitIgnoreSpec
 
-from benchmarks.report import keep
+from benchmarks import report
 
 ROOT = Path(__file__).parents[1]
-RUNS = 5
 IMPORT = (
     "import json, sys, time; start = time.perf_counter(); import app;"
     "print(json.dumps([time.perf_counter() - start, 'azure.ai.ml' in sys.modules]))"
@@ -33,16 +30,21 @@ IMPORT = (
 
 
 def main() -> None:
-    """Measure, print and keep."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.package", description=__doc__)
+    """Measure, print the result and keep it."""
+    parser = report.options("benchmarks.package", __doc__)
     parser.add_argument("--install", action="store_true", help="measure the packages too")
+    parser.add_argument("--runs", type=int, default=5, help="of Python, to time the import")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         package = publish(Path(scratch) / "package")
-        result: dict[str, Any] = {"own_files_mib": mebibytes(package), "import": imports(package)}
+        result: dict[str, object] = {
+            "own_files_mib": mebibytes(package),
+            "import": imports(package, options.runs),
+        }
         if options.install:
             result["packages_mib"] = mebibytes(install(Path(scratch) / "packages"))
-    print(keep("package", ("azure-functions", "azure-functions-durable", "azure-ai-ml"), result))
+    packages = ("azure-functions", "azure-functions-durable", "azure-ai-ml")
+    print(report.keep(options.results, "package", packages, result))
 
 
 def publish(target: Path) -> Path:
@@ -63,25 +65,25 @@ def install(target: Path) -> Path:
     return target
 
 
-def imports(package: Path) -> dict[str, Any]:
+def imports(package: Path, count: int) -> dict[str, object]:
     """Time the import of app.py in new processes.
 
     Returns:
         Seconds: the median; the first, which writes the byte code of the app's own files; and the
         start of a Python that imports nothing. And whether azure-ai-ml was imported.
     """
-    runs = [json.loads(_python(package, IMPORT)[0]) for _ in range(RUNS)]
+    runs: list[tuple[float, bool]] = [json.loads(_python(package, IMPORT)[0]) for _ in range(count)]
     seconds = [run[0] for run in runs]
     return {
         "median_s": round(statistics.median(seconds), 3),
         "first_s": round(seconds[0], 3),
-        "bare_python_s": round(min(_python(package, "")[1] for _ in range(RUNS)), 3),
+        "bare_python_s": round(min(_python(package, "")[1] for _ in range(count)), 3),
         "imports_azure_ai_ml": any(run[1] for run in runs),
     }
 
 
 def mebibytes(folder: Path) -> float:
-    """Return what the files of a folder come to."""
+    """Return what the files of a folder come to, in 2^20 bytes."""
     return round(
         sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20, 2
     )

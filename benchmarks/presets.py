@@ -8,43 +8,39 @@ painted once with the default style; its frames are then encoded by each preset,
 
 from __future__ import annotations
 
-import argparse
-import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
-import imageio_ffmpeg
 import torch
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.media import make_clip, plan_of
+from benchmarks import report
+from benchmarks.media import Size, ffmpeg, make_clip, plan_of, raw_input, x264
 from benchmarks.network import STYLE
-from benchmarks.report import keep
+from benchmarks.timing import children_seconds
 from gpu_worker.decode import frames
 from gpu_worker.machine import Precision
 from gpu_worker.model import load_style
 from gpu_worker.paint import paint
+from gpu_worker.plan import Encoding
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
-CRF = 18
-SIZE = (640, 360)
+SIZE = Size(640, 360)
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What one preset does at CRF 18.
+class Row:
+    """What one preset does at the worker's quality.
 
     Attributes:
         preset: of x264.
-        core_ms_per_frame: CPU time.
-        kilobits_per_frame: size.
-        ssim: structural similarity to the painted frames, all planes.
+        core_ms_per_frame: CPU time in milliseconds.
+        kilobits_per_frame: size, 10^3 bits.
+        ssim: structural similarity to the painted frames (Wang et al. 2004), mean of all planes.
     """
 
     preset: str
@@ -55,24 +51,23 @@ class Measured:
 
 def main() -> None:
     """Measure, print a table and keep the results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.presets", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4)
-    rows = list(measure(parser.parse_args().seconds))
-    keep("presets", ("torch", "imageio-ffmpeg"), {"crf": CRF, "rows": [asdict(r) for r in rows]})
-    shown = Table("preset", "core ms/frame", "kbit/frame", "SSIM", title="x264 on painted frames")
-    for row in rows:
-        shown.add_row(*map(str, asdict(row).values()))
-    Console().print(shown)
+    parser = report.options("benchmarks.presets", __doc__)
+    parser.add_argument("--seconds", type=float, default=4, help="of the clip")
+    options = parser.parse_args()
+    rows = [asdict(row) for row in measure(options.seconds)]
+    kept = {"size": str(SIZE), "crf": Encoding().crf, "rows": rows}
+    report.keep(options.results, "presets", ("torch", "imageio-ffmpeg"), kept)
+    report.show("x264 on painted frames", rows)
 
 
-def measure(seconds: float) -> Iterator[Measured]:
+def measure(seconds: float) -> Iterator[Row]:
     """Paint a clip and encode it by each preset."""
     with tempfile.TemporaryDirectory() as name:
         video, raw = Path(name) / "clip.mp4", Path(name) / "painted.yuv"
         make_clip(video, seconds, SIZE)
         count = _paint(video, raw)
         for preset in PRESETS:
-            yield _encoded(raw, preset, count)
+            yield _encode(raw, replace(Encoding(), preset=preset), count)
 
 
 def _paint(video: Path, raw: Path) -> int:
@@ -86,31 +81,23 @@ def _paint(video: Path, raw: Path) -> int:
     return plan.frame_count
 
 
-def _encoded(raw: Path, preset: str, count: int) -> Measured:
-    source = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "{}x{}".format(*SIZE), "-i", str(raw))
-    coded = raw.with_suffix(".mp4")
-    encoder = ("-c:v", "libx264", "-preset", preset, "-crf", str(CRF), "-threads", "1")
-    before = _children_seconds()
-    _ffmpeg(*source, *encoder, "-y", str(coded))
-    seconds = _children_seconds() - before
-    said = _ffmpeg("-i", str(coded), *source, "-lavfi", "ssim", "-f", "null", "-")
-    ssim = re.findall(r"All:([\d.]+)", said)[-1]
-    return Measured(
-        preset,
-        round(1000 * seconds / count, 2),
-        round(coded.stat().st_size * 8 / 1000 / count, 1),
-        float(ssim),
+def _encode(raw: Path, encoding: Encoding, count: int) -> Row:
+    source, coded = raw_input(raw, SIZE), raw.with_suffix(".mp4")
+    before = children_seconds()
+    ffmpeg(*source, *x264(encoding), "-threads", "1", "-y", coded)
+    core_seconds = children_seconds() - before
+    return Row(
+        preset=encoding.preset,
+        core_ms_per_frame=round(1000 * core_seconds / count, 2),
+        kilobits_per_frame=round(coded.stat().st_size * 8 / 1000 / count, 1),
+        ssim=round(_ssim(coded, *source), 4),
     )
 
 
-def _ffmpeg(*words: str) -> str:
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stderr
-
-
-def _children_seconds() -> float:
-    """CPU seconds of the processes that were started and have ended."""
-    return sum(os.times()[2:4])
+def _ssim(coded: Path, *source: str | Path) -> float:
+    notes = coded.with_suffix(".ssim")
+    ffmpeg("-i", coded, *source, "-lavfi", f"ssim=stats_file={notes}", "-f", "null", "-")
+    return fmean(map(float, re.findall(r"All:([\d.]+)", notes.read_text())))
 
 
 if __name__ == "__main__":

@@ -1,21 +1,55 @@
-"""Where a benchmark's figures go: to the screen, and beside the machine they were taken on."""
+"""What all benchmarks share: options, tables, and results kept beside what they were taken on."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-from collections.abc import Mapping
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 RESULTS = Path(__file__).with_name("results")
+WIDTH = 120
+"""Of tables, in characters, where no terminal says how wide it is."""
 
 
-def keep(name: str, packages: tuple[str, ...], result: Mapping[str, Any]) -> str:
-    """Write `results/<name>.json`: the result, the date, the machine, versions; return its text."""
+def options(module: str, description: str | None) -> ArgumentParser:
+    """Begin the command line of `python -m <module>`, with where to keep the results."""
+    parser = ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=RESULTS,
+        metavar="FOLDER",
+        help="where to keep what was measured (default: benchmarks/results)",
+    )
+    return parser
+
+
+def show(title: str, rows: Sequence[Mapping[str, object]], caption: str | None = None) -> None:
+    """Print rows of the same keys as a table: words to the left, figures to the right."""
+    table = Table(title=title, caption=caption)
+    for key, value in rows[0].items():
+        side = "left" if isinstance(value, str) else "right"
+        table.add_column(key.replace("_", " "), justify=side)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+
+
+def keep(folder: Path, name: str, packages: Sequence[str], result: Mapping[str, object]) -> str:
+    """Write `<name>.json`, the result with the date, the machine and versions; return its text."""
     report = {
         "benchmark": name,
         "date": datetime.now(UTC).date().isoformat(),
@@ -27,7 +61,8 @@ def keep(name: str, packages: tuple[str, ...], result: Mapping[str, Any]) -> str
         "result": result,
     }
     text = json.dumps(report, indent=2)
-    (RESULTS / f"{name}.json").write_text(f"{text}\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(f"{text}\n")
     return text
 
 

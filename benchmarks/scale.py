@@ -25,12 +25,11 @@ from statistics import fmean
 from typing import Any, Final
 
 from matplotlib import rcParams
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.report import RESULTS, keep
+from benchmarks import report
 from function_app.gpus import NODES
 
 PLOT: Final = Path(__file__).parents[1] / "docs" / "pictures" / "scale.svg"
@@ -92,7 +91,7 @@ class Outcome:
         nodes: how many.
         makespan_minutes: from upload to result.
         efficiency: share of the nodes' time in which frames that count are painted.
-        dollars_per_minute: of video; None where the price is not known.
+        dollars_per_minute: US dollars for a minute of video; None where the price is not known.
     """
 
     way: str
@@ -217,10 +216,12 @@ def _outcome(
     )
 
 
-def draw(results: Sequence[Outcome]) -> None:
+def draw(results: Sequence[Outcome], plot: Path) -> None:
     """Draw how long a job takes and what it costs, by the number of nodes."""
     rcParams["svg.hashsalt"] = "scale"
     figure = Figure(figsize=(10, 4), layout="constrained")
+    time_axes: Axes
+    cost_axes: Axes
     time_axes, cost_axes = figure.subplots(1, 2)
     for number, gpu in enumerate(SKUS):
         ours = [result for result in results if (result.way, result.gpu) == ("atelier", gpu)]
@@ -240,11 +241,11 @@ def draw(results: Sequence[Outcome]) -> None:
         axes.grid(alpha=0.3)
     time_axes.legend(title="crosses: the reference's way", fontsize="small")
     figure.suptitle("One hour of 1080p25, default style, simulated")
-    figure.savefig(PLOT, metadata={"Date": None})
+    figure.savefig(plot, metadata={"Date": None})
 
 
 def _lines(
-    axes: Any, gpu: str, colour: str, ours: list[Outcome], theirs: list[Outcome], what: str
+    axes: Axes, gpu: str, colour: str, ours: list[Outcome], theirs: list[Outcome], what: str
 ) -> None:
     known = [result for result in ours if getattr(result, what) is not None]
     if not known:
@@ -256,21 +257,29 @@ def _lines(
 
 
 def _result(name: str) -> dict[str, Any]:
-    return json.loads((RESULTS / f"{name}.json").read_text())["result"]
+    return json.loads((report.RESULTS / f"{name}.json").read_text())["result"]
 
 
 def main() -> None:
     """Simulate, draw, print a table and keep the results."""
+    parser = report.options("benchmarks.scale", __doc__)
+    parser.add_argument(
+        "--plot", type=Path, default=PLOT, help="to draw (default: docs/pictures/scale.svg)"
+    )
+    options = parser.parse_args()
     service = measured_service()
     results = list(outcomes(service))
-    draw(results)
+    draw(results, options.plot)
+    rows = [asdict(result) for result in results]
     nodes = {gpu: {"sku": sku} | asdict(NODES[sku]) for gpu, sku in SKUS.items()}
-    kept = {"service": asdict(service), "nodes": nodes, "prices": "USD/h as listed in 2026"}
-    keep("scale", ("matplotlib",), kept | {"outcomes": [asdict(result) for result in results]})
-    table = Table("way", "GPU", "nodes", "minutes", "efficiency", "$/minute", title="On paper")
-    for result in results:
-        table.add_row(*map(str, asdict(result).values()))
-    Console().print(table)
+    kept = {
+        "service": asdict(service),
+        "nodes": nodes,
+        "prices": "USD/h as listed in 2026",
+        "outcomes": rows,
+    }
+    report.keep(options.results, "scale", ("matplotlib",), kept)
+    report.show("An hour of 1080p25, on paper", rows)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ A network of the same size, with instance norm (Ulyanov et al. 2016) in place of
 that starts from the same weights and learns from the same painting and pictures by the same
 recipe, except that nothing is asked of its stability, and for fewer steps.
 
-    python -m benchmarks.twin STYLE --painting FILE --content PHOTOS VIDEOS
+    python -m benchmarks.twin STYLE --painting FILE --content PHOTOS VIDEOS [--steps 150]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 
 from gpu_worker.learn import START
 from gpu_worker.learning.content import read_content
@@ -33,11 +33,22 @@ STYLES = Path(__file__).parents[1] / "styles"
 
 def main() -> None:
     """Learn the twin of a shipped style."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.twin", description=__doc__)
-    parser.add_argument("style", help="name of the shipped style")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.twin",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("style", choices=styles(), help="name of the shipped style")
     parser.add_argument("--painting", type=Path, required=True)
     parser.add_argument("--content", type=Path, nargs="+", required=True)
     parser.add_argument("--steps", type=int, default=STEPS, help="default: %(default)s")
+    parser.add_argument(
+        "--twins",
+        type=Path,
+        default=TWINS,
+        metavar="FOLDER",
+        help="where to put it (default: benchmarks/twins, where benchmarks.flicker looks)",
+    )
     options = parser.parse_args()
     recipe = _recipe(load_style(styles()[options.style]).metadata, options.steps)
     painting = read_painting(options.painting, recipe.painting_side)
@@ -45,8 +56,8 @@ def main() -> None:
     learnt = learn(Learner(lesson, _untaught()), Budget(recipe), lambda _: None)
     state = learnt.network.state_dict()
     weights = {key: value.half().contiguous() for key, value in state.items()}
-    TWINS.mkdir(exist_ok=True)
-    save_file(weights, TWINS / f"{options.style}.safetensors")
+    options.twins.mkdir(parents=True, exist_ok=True)
+    save_file(weights, options.twins / f"{options.style}.safetensors")
 
 
 def styles() -> Mapping[str, Path]:

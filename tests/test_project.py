@@ -16,7 +16,7 @@ from function_app.errors import Code
 from function_app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("function_app", "gpu_worker", "emulator", "tools", "cli", "chaos", "fuzz")
+PACKAGES = ("function_app", "gpu_worker", "emulator", "tools", "cli", "chaos", "fuzz", "benchmarks")
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
     for package in PACKAGES
@@ -92,6 +92,14 @@ def test_the_command_needs_what_the_project_has() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pinned = {pin for file in REQUIREMENTS for pin in pins(file)}
     assert set(project["dependencies"]) <= pinned
+
+
+def test_all_code_is_type_checked() -> None:
+    tracked = subprocess.check_output(["git", "ls-files", "*.py"], cwd=ROOT, text=True)
+    tops = {line.split("/")[0] for line in tracked.splitlines()}
+    assert tops - {"app.py", "tests"} == set(PACKAGES)
+    checked = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pyright"]["include"]
+    assert set(checked) == {"app.py", *PACKAGES}
 
 
 def test_no_module_imports_upwards() -> None:

@@ -1,0 +1,110 @@
+"""Every benchmark is a command that says what it does, and keeps what it has measured."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from benchmarks.__main__ import BENCHMARKS as BY_THEMSELVES
+from benchmarks.flood import RUSHES
+from benchmarks.twin import TWINS
+from tests.benchmarks.commands import BENCHMARKS, kept, run
+
+COMMANDS = sorted(
+    file.stem
+    for file in BENCHMARKS.glob("*.py")
+    if file.stem != "__main__" and 'if __name__ == "__main__"' in file.read_text()
+)
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What can be a painting, and what can be practised on: blots of colour."""
+    path = tmp_path_factory.mktemp("pictures") / "blots.png"
+    blots = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    Image.fromarray(np.kron(blots, np.ones((12, 12, 1), np.uint8))).save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_says_what_it_does(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    monkeypatch.delitem(sys.modules, f"benchmarks.{name}", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: python -m benchmarks.{name} ")
+    assert f"\n    python -m benchmarks.{name}" in said
+
+
+def test_those_that_run_by_themselves_are_there() -> None:
+    assert set(BY_THEMSELVES) <= set(COMMANDS)
+
+
+def test_every_result_is_that_of_a_command() -> None:
+    names = {file.stem for file in (BENCHMARKS / "results").glob("*.json")}
+    assert names <= {*COMMANDS, *RUSHES, "chaos", "fuzz"}
+
+
+def test_presets(tmp_path: Path) -> None:
+    run("presets", "--seconds", "0.2", "--results", tmp_path)
+    rows = {row["preset"]: row for row in kept(tmp_path, "presets")["rows"]}
+    assert all(0.9 < row["ssim"] < 1 for row in rows.values())
+    assert rows["medium"]["kilobits_per_frame"] < rows["ultrafast"]["kilobits_per_frame"]
+
+
+def test_join(tmp_path: Path) -> None:
+    run("join", "--minutes", "1", "--results", tmp_path)
+    result = kept(tmp_path, "join")
+    assert (result["frames"], result["shards"]) == (1800, 15)
+
+
+def test_listing(tmp_path: Path) -> None:
+    run("listing", "--jobs", "20", "--results", tmp_path)
+    hubs = kept(tmp_path, "listing")["milliseconds"]
+    assert hubs.keys() == {"10 of one hour", "20 of one hour", "20 of a month"}
+    assert all(time > 0 for pages in hubs.values() for time in pages.values())
+
+
+def test_package(tmp_path: Path) -> None:
+    run("package", "--runs", "1", "--results", tmp_path)
+    result = kept(tmp_path, "package")
+    assert 0 < result["own_files_mib"] < 1
+    assert result["import"]["median_s"] > result["import"]["bare_python_s"] > 0
+
+
+def test_scale(tmp_path: Path) -> None:
+    """All chance is seeded: what is kept and drawn follows from what the others have kept."""
+    run("scale", "--plot", tmp_path / "scale.svg", "--results", tmp_path)
+    assert kept(tmp_path, "scale") == kept(BENCHMARKS / "results", "scale")
+    documents = BENCHMARKS.parent / "docs" / "pictures"
+    assert (tmp_path / "scale.svg").read_text() == (documents / "scale.svg").read_text()
+
+
+def test_pareto(tmp_path: Path, picture: Path) -> None:
+    given = ("--painting", picture, "--content", picture.parent)
+    run("pareto", *given, "--steps", "2", "--size", "72", "--results", tmp_path)
+    result = kept(tmp_path, "pareto")
+    assert (result["recipe"]["steps"], result["painting"]) == (2, picture.name)
+    points = result["points"]
+    assert len({json.dumps(point["architecture"]) for point in points}) == len(points) == 8
+    for point in points:
+        assert point["loss"] == pytest.approx(sum(point["losses"].values()), abs=1e-3)
+        assert point["core_ms_per_frame"] > 0
+
+
+def test_twin(tmp_path: Path, picture: Path) -> None:
+    given = ("--painting", picture, "--content", picture.parent)
+    run("twin", "starry_night", *given, "--steps", "2", "--twins", tmp_path)
+    made, shipped = (load_file(folder / "starry_night.safetensors") for folder in (tmp_path, TWINS))
+    assert {key: weight.shape for key, weight in made.items()} == {
+        key: weight.shape for key, weight in shipped.items()
+    }
