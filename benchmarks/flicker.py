@@ -88,11 +88,6 @@ def read_clip(path: Path) -> Clip:
     return Clip(frames, [_step(*pair) for pair in pairwise(greys)])
 
 
-def paint(network: Network, frames: Sequence[Picture]) -> list[Picture]:
-    """Paint frame by frame."""
-    return [_paint(network, frame) for frame in frames]
-
-
 def warping_error(frames: Sequence[Picture], steps: Sequence[Step]) -> float:
     """Mean squared difference to the warped frame before, over all pixels that were in sight."""
     squares = seen = 0.0
@@ -115,7 +110,7 @@ def _painters() -> dict[str, Network]:
 
 def _measure(clip: Clip, painters: Mapping[str, Network]) -> dict[str, float]:
     return {
-        name: warping_error(paint(network, clip.frames), clip.steps)
+        name: warping_error([_paint(network, frame) for frame in clip.frames], clip.steps)
         for name, network in painters.items()
     }
 

@@ -34,7 +34,12 @@ JUNK = (b"", b"Dear diary,\n" * 50, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n", bytes(r
 
 @dataclass(frozen=True, slots=True)
 class Rush:
-    """How many uploads come at once, and how many of them are videos."""
+    """What is uploaded at once.
+
+    Attributes:
+        uploads: how many.
+        videos: how many of them are videos; the others are junk.
+    """
 
     uploads: int
     videos: int
@@ -62,7 +67,7 @@ def main() -> None:
     print(report.keep(options.results, options.name, packages, result))
 
 
-def _measure(scene: Scene, rush: Rush) -> dict[str, Any]:
+def _measure(scene: Scene, rush: Rush) -> dict[str, object]:
     operations: Counter[str] = Counter()
     scene.proxy.watcher = lambda line, _body: operations.update([line.partition(" ")[0]])
     memory = [_host_memory(scene)]
@@ -87,7 +92,7 @@ def _measure(scene: Scene, rush: Rush) -> dict[str, Any]:
         ),
         "seconds": round(time.monotonic() - start, 1),
         "most_places_out_of_order": _disorder(jobs, videos),
-        "history_events_most": max(_history(scene, each) for each in videos[:20]),
+        "history_events_most": max((_history(scene, each) for each in videos[:20]), default=0),
         "storage_operations_per_upload": round(sum(operations.values()) / rush.uploads, 1),
         "host_mib": {
             "before": round(memory[0], 1),

@@ -66,12 +66,12 @@ def main() -> None:
     matmul, copying = matmul_rate(device, dtype), copy_rate(device)
     rows = list(network.measure(size, batch, options.compile))
     network.show(rows)
-    operations = [asdict(each) for each in where_time_goes(size, batch, device, dtype)]
+    operations = [asdict(each) for each in _where_time_goes(size, batch, device, dtype)]
     report.show("Where TransformerNet's time goes, as it stands", operations)
     whole = end_to_end.measure(size, options.seconds, options.seconds, options.ranks)
     whole.show()
     rates = {
-        "network": fastest(rows),
+        "network": _fastest(rows),
         "copy": round(copying / (BYTES_PER_PIXEL * size.pixels), 1),
         **whole.stages,
     }
@@ -94,13 +94,13 @@ def main() -> None:
     report.keep(options.results, "gpu", end_to_end.PACKAGES, kept)
 
 
-def fastest(rows: Sequence[network.Row]) -> float:
+def _fastest(rows: Sequence[network.Row]) -> float:
     """Return the frames a second of the default style, in the way that is fastest."""
     ours = [row.milliseconds for row in rows if row.network == network.STYLE.stem]
     return round(1000 / min(ours), 1)
 
 
-def where_time_goes(
+def _where_time_goes(
     size: Size, batch: int, device: torch.device, dtype: torch.dtype
 ) -> list[Operation]:
     """Profile the graph of TransformerNet, from planes to planes; return what costs most."""

@@ -69,7 +69,7 @@ def main() -> None:
     parser = report.options("benchmarks.join", __doc__)
     parser.add_argument("--minutes", type=int, default=60, help="of video")
     options = parser.parse_args()
-    with running_azurite() as container:
+    with _running_azurite() as container:
         container.upload_blob("shard.mp4", _shard())
         measured = _measure(container, _plan(options.minutes * 60 * RATE))
     print(report.keep(options.results, "join", ("av",), asdict(measured)))
@@ -123,7 +123,7 @@ def _shard() -> bytes:
 
 
 @contextmanager
-def running_azurite() -> Generator[ContainerClient]:
+def _running_azurite() -> Generator[ContainerClient]:
     """Run Azurite while the context lasts; give an empty container."""
     with tempfile.TemporaryDirectory() as folder:
         config = Config.on_free_ports(Path(folder))

@@ -92,13 +92,13 @@ def measure(lesson: Lesson) -> Iterator[Point]:
         yield Point(
             architecture=architecture,
             flop_per_pixel=flop_per_pixel(learnt.network),
-            core_ms_per_frame=round(core_milliseconds(learnt.network), 2),
+            core_ms_per_frame=round(_core_milliseconds(learnt.network), 2),
             loss=losses.pop("total"),
             losses=losses,
         )
 
 
-def core_milliseconds(network: Network) -> float:
+def _core_milliseconds(network: Network) -> float:
     """Time of one core for a frame of 640x360 in bfloat16, the best of some: CPU time, not wall."""
     painter = place(network.to(torch.bfloat16).eval(), CPU)
     frame = torch.rand(FRAME).to(torch.bfloat16)

@@ -4,7 +4,8 @@ An hour of 1080p video at 25 frames/s is cut into shards as the function app cut
 comes after some start-up, draws the next shard, takes its time for frames and shard, and draws
 again. A node that is taken away ends the attempt, as it ends an MPI job: shards in the making are
 lost, finished ones stay, and all nodes start again. The reference architecture's way, beside it,
-has four nodes, an even share of frames for each, and begins anew when one is taken away.
+has four nodes and an even share of frames for each; when one is taken away, every share that is not
+finished begins anew.
 
 What stands in `Service` was measured by the other benchmarks, or is assumed and says so. How fast
 a node paints and what it costs is read from `function_app/gpus.json`, whose rates are assumed too,
