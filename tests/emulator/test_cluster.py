@@ -1,0 +1,39 @@
+"""Who gets the cluster's nodes."""
+
+from threading import Event, Thread
+from typing import override
+
+from emulator.cluster import Cluster
+
+
+class Watched(Event):
+    """An event that tells when it was first asked for, which is by who waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = Event()
+
+    @override
+    def is_set(self) -> bool:
+        self.asked.set()
+        return super().is_set()
+
+
+def test_nodes_go_to_who_has_waited_longest() -> None:
+    cluster = Cluster(2)
+    order: list[int] = []
+
+    def take(number: int, count: int, stopped: Event) -> None:
+        with cluster.nodes(count, stopped):
+            order.append(number)
+
+    threads: list[Thread] = []
+    with cluster.nodes(1, Event()):
+        for number, count in enumerate((2, 1, 2, 1)):
+            stopped = Watched()
+            threads.append(Thread(target=take, args=(number, count, stopped)))
+            threads[-1].start()
+            assert stopped.asked.wait(10)
+    for thread in threads:
+        thread.join(10)
+    assert order == [0, 1, 2, 3]
