@@ -25,15 +25,16 @@ def test_it_says_what_the_machine_can_do_at_most(result: dict[str, Any]) -> None
     assert ceilings["copy_gigabytes_per_second"] > 0
 
 
-def test_it_sets_the_networks_against_the_products_of_matrices(result: dict[str, Any]) -> None:
+def test_it_sets_what_networks_do_against_products_of_matrices(result: dict[str, Any]) -> None:
     assert (result["network"]["size"], result["network"]["batch"]) == (SIZE, 2)
     rows = result["network"]["rows"]
     assert {row["network"] for row in rows} == {"TransformerNet 32x5", "scream"}
     fast = f"{result['ceilings']['number_format']}, as it stands"
     assert {"float32, as it stands", fast} == {row["way"] for row in rows}
     for row in rows:
-        assert row["milliseconds"] > 0
-        assert 0 < row["executed_share"] <= row["share"]
+        fewer = row["executed_share"] / row["share"]  # kernels added up beforehand
+        expected = 0.92 if row["network"] == "TransformerNet 32x5" else 1
+        assert fewer == pytest.approx(expected, abs=0.05)
 
 
 def test_it_says_where_the_time_goes(result: dict[str, Any]) -> None:
