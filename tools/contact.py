@@ -16,7 +16,7 @@ from gpu_worker.model import load_style
 from tools.picture import PICTURES, middle_frame
 
 STYLES = Path("styles")
-TILE = (270, 480)
+TILE = (225, 400)
 PAINTING_SIDE = 600
 
 

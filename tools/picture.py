@@ -13,7 +13,7 @@ from tools import demo
 PICTURES = Path("docs/pictures")
 TILE = (480, 270)
 GAP = 4
-QUALITY = 88
+QUALITY = 80
 
 
 def main() -> int:

@@ -147,8 +147,8 @@ class Learner:
         recipe, count = self._recipe, len(views.first)
         if not (recipe.equivariance or recipe.frame_difference):
             return {}
-        again: Tensor = self._network(torch.cat([self._mirror(views.second), frames.second]))
-        seen_again = self._mirror(again[:count])
+        again: Tensor = self._network(torch.cat([self._reflected(views.second), frames.second]))
+        seen_again = self._reflected(again[:count])
         painted_views = replace(views, first=painted[:count], second=seen_again)
         painted_frames = replace(frames, first=painted[count:], second=again[count:])
         return {
@@ -157,9 +157,20 @@ class Learner:
             * frame_difference_loss(frames, painted_frames),
         }
 
-    def _mirror(self, rgb: Tensor) -> Tensor:
-        """Turn left and right round in every other step: strokes are to follow shapes, not axes."""
-        return rgb.flip(-1) if len(self._losses) % 2 else rgb
+    def _reflected(self, rgb: Tensor) -> Tensor:
+        """Mirror squares in columns, the diagonal or rows, in turn, and not in every fourth step.
+
+        Strokes are to follow shapes, not axes. Each of these undoes itself.
+        """
+        match len(self._losses) % 4:
+            case 1:
+                return rgb.flip(-1)
+            case 2:
+                return rgb.mT
+            case 3:
+                return rgb.flip(-2)
+            case _:
+                return rgb
 
     def _descend(self, losses: Mapping[str, Tensor]) -> None:
         total = torch.stack(list(losses.values())).sum()
