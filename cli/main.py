@@ -136,10 +136,7 @@ def watch(context: typer.Context, ids: MaybeIds = None, json: Json = False) -> N
 @app.command()
 def cancel(context: typer.Context, ids: Ids) -> None:
     """End jobs and what paints for them."""
-    with _client(context) as client:
-        for each in ids:
-            client.cancel(each)
-            say(f"{each} ends.")
+    _for_each(context, ids, Client.cancel, "ends.")
 
 
 @app.command("download")
@@ -154,10 +151,7 @@ def save(context: typer.Context, ids: Ids, out: Out = OUT, json: Json = False) -
 @app.command()
 def delete(context: typer.Context, ids: Ids) -> None:
     """Forget jobs that have ended, and what they painted."""
-    with _client(context) as client:
-        for each in ids:
-            client.delete(each)
-            say(f"{each} is deleted.")
+    _for_each(context, ids, Client.delete, "is deleted.")
 
 
 @app.command()
@@ -224,6 +218,16 @@ def _client(context: typer.Context) -> AbstractContextManager[Client]:
     """Give a client of the deployment that the command line names."""
     chosen: Deployment = context.obj
     return chosen.client()
+
+
+def _for_each(
+    context: typer.Context, ids: list[str], ask: Callable[[Client, str], object], done: str
+) -> None:
+    """Ask something for each of some jobs; say of each when it is done."""
+    with _client(context) as client:
+        for each in ids:
+            ask(client, each)
+            say(f"{each} {done}")
 
 
 def _report(ended: Iterator[Work], json: bool) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from azure.storage.blob import BlobServiceClient
 from emulator import azurite
 from emulator.config import HOST, PROJECT_ROOT, Config
 from fuzz import seeds
-from fuzz.journey import REFUSED, RESULT, VIOLATION, End, travel
+from fuzz.journey import REFUSED, RESULT, VIOLATION, End, travel, uploaded
 from fuzz.mutators import MUTATORS
 from fuzz.specials import specials
 
@@ -55,7 +55,6 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first mutant's number")
     parser.add_argument("--again", action="store_true", help="begin anew, not where it stopped")
     arguments = parser.parse_args()
-    logging.disable(logging.WARNING)  # what FFmpeg says of each mutant
     kept: dict[str, Any] = {"ends": {}}
     if RESULTS.exists() and not arguments.again:
         kept = json.loads(RESULTS.read_text())
@@ -80,30 +79,22 @@ def _run(numbers: list[int], kept: dict[str, Any]) -> None:
 
 def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:
     """Send mutants on their way through an Azurite of their own; yield how each ended."""
-    with _storage() as client, _trap() as (file, url), tempfile.TemporaryDirectory() as folder:
+    with (
+        _storage() as config,
+        _traveller(config) as send,
+        _trap() as (file, url),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         good = seeds.make(Path(folder))
         hurtful = specials(good, file, url)
         for number in numbers:
             name, content = mutant(number, good, hurtful)
-            end = travel(client, f"{number:05}-{name}", content)
+            end = send(f"{number:05}-{name}", content)
             if end.outcome == VIOLATION:
                 FAILURES.mkdir(parents=True, exist_ok=True)
                 (FAILURES / f"{number:05}-{name}").write_bytes(content)
                 print(f"{number} {name}: {end}", flush=True)
             yield number, name, end
-
-
-def ends_of(numbers: list[int]) -> list[End]:
-    """Send mutants on their way in a new process, small enough that its children fit their limits.
-
-    A child inherits the memory of its parent, which counts against its own limit.
-    """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(_ends, numbers).result()
-
-
-def _ends(numbers: list[int]) -> list[End]:
-    return [end for _, _, end in journeys(numbers)]
 
 
 def mutant(number: int, good: dict[str, bytes], hurtful: dict[str, bytes]) -> tuple[str, bytes]:
@@ -142,17 +133,40 @@ def _worst(ends: dict[str, list[Any]], column: int) -> list[str]:
 
 
 @contextmanager
-def _storage() -> Generator[BlobServiceClient]:
-    """Run Azurite, and let the app's settings name it."""
+def _traveller(config: Config) -> Generator[Callable[[str, bytes], End]]:
+    """Give a way to send a file on its journey, by a new process with the app's settings.
+
+    A child inherits the memory of its parent, which counts against its own limit: so the parent of
+    those under limits is small, whoever asks for journeys.
+    """
+    with (
+        ProcessPoolExecutor(
+            1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
+        ) as process,
+        BlobServiceClient.from_connection_string(config.storage) as storage,
+    ):
+
+        def send(name: str, content: bytes) -> End:
+            return process.submit(travel, uploaded(storage, name, content)).result()
+
+        yield send
+
+
+def _prepare(settings: dict[str, str]) -> None:
+    os.environ.update(settings)
+    logging.disable(logging.WARNING)  # what FFmpeg says of each mutant
+
+
+@contextmanager
+def _storage() -> Generator[Config]:
+    """Run Azurite."""
     with tempfile.TemporaryDirectory() as folder:
         config = Config.on_free_ports(Path(folder), settings=SETTINGS)
-        os.environ.update(config.app_settings)
         with Popen(azurite.command(config), stdout=DEVNULL) as process:
             try:
                 _wait_for(config.blob_port)
                 azurite.furnish(config)
-                with BlobServiceClient.from_connection_string(config.storage) as client:
-                    yield client
+                yield config
             finally:
                 process.terminate()
 

@@ -49,11 +49,15 @@ class End:
     peak_mib: float
 
 
-def travel(storage_client: BlobServiceClient, name: str, content: bytes) -> End:
-    """Upload a file and go its way; whatever it does, come back."""
-    blob = storage_client.get_blob_client(paths.VIDEOS, f"{STYLE}/{name}")
+def uploaded(storage: BlobServiceClient, name: str, content: bytes) -> Job:
+    """Upload a file; return its job."""
+    blob = storage.get_blob_client(paths.VIDEOS, f"{STYLE}/{name}")
     etag = str(blob.upload_blob(content, overwrite=True)["etag"])
-    job = Job.of(f"{STYLE}/{name}", etag)
+    return Job.of(blob.blob_name, etag)
+
+
+def travel(job: Job) -> End:
+    """Go the way of an uploaded file; whatever it does, come back."""
     start, peak = time.monotonic(), 0.0
     outcome, detail = VIOLATION, "nothing was done"
     for step in (_preprocess, _paint, _stitch):

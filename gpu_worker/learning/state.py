@@ -1,5 +1,6 @@
 """What is kept of a style that is half learnt, so that a killed run can go on."""
 
+import io
 import json
 import pickle
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 
 from gpu_worker.errors import InputError
+from gpu_worker.files import write_whole
 from gpu_worker.learning.learner import Learner, Lesson
 from gpu_worker.networks import Architecture
 
@@ -43,9 +45,9 @@ class State:
     def keep(self, learner: Learner, minutes: float) -> None:
         """Write the file; a kill leaves the old one or the new one, never a part."""
         state = {"lesson": self._lesson, "minutes": minutes, "learner": learner.state_dict()}
-        partial = self._path.with_name(self._path.name + ".partial")
-        torch.save(state, partial)
-        partial.replace(self._path)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_whole(self._path, buffer.getvalue())
 
     def forget(self) -> None:
         """Delete the file, once the style is learnt."""

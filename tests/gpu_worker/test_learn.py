@@ -196,6 +196,16 @@ def test_a_killed_run_goes_on_when_its_command_is_repeated(pictures: Path, tmp_p
     assert not state.exists()
 
 
+def test_what_is_half_kept_has_the_name_of_work_in_progress(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gpu_worker.learning.learner.KEEP_SECONDS", 0.0)
+    out = tmp_path / "tiny.safetensors"
+    (tmp_path / "tiny.safetensors.state.part").mkdir()
+    with pytest.raises(IsADirectoryError):
+        main(command(pictures, out, "--steps", "2"))
+
+
 def test_what_another_lesson_left_is_not_gone_on_with(
     pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
