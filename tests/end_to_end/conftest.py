@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,15 +102,21 @@ def slow_style(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return file.read_bytes()
 
 
+@contextmanager
+def running(state: Path, **more: str) -> Generator[Atelier]:
+    """Run an emulator, with more settings, while the context lasts."""
+    with Emulator(Config.on_free_ports(state, settings=SETTINGS | more)) as emulator:
+        atelier = Atelier(emulator)
+        yield atelier
+        atelier.http.close()
+        atelier.blobs.close()
+
+
 @pytest.fixture(scope="session")
 def atelier(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
-    config = Config.on_free_ports(tmp_path_factory.mktemp("emulator"), settings=SETTINGS)
-    with Emulator(config) as emulator:
-        running = Atelier(emulator)
-        running.blobs.get_blob_client("styles", "slow.safetensors").upload_blob(slow_style)
-        yield running
-        running.http.close()
-        running.blobs.close()
+    with running(tmp_path_factory.mktemp("emulator")) as atelier:
+        atelier.blobs.get_blob_client("styles", "slow.safetensors").upload_blob(slow_style)
+        yield atelier
 
 
 @pytest.fixture(scope="session")

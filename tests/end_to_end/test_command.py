@@ -148,7 +148,7 @@ def test_styles_are_listed(shell: Shell) -> None:
 def test_an_interrupt_leaves_the_job_to_go_on(
     shell: Shell, atelier: Atelier, media: Media, tmp_path: Path
 ) -> None:
-    (file := tmp_path / "interrupted.mp4").write_bytes(media.moving(4))
+    (file := tmp_path / "interrupted.mp4").write_bytes(media.moving(20))
     arguments = command(shell.url, "restyle", file, "--style", "identity")
     with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         while not (jobs := shell.json("status")) or jobs[0]["name"] != file.name:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator import Config, Emulator
 from emulator.config import ACCOUNT_KEY
-from tests.end_to_end.conftest import SETTINGS, Atelier
+from tests.end_to_end.conftest import Atelier, running
 from tests.end_to_end.media import Media
 
 CANARY = "canary-7c1f0e5b9d"
@@ -19,12 +18,8 @@ SECRETS = (ACCOUNT_KEY, CANARY, "AccountKey=", "sig=")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Generator[Atelier]:
     """An emulator whose app has a secret in its settings, and that has been asked for a URL."""
     state = tmp_path_factory.mktemp("secrets")
-    settings = {**SETTINGS, "APPLICATIONINSIGHTS_SECRET": CANARY}
-    with Emulator(Config.on_free_ports(state, settings=settings)) as emulator:
-        running = Atelier(emulator)
-        yield running
-        running.http.close()
-        running.blobs.close()
+    with running(state, APPLICATIONINSIGHTS_SECRET=CANARY) as atelier:
+        yield atelier
 
 
 @pytest.fixture(scope="module")

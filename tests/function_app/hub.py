@@ -1,19 +1,24 @@
-"""A task hub in memory that runs the function app's own orchestrator and activities."""
+"""A task hub in memory that runs the function app's own orchestrator and activities; its jobs."""
 
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from azure.durable_functions.internal.compat.orchestration_context import wrap_orchestrator
 from azure.durable_functions.internal.serialization import DEFAULT_FUNCTIONS_DATA_CONVERTER
 from azure.functions.decorators.function_app import FunctionBuilder
-from durabletask.client import TaskHubGrpcClient
+from durabletask.client import OrchestrationState, TaskHubGrpcClient
 from durabletask.testing import create_test_backend
 from durabletask.worker import TaskHubGrpcWorker
 
 from emulator.config import HOST, free_ports
 from function_app import activities, orchestrator
+from function_app.jobs import Job
+
+LIMIT_SECONDS = 60
 
 type Activity = Callable[[Any], Any]
 
@@ -61,6 +66,26 @@ def running_hub(instead: Mapping[str, Activity] | None = None) -> Generator[Hub]
             worker.stop()
         client.close()
         backend.stop()
+
+
+def ended(client: TaskHubGrpcClient, job: Job) -> OrchestrationState:
+    """Wait until a job has ended."""
+    state = client.wait_for_orchestration_completion(job.job_id, timeout=LIMIT_SECONDS)
+    assert state is not None
+    return state
+
+
+def shown(client: TaskHubGrpcClient, job: Job, **wanted: object) -> dict[str, Any]:
+    """Wait until a job's custom status has what is wanted; return all of it."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    status: dict[str, Any] = {}
+    while time.monotonic() < deadline:
+        state = client.get_orchestration_state(job.job_id)
+        status = (state and state.get_custom_status()) or {}
+        if wanted.items() <= status.items():
+            return status
+        time.sleep(0.02)
+    pytest.fail(f"the job did not get there: {status}")
 
 
 def register(worker: TaskHubGrpcWorker, instead: Mapping[str, Activity]) -> None:

@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubGrpcClient
+from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
 from function_app import orchestrator, paths, storage, styles
 from function_app.activities import Look
@@ -21,7 +21,7 @@ from function_app.jobs import Job, State
 from function_app.lifecycle import CANCEL_EVENT
 from function_app.triggers import start
 from gpu_worker.plan import BUDGET_PARTS, STYLE_NAME, Plan
-from tests.function_app.hub import running_hub
+from tests.function_app.hub import ended, running_hub, shown
 from tests.function_app.made_styles import style_file
 from tests.function_app.media import Clips, paint
 
@@ -106,27 +106,10 @@ def video(clips: Clips, upload: Upload, name: str) -> Job:
     return upload(clips["plain.mp4"], "waits.mp4", style=name)
 
 
-def ended(hub: TaskHubGrpcClient, job: Job) -> OrchestrationState:
-    state = hub.wait_for_orchestration_completion(job.job_id, timeout=60)
-    assert state is not None
-    return state
-
-
-def shown(hub: TaskHubGrpcClient, job: Job, stage: str) -> dict[str, Any]:
-    """Wait until a job shows a stage; return its custom status."""
-    for _ in range(600):
-        state = hub.get_orchestration_state(job.job_id)
-        status = (state and state.get_custom_status()) or {}
-        if status.get("stage") == stage:
-            return status
-        time.sleep(0.05)
-    pytest.fail(f"the job never came to {stage}: {status}")
-
-
 def test_a_painting_becomes_a_style(hub: TaskHubGrpcClient, nodes: Nodes, painting: Job) -> None:
     assert start(hub, painting)
     assert nodes.polled.wait(60)
-    status = shown(hub, painting, "learn")
+    status = shown(hub, painting, stage="learn")
     assert (status["frames"], status["eta_s"]) == ({"done": 25, "total": 100}, 15.0)
     assert status["fps"] is None
     nodes.go_on.set()
@@ -143,7 +126,7 @@ def test_a_video_waits_for_its_style_and_is_painted_then(
 ) -> None:
     start(hub, painting)
     start(hub, video)
-    status = shown(hub, video, "wait")
+    status = shown(hub, video, stage="wait")
     assert status["message"].startswith(f"waits for the style {painting.style}, ")
     assert status["frames"] == {"done": 0, "total": 48}
     assert nodes.submitted == [painting.name]
@@ -162,7 +145,7 @@ def test_a_long_wait_goes_on_in_a_new_history(
     monkeypatch.setattr(orchestrator, "POLLS_PER_HISTORY", 3)
     start(hub, painting)
     start(hub, video)
-    shown(hub, video, "wait")
+    shown(hub, video, stage="wait")
     time.sleep(1)
     nodes.go_on.set()
     assert ended(hub, video).runtime_status == OrchestrationStatus.COMPLETED
@@ -174,7 +157,7 @@ def test_a_video_fails_with_the_sentence_of_its_style(
     nodes.looks = [Look("Failed", fault="input", message="The painting is a poem.")]
     start(hub, painting)
     start(hub, video)
-    shown(hub, video, "wait")
+    shown(hub, video, stage="wait")
     nodes.go_on.set()
     assert ended(hub, painting).runtime_status == OrchestrationStatus.FAILED
     state = ended(hub, video)
@@ -210,7 +193,7 @@ def test_a_style_that_is_cancelled_is_told_to_who_waits(
 ) -> None:
     start(hub, painting)
     start(hub, video)
-    shown(hub, video, "wait")
+    shown(hub, video, stage="wait")
     hub.raise_orchestration_event(painting.job_id, CANCEL_EVENT)
     assert ended(hub, painting).get_output() == {"stage": "cancelled"}
     assert "making the style was cancelled" in ended(hub, video).get_custom_status()["message"]
@@ -223,7 +206,7 @@ def test_a_video_that_waits_can_be_cancelled(
 ) -> None:
     start(hub, painting)
     start(hub, video)
-    shown(hub, video, "wait")
+    shown(hub, video, stage="wait")
     hub.raise_orchestration_event(video.job_id, CANCEL_EVENT)
     assert ended(hub, video).get_output() == {"stage": "cancelled"}
     nodes.go_on.set()

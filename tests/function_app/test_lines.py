@@ -16,7 +16,7 @@ from function_app.preprocess import preprocess
 from function_app.stitch import Joined, stitch
 from function_app.triggers import start
 from gpu_worker.plan import Plan, seal
-from tests.function_app.hub import running_hub
+from tests.function_app.hub import ended, running_hub
 from tests.function_app.made_styles import style_file
 from tests.function_app.media import FRAMES, Clips
 
@@ -101,7 +101,6 @@ def test_the_outcome_of_the_job_is_its_lines(job: Job) -> None:
     looks = {"poll": lambda _: {"value": asdict(Look("Completed", FRAMES))}, "submit": submit}
     with running_hub(looks) as hub:
         start(hub.client, job)
-        state = hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
-    assert state is not None
+        state = ended(hub.client, job)
     assert state.get_output()["result"] == job.video.lines
     assert numbers_in(job) == list(range(FRAMES))

@@ -8,7 +8,7 @@ import pytest
 from function_app import logs
 from function_app.jobs import Job
 from function_app.triggers import start
-from tests.function_app.hub import running_hub
+from tests.function_app.hub import ended, running_hub
 
 type Upload = Callable[..., Job]
 
@@ -54,7 +54,7 @@ def test_one_line_says_why_a_job_failed(caplog: pytest.LogCaptureFixture, upload
     job = upload(b"", "empty.mp4")
     with running_hub({}) as hub:
         start(hub.client, job)
-        hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
+        ended(hub.client, job)
     reasons = [line for line in caplog.messages if line.startswith(f"[{job.job_id}] failed")]
     sentence = "empty.mp4 is empty: upload it again"
     assert reasons == [f"[{job.job_id}] failed (empty-video): {sentence}"]

@@ -4,7 +4,6 @@ Preprocessing, stitching, reporting and cleaning up are the app's own, on Azurit
 Machine Learning job is a script of looks at it.
 """
 
-import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from function_app.orchestrator import ORCHESTRATOR, VERSION
 from function_app.settings import settings
 from function_app.triggers import start
 from gpu_worker.plan import POSTER_NAME, Plan
-from tests.function_app.hub import running_hub
+from tests.function_app.hub import ended, running_hub, shown
 from tests.function_app.media import FRAMES, Clips, paint
 from tests.function_app.recording import record
 
@@ -114,12 +113,6 @@ def job(clips: Clips, upload: Upload) -> Job:
     return job
 
 
-def ended(hub: TaskHubGrpcClient, job: Job) -> OrchestrationState:
-    state = hub.wait_for_orchestration_completion(job.job_id, timeout=60)
-    assert state is not None
-    return state
-
-
 def failure(state: OrchestrationState) -> str:
     assert state.runtime_status == OrchestrationStatus.FAILED
     assert state.failure_details is not None
@@ -156,8 +149,7 @@ def test_a_job_tells_how_far_it_is(hub: TaskHubGrpcClient, script: Script, job: 
     script.looks = [[RUNNING]]
     start(hub, job)
     assert script.polled.wait(60)
-    while (status := shown(hub, job)).get("stage") != "score":
-        time.sleep(0.02)
+    status = shown(hub, job, stage="score")
     hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
     ended(hub, job)
     assert status == {
@@ -173,12 +165,6 @@ def test_a_job_tells_how_far_it_is(hub: TaskHubGrpcClient, script: Script, job: 
         "cost": None,
         "studio_url": None,
     }
-
-
-def shown(hub: TaskHubGrpcClient, job: Job) -> dict[str, Any]:
-    state = hub.get_orchestration_state(job.job_id)
-    assert state is not None
-    return state.get_custom_status() or {}
 
 
 def test_bad_input_fails_in_a_sentence_and_is_not_painted(
@@ -342,8 +328,7 @@ def test_a_run_that_starts_again_goes_on_from_what_is_painted(
 ) -> None:
     script.looks = [[RUNNING, Look("Queued", 12), Look("Running", 3)]]
     start(hub, job)
-    while shown(hub, job).get("frames", {}).get("done") != 33:
-        time.sleep(0.02)
+    shown(hub, job, frames={"done": 33, "total": FRAMES})
     hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
     ended(hub, job)
     assert script.submitted == [1]
@@ -372,9 +357,8 @@ def test_a_job_waits_for_room_in_the_days_spending(
     monkeypatch.setattr(lifecycle, "ROOM_POLLS", timedelta(milliseconds=200))
     script.waits = POLLS_PER_HISTORY + 1
     start(hub, job)
-    while shown(hub, job).get("message") != "there is no room today":
-        time.sleep(0.02)
-    assert shown(hub, job)["stage"] == "queue"
+    waiting = shown(hub, job, message="there is no room today")
+    assert waiting["stage"] == "queue"
     assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
     assert script.submitted == [1]
 
@@ -384,8 +368,7 @@ def test_a_job_that_waits_for_room_can_be_cancelled(
 ) -> None:
     script.waits = 10
     start(hub, job)
-    while shown(hub, job).get("stage") != "queue":
-        time.sleep(0.02)
+    shown(hub, job, stage="queue")
     hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
     assert ended(hub, job).get_output() == {"stage": "cancelled"}
     assert script.submitted == []
@@ -499,22 +482,9 @@ def test_a_job_waits_for_its_turn(
     other = Job.of("plain/earlier.mp4", "etag")
     turns.jobs_ahead(other, "2000-01-01T00:00:00.000000Z")
     start(hub, job)
-    waiting = wait_for(hub, job, lambda status: status["stage"] == "queue")
+    waiting = shown(hub, job, stage="queue")
     assert waiting["message"] == "1 jobs are to end before this one is painted"
     assert script.submitted == []
     turns.leave(other.job_id)
     assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
     assert job.job_id not in set(turns.waiting())
-
-
-def wait_for(
-    hub: TaskHubGrpcClient, job: Job, condition: Callable[[dict[str, Any]], bool]
-) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        state = hub.get_orchestration_state(job.job_id)
-        status = state.get_custom_status() if state else None
-        if status and condition(status):
-            return status
-        time.sleep(0.02)
-    pytest.fail("the job did not get there")

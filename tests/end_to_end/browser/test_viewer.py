@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
-from tests.browser.visitor import Visitor
+from tests.end_to_end.browser.conftest import Visit
+from tests.end_to_end.browser.visitor import Visitor
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.media import Media
 from tests.function_app.media import ffmpeg

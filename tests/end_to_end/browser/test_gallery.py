@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Visit
+from tests.end_to_end.browser.conftest import Visit
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.media import Media
 

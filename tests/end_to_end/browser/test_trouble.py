@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Route, expect
 
-from tests.browser.conftest import Visit
-from tests.browser.visitor import Visitor
+from tests.end_to_end.browser.conftest import Visit
+from tests.end_to_end.browser.visitor import Visitor
 
 KEY = "open sesame"
 

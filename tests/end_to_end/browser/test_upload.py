@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.browser.conftest import Visit
+from tests.end_to_end.browser.conftest import Visit
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.media import Media
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Visit
-from tests.browser.visitor import Visitor
+from tests.end_to_end.browser.conftest import Visit
+from tests.end_to_end.browser.visitor import Visitor
 from tests.end_to_end.test_styles import Hostile, painting
 
 type Files = Callable[[str, bytes], Path]

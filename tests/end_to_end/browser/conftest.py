@@ -1,4 +1,4 @@
-"""A browser, and an emulator whose page it visits."""
+"""A browser that visits the page of the running emulator."""
 
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -7,13 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 import tools.browser
-from emulator import Config, Emulator
-from tests.browser.visitor import Visitor
-from tests.end_to_end.conftest import SETTINGS, Atelier, slow_style
-from tests.end_to_end.media import Media
-from tests.function_app.media import Clips
-
-__all__ = ["slow_style"]
+from tests.end_to_end.browser.visitor import Visitor
 
 WIDTH, HEIGHT = 1280, 900
 
@@ -31,23 +25,6 @@ def browser() -> Generator[Browser]:
         browser = tools.browser.launch(playwright)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="session")
-def atelier(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
-    config = Config.on_free_ports(tmp_path_factory.mktemp("emulator"), settings=SETTINGS)
-    with Emulator(config) as emulator:
-        running = Atelier(emulator)
-        running.blobs.get_blob_client("styles", "slow.safetensors").upload_blob(slow_style)
-        yield running
-        running.http.close()
-        running.blobs.close()
-
-
-@pytest.fixture(scope="session")
-def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
-    folder = tmp_path_factory.mktemp("media")
-    return Media(folder, Clips(folder))
 
 
 @pytest.fixture
