@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import wraps
+from pathlib import PurePosixPath
 from typing import Any, Self
 
 import azure.durable_functions as df
@@ -184,7 +185,7 @@ def poll(payload: Payload) -> Payload:
             progress.frames if progress else 0,
             progress.frames_per_second if progress else 0.0,
             failure.fault if failure else "",
-            failure.message if failure else "",
+            _called_as_uploaded(failure.message, state) if failure else "",
             _code(failure),
         )
     )
@@ -284,6 +285,12 @@ def _frames_there(job: Job) -> int:
 def _progress(folder: JobFolder) -> Progress | None:
     content = storage.read(paths.JOBS, folder.output(PROGRESS_NAME))
     return Progress.from_json(content) if content else None
+
+
+def _called_as_uploaded(sentence: str, state: State) -> str:
+    """Name the uploaded file in a worker's sentence, where that read a copy under another name."""
+    source = PurePosixPath(state.work.source_blob).name if state.work else ""
+    return sentence.replace(source, PurePosixPath(state.job.name).name) if source else sentence
 
 
 def _code(failure: Failure | None) -> Code:

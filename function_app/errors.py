@@ -18,7 +18,7 @@ class Code(StrEnum):
     """Stable names of what can go wrong, for programs; docs/troubleshooting.md has a row for each.
 
     Attributes:
-        action: what to do about it, one sentence for people.
+        action: what to do about errors of this code, one sentence for people.
     """
 
     action: str
@@ -74,7 +74,10 @@ class Code(StrEnum):
 
 
 class AtelierError(Exception):
-    """The message is one sentence for people: what is wrong with what, and what to do."""
+    """The message is one sentence for people: what is wrong with what.
+
+    That of an InputError goes on with what to do; for others that is the action of the code.
+    """
 
 
 class SettingsError(AtelierError):

@@ -158,8 +158,7 @@ class Lifecycle:
         most = self.terms.max_preemptions
         if self.state.preemptions == most:
             raise ServiceError(
-                f"the nodes were taken away {most + 1} times: upload the video again at another "
-                "time, or work on dedicated nodes",
+                f"the nodes were taken away {most + 1} times, as those of low priority may be",
                 Code.PAINTING_FAILED,
             )
         self.state = replace(self.state, preemptions=self.state.preemptions + 1)
@@ -235,7 +234,8 @@ class Lifecycle:
         """Count what the nodes did, and end them at the limits of cost and time.
 
         Raises:
-            ServiceError: a limit was reached.
+            InputError: the limit of cost was reached.
+            ServiceError: that of time was.
         """
         seconds = self._work.nodes * elapsed.total_seconds()
         self.state = replace(self.state, node_seconds=self.state.node_seconds + seconds)
@@ -243,12 +243,12 @@ class Lifecycle:
             yield from self._end_painting()
             raise error
 
-    def _too_much(self) -> ServiceError | None:
+    def _too_much(self) -> InputError | ServiceError | None:
         """Return which limit the painting has reached."""
         terms, state = self.terms, self.state
         spent, most = price_of(state.node_seconds, terms.price), terms.max_cost
         if spent is not None and most is not None and spent > most:
-            return ServiceError(
+            return InputError(
                 f"{self.doing} was stopped after {spent:.2f} {terms.currency}, the limit of "
                 f"one job being {most:.2f}: cut the video into parts, or upload it smaller",
                 Code.TOO_EXPENSIVE,
@@ -257,7 +257,7 @@ class Lifecycle:
         if hours > terms.timeout_hours * state.attempt * OVERTIME:
             return ServiceError(
                 f"{self.doing} was stopped after {hours:.0f} hours, for Azure Machine Learning did "
-                f"not end it after {terms.timeout_hours:.0f}: upload the video again",
+                f"not end it after {terms.timeout_hours:.0f}",
                 Code.PAINTING_FAILED,
             )
         return None

@@ -22,7 +22,7 @@ from durabletask.task import OrchestrationContext
 
 from function_app.activities import Look
 from function_app.compute import MOST_ATTEMPTS
-from function_app.errors import Code, ServiceError
+from function_app.errors import Code, InputError
 from function_app.jobs import Stage, State, Status, Work
 from function_app.lifecycle import POLLS_PER_HISTORY, Lifecycle, Steps
 from function_app.stitch import Joined
@@ -92,15 +92,16 @@ class _Restyling(Lifecycle):
         self._continue()
 
     def _give_up_waiting(self) -> None:
-        """Raise ServiceError when the style is overdue: its job may have been lost."""
+        """Raise InputError when the style is overdue: its job may have been lost."""
         now = self._context.current_utc_datetime
         if not self.state.waits_until:
             overdue = now + MOST_ATTEMPTS * timedelta(hours=self.terms.timeout_hours)
             self.state = replace(self.state, waits_until=overdue.isoformat())
         elif now > datetime.fromisoformat(self.state.waits_until):
-            raise ServiceError(
+            raise InputError(
                 f"the style {self.state.job.style!r} is not ready after the time that its making "
-                "may take: upload its painting again, and then the video"
+                "may take: upload its painting again, and then the video",
+                Code.UNUSABLE_STYLE,
             )
 
     @override

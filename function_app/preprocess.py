@@ -54,8 +54,9 @@ def preprocess(job: Job) -> Work:
         InputError: the video or the style cannot be used; the sentence says why.
     """
     job.video.check()
-    results.check_free(job, results.properties(job))
     style = styles.usable(job.style)
+    lines = style.output == LINES
+    results.check_free(job.video, results.properties(job.video, lines=lines))
     reader = _reader(job)
     blend = blend_of(reader.metadata)
     with open_video(buffered(reader), job.name) as container:
@@ -73,7 +74,7 @@ def preprocess(job: Job) -> Work:
     estimate = cost.estimate(amount, nodes, settings())
     _check_cost(job, estimate)
     plan = _plan(job, index, picture, source, blend, nodes)
-    if style.output == LINES:
+    if lines:
         plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")
     return Work(

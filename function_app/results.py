@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties
@@ -11,19 +11,20 @@ from azure.storage.blob import BlobProperties
 from function_app import paths, storage
 from function_app.errors import Code, InputError
 from function_app.jobs import Job
+from function_app.paths import Video
 
 JOB_ID = "job_id"
 VIDEO = "video"
 
 
-def properties(job: Job, *, lines: bool = False) -> BlobProperties | None:
-    """Return what storage knows of the result of a job's video; None where there is none.
+def properties(video: Video, *, lines: bool = False) -> BlobProperties | None:
+    """Return what storage knows of the result of a video; None where there is none.
 
     Args:
-        job: whose.
+        video: whose.
         lines: of JSON are asked for, instead of the painted video.
     """
-    blob_name = job.video.lines if lines else job.video.painted
+    blob_name = video.lines if lines else video.painted
     try:
         return storage.blob(paths.RESULTS, blob_name).get_blob_properties()
     except ResourceNotFoundError:
@@ -35,16 +36,17 @@ def is_of(job: Job, result: BlobProperties | None) -> bool:
     return result is not None and result.metadata.get(JOB_ID) == job.job_id
 
 
-def check_free(job: Job, result: BlobProperties | None) -> None:
-    """Refuse a video whose result would take the place of another video's.
+def check_free(video: Video, result: BlobProperties | None) -> None:
+    """Refuse a video whose result would take the place of another's: of one with another suffix.
 
     Raises:
         InputError: it would.
     """
-    owner = result.metadata.get(VIDEO) if result else None
-    if owner and owner != quote(job.video.blob):
+    owner = unquote(result.metadata.get(VIDEO, "")) if result else ""
+    if owner and owner != video.blob:
         raise InputError(
-            f"{job.video.painted} is the result of {unquote(owner)} already: rename {job.name}",
+            f"{video.name} would have the same result as {owner}: "
+            "give it another name, not only another suffix, or delete the job of that video first",
             Code.BAD_NAME,
         )
 
@@ -58,9 +60,9 @@ def report_of(job: Job) -> dict[str, str]:
 
 def delete(job: Job) -> None:
     """Delete what a job left, but nothing of a later upload of the same name."""
-    if is_of(job, properties(job, lines=True)):
+    if is_of(job, properties(job.video, lines=True)):
         storage.delete(paths.RESULTS, job.video.lines)
-    if is_of(job, properties(job)):
+    if is_of(job, properties(job.video)):
         for blob_name in (job.video.painted, job.video.poster, job.video.sheet):
             storage.delete(paths.RESULTS, blob_name)
     if report_of(job):

@@ -51,13 +51,13 @@ def stitch(job: Job) -> Joined:
         InputError: too much of the video did not decode, or it was replaced meanwhile.
         ServiceError: something else of the job is missing.
     """
-    found = [properties(job), properties(job, lines=True)]
+    found = [properties(job.video), properties(job.video, lines=True)]
     if any(is_of(job, result) for result in found):
         return Joined()  # from an earlier try, whose answer was lost
     check_current(job)
     plan = Plan.from_json(_needed(job.folder.plan))
     before = found[plan.makes_lines]
-    check_free(job, before)
+    check_free(job.video, before)
     note = _damage_note(job, plan)
     try:
         out = _lines(job, plan) if plan.makes_lines else _video(job, plan)

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 
 from function_app import logs, storage
 from function_app.api import guard
-from function_app.errors import Code, InputError, RequestError
+from function_app.errors import Code, InputError, RequestError, ServiceError
 
 READ_LIFETIME = timedelta(hours=1)
 REVALIDATE = {"Cache-Control": "no-cache"}
@@ -40,12 +40,12 @@ def answering[**P](
                 guard.check(req)
                 return handler(req, *args, **kwargs)
             except RequestError as error:
-                return _problem(req, error)
+                return _problem(req, error.status, error)
             except InputError as error:
-                return _problem(req, RequestError(HTTPStatus.BAD_REQUEST, error.code, str(error)))
+                return _problem(req, HTTPStatus.BAD_REQUEST, error)
             except (AzureError, grpc.RpcError):
                 log.exception("%s %s cannot be answered", req.method, req.url)
-                return _problem(req, _unavailable())
+                return _problem(req, HTTPStatus.SERVICE_UNAVAILABLE, _unavailable())
 
     return wrapped
 
@@ -130,25 +130,26 @@ def bad_request(message: str) -> RequestError:
     return RequestError(HTTPStatus.BAD_REQUEST, Code.BAD_REQUEST, message)
 
 
-def _unavailable() -> RequestError:
-    message = "a service that the answer needs does not answer"
-    return RequestError(HTTPStatus.SERVICE_UNAVAILABLE, Code.UNAVAILABLE, message)
+def _unavailable() -> ServiceError:
+    return ServiceError("a service that the answer needs does not answer", Code.UNAVAILABLE)
 
 
-def _problem(req: func.HttpRequest, error: RequestError) -> func.HttpResponse:
+def _problem(
+    req: func.HttpRequest, status: HTTPStatus, error: InputError | ServiceError | RequestError
+) -> func.HttpResponse:
     body = {
         "type": "about:blank",
-        "title": error.status.phrase,
-        "status": error.status.value,
+        "title": status.phrase,
+        "status": status.value,
         "code": error.code,
         "detail": str(error),
-        "action": error.code.action,
+        "action": None if isinstance(error, InputError) else error.code.action,
         "job": req.route_params.get("id"),
     }
     wait = error.retry_after_s if isinstance(error, guard.TooManyRequestsError) else None
     return func.HttpResponse(
         _dumped(body),
-        status_code=error.status,
+        status_code=status,
         mimetype="application/problem+json",
         headers={"Retry-After": str(wait)} if wait else None,
     )

@@ -52,7 +52,7 @@ ERROR = _object(
     {
         "code": CODE,
         "detail": _text("what is wrong with what, one sentence"),
-        "action": _text("what to do about it, one sentence"),
+        "action": _or_null(_text("what to do about it; null where the detail says it")),
     }
 )
 PROBLEM = _object(

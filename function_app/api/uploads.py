@@ -20,7 +20,7 @@ import azure.functions as func
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobProperties, BlobSasPermissions
 
-from function_app import paths, storage, styles, uploads
+from function_app import paths, results, storage, styles, uploads
 from function_app.api.answers import answering, as_json, body_of
 from function_app.api.jobs import Client
 from function_app.api.schemas import UPLOAD_REQUEST
@@ -99,7 +99,8 @@ class Upload:
         """Check the request's body.
 
         Raises:
-            InputError: the video is empty, or has a name, a style or options that cannot be.
+            InputError: the video is empty, has a name, a style or options that cannot be, or would
+                have the result of another.
             RequestError: the body is another, or the video is too large.
         """
         fields = body_of(req, UPLOAD_REQUEST)
@@ -109,7 +110,8 @@ class Upload:
         check_size(name, size, settings().max_bytes)
         video = paths.Video(fields["style"], name)
         video.check()
-        styles.usable(video.style)
+        lines = styles.usable(video.style).output == styles.LINES
+        results.check_free(video, results.properties(video, lines=lines))
         said = {name: str(fields[name]) for name in OPTIONS & fields.keys()}
         return cls(video, size, blend_of(said), fields.get("md5", ""))
 
@@ -136,7 +138,7 @@ def check_size(name: str, size: int, most: int) -> None:
         raise RequestError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             Code.TOO_LARGE,
-            f"{name} has {size} bytes; it may have {most}",
+            f"{name} has {size} bytes, more than the {most} that it may have",
         )
 
 

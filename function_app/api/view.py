@@ -7,7 +7,7 @@ from typing import Any
 
 from durabletask.client import OrchestrationState, OrchestrationStatus
 
-from function_app.errors import Code
+from function_app.errors import Code, InputError
 from function_app.jobs import Job, Stage, State, Status
 from function_app.orchestrator import LEARNER, ORCHESTRATOR
 
@@ -23,6 +23,7 @@ STATUSES = {
     OrchestrationStatus.TERMINATED: "Cancelled",
 }
 ENDED = {"Completed", "Failed", "Cancelled"}
+INPUT_ERROR = f"{InputError.__module__}.{InputError.__qualname__}"
 # What changes by itself, and so is no news to who polls.
 CLOCKS = {"updated", "duration_s"}
 
@@ -102,7 +103,8 @@ def _error(state: OrchestrationState, status: str, code: str | None) -> View | N
     if status != "Failed" or failure is None:
         return None
     known = Code(code) if code else Code.SERVICE_FAILED
-    return {"code": known, "detail": failure.message, "action": known.action}
+    action = None if failure.error_type == INPUT_ERROR else known.action
+    return {"code": known, "detail": failure.message, "action": action}
 
 
 def _seconds(state: OrchestrationState, ended: bool) -> float:

@@ -4,11 +4,11 @@ import { parts } from "./dom.js";
 
 const KEY = "atelier.key";
 
-/** The API refuses; the message is a sentence for people. */
+/** The API refuses; the message says to people what is wrong and what to do. */
 export class Problem extends Error {
   constructor({ status, code, detail, action }, waitSeconds = 0) {
-    super(detail);
-    Object.assign(this, { status, code, action, waitSeconds });
+    super(action ? `${detail.replace(/\.$/, "")}. ${action}` : detail);
+    Object.assign(this, { status, code, waitSeconds });
   }
 }
 

@@ -46,8 +46,8 @@ export class Gallery {
   }
 
   #say(error) {
-    const hope = error instanceof Unreachable ? "This page goes on by itself once that is over." : error.action;
-    say(this.#connection, [error.message, hope].filter(Boolean).join(" "));
+    const hope = error instanceof Unreachable ? " This page goes on by itself once that is over." : "";
+    say(this.#connection, error.message + hope);
     this.#connection.hidden = false;
     document.body.classList.toggle("cut-off", error instanceof Unreachable);
   }

@@ -71,7 +71,7 @@ export class NewPainting {
     progress.hidden = state !== "sending";
     progress.value = sent / Math.max(1, file.size);
     learn.disabled = state === "sending";
-    if (state === "failed") this.#explain([problem.message, problem.action].filter(Boolean).join(" "));
+    if (state === "failed") this.#explain(problem.message);
   }
 
   #explain(sentence) {

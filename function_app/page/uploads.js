@@ -99,7 +99,7 @@ function sentence({ state, file, sent, problem }, pace) {
     case "cancelled":
       return "Cancelled.";
     default:
-      return [problem.message, problem.action].filter(Boolean).join(" ");
+      return problem.message;
   }
 }
 

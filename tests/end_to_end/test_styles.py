@@ -121,7 +121,7 @@ def test_what_is_no_painting_fails_in_a_sentence(atelier: Atelier) -> None:
     job = atelier.wait(style(atelier, "sonnet")["job"])
     assert (job["status"], job["attempt"]) == ("Failed", 1)
     assert job["error"]["code"] == "unusable-painting"
-    assert "is not a picture" in job["message"]
+    assert job["message"] == "sonnet.jpg is not a picture; use a JPEG or a PNG."
     assert style(atelier, "sonnet")["state"] == "failed"
 
 

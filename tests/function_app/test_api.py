@@ -13,11 +13,12 @@ import pytest
 
 from function_app import paths, storage
 from function_app.activities import Look
+from function_app.errors import Code
 from function_app.jobs import Job, Work
-from function_app.results import JOB_ID
+from function_app.results import JOB_ID, VIDEO
 from function_app.triggers import start
 from gpu_worker.plan import PREVIEW_NAME
-from tests.function_app.hub import Hub, running_hub
+from tests.function_app.hub import Hub, ended, running_hub
 from tests.function_app.made_styles import style_file
 from tests.function_app.media import Clips
 from tests.function_app.wire import Message, Worker, body, durable_client, http
@@ -102,7 +103,7 @@ def test_post_style_grants_writing_what_becomes_a_style(worker: Worker, filename
         ({"name": ".."}, "400", "names no style"),
         ({"name": ""}, "400", "names no style"),
         ({"bytes": 0}, "400", "the body is no such request: $.bytes"),
-        ({"bytes": 1 << 40}, "413", "a.jpg has 1099511627776 bytes; it may have 268435456"),
+        ({"bytes": 1 << 40}, "413", "a.jpg has 1099511627776 bytes, more than the 268435456"),
     ],
 )
 def test_post_style_refuses(worker: Worker, change: Any, status: str, detail: str) -> None:
@@ -135,6 +136,18 @@ def test_post_upload_grants_writing_one_blob(worker: Worker, durable: Any) -> No
     assert storage.read(paths.VIDEOS, grant["blob"]) == b"video"
     other = grant | {"url": grant["url"].replace("holiday%201", "other")}
     assert put(other, b"video") == HTTPStatus.FORBIDDEN
+
+
+@pytest.mark.usefixtures("style")
+def test_an_upload_with_the_result_of_another_video_is_refused(
+    worker: Worker, durable: Any
+) -> None:
+    result = storage.blob(paths.RESULTS, "plain/twin.mp4")
+    result.upload_blob(b"painted", overwrite=True, metadata={VIDEO: "plain/twin.mp4"})
+    refusal = ask_upload(worker, durable, {"filename": "twin.mov", "style": "plain", "bytes": 5})
+    assert (refusal.http.status_code, body(refusal)["code"]) == ("400", "bad-name")
+    assert "would have the same result as plain/twin.mp4" in body(refusal)["detail"]
+    granted(worker, durable, "twin.mp4")
 
 
 @pytest.mark.usefixtures("style")
@@ -189,7 +202,7 @@ def test_an_upload_of_what_failed_may_be_tried_again(worker: Worker, durable: An
     blob = storage.blob(paths.VIDEOS, "plain/failed.mp4")
     with running_hub({}) as hub:
         start(hub.client, job := Job.of(blob.blob_name, str(blob.get_blob_properties().etag)))
-        hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
+        ended(hub.client, job)
         granted(worker, durable_client(hub.address), "failed.mp4", md5=MD5_OF_VIDEO)
 
 
@@ -284,7 +297,7 @@ def test_polling_costs_an_answer_only_where_there_is_news(
         assert unchanged.headers["ETag"] == tag
     with running_hub({}) as hub:
         start(hub.client, job)
-        hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
+        ended(hub.client, job)
         for name, tag in tags.items():
             assert ask(name, tag, durable_client(hub.address)).status_code == "200"
 
@@ -337,15 +350,30 @@ def test_a_job_that_failed_says_why_and_cannot_be_cancelled(worker: Worker, uplo
     job = upload(b"", "empty.mp4")
     with running_hub({}) as hub:
         start(hub.client, job)
-        hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
+        ended(hub.client, job)
         request, client = http("GET", "/", id=job.job_id), durable_client(hub.address)
         view = body(worker.call("get_job", req=request, client=client))
         refusal = worker.call("post_cancel", req=request, client=client)
     assert (view["status"], view["stage"]) == ("Failed", "failed")
-    assert view["error"]["code"] == "empty-video"
-    assert view["error"]["detail"] == "empty.mp4 is empty: upload it again"
-    assert view["error"]["action"].startswith("Upload the file again")
+    assert view["error"] == {
+        "code": "empty-video",
+        "detail": "empty.mp4 is empty: upload it again",
+        "action": None,
+    }
     assert (refusal.http.status_code, body(refusal)["code"]) == ("409", "job-ended")
+
+
+def test_a_job_that_a_service_failed_says_what_to_do(worker: Worker, upload: Upload) -> None:
+    job = upload(b"4", "unlucky.mp4")
+    work = asdict(Work(paths.VIDEOS, job.video.blob, 48, 1))
+    answers = {"preprocess": work, "submit": 0, "poll": asdict(Look("Failed"))}
+    with running_hub({name: answering(value) for name, value in answers.items()}) as hub:
+        start(hub.client, job)
+        ended(hub.client, job)
+        request, client = http("GET", "/", id=job.job_id), durable_client(hub.address)
+        error = body(worker.call("get_job", req=request, client=client))["error"]
+    assert (error["code"], error["action"]) == ("painting-failed", Code.PAINTING_FAILED.action)
+    assert error["detail"].startswith("painting failed 3 times")
 
 
 @pytest.fixture
@@ -365,7 +393,7 @@ def done(job: Job) -> Generator[tuple[Job, Message]]:
     storage.write(paths.RESULTS, job.video.sheet, b"sheet", "image/jpeg")
     with running_hub({name: answering(value) for name, value in answers.items()}) as hub:
         start(hub.client, job)
-        hub.client.wait_for_orchestration_completion(job.job_id, timeout=60)
+        ended(hub.client, job)
         yield job, durable_client(hub.address)
 
 

@@ -344,12 +344,14 @@ def test_a_result_of_another_video_is_not_replaced(
     stitch(job)
     before = result_of(job)
     other = upload(clips["plain.mp4"], "same name mp4.mov")
-    with pytest.raises(
-        InputError, match=r"is the result of plain/same name mp4\.mp4 already: rename same"
-    ):
-        check_free(other, properties(other))
+    with pytest.raises(InputError) as refusal:
+        check_free(other.video, properties(other.video))
+    assert str(refusal.value) == (
+        "same name mp4.mov would have the same result as plain/same name mp4.mp4: "
+        "give it another name, not only another suffix, or delete the job of that video first"
+    )
     again = upload(clips["plain.mp4"], "same name mp4.mp4")
-    check_free(again, properties(again))
+    check_free(again.video, properties(again.video))
     assert result_of(job) == before
 
 

@@ -47,7 +47,7 @@ def test_a_problem_of_the_app_is_told_in_its_own_sentence(visit: Visit) -> None:
     problem = {"code": "unavailable", "detail": "the tasks are away", "action": "Ask again later."}
     visitor.page.route("**/api/jobs?*", lambda route: route.fulfill(status=503, json=problem))
     visitor.open()
-    expect(visitor.connection).to_have_text("the tasks are away Ask again later.")
+    expect(visitor.connection).to_have_text("the tasks are away. Ask again later.")
 
 
 def test_a_key_is_asked_for_once_and_kept_for_the_tab(visit: Visit) -> None:

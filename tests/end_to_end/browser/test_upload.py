@@ -121,8 +121,13 @@ def test_how_it_is_painted_goes_along(visit: Visit, files: Files, atelier: Ateli
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("it's.mp4", b"video", "rename the video without quotes"),
-        ("empty.mp4", b"", "empty.mp4 is empty"),
+        (
+            "it's.mp4",
+            b"video",
+            'the name "it\'s.mp4" holds the character "\'": '
+            "rename the video without quotes, backslashes and control characters",
+        ),
+        ("empty.mp4", b"", "empty.mp4 is empty: upload it again"),
     ],
 )
 def test_what_may_not_be_uploaded_says_why(
@@ -131,7 +136,7 @@ def test_what_may_not_be_uploaded_says_why(
     visitor = visit()
     visitor.drop(files(name, content))
     row = visitor.upload(name)
-    expect(row).to_contain_text(sentence)
+    expect(row.locator("[data-part=state]")).to_have_text(sentence)
     row.get_by_role("button", name="Dismiss").click()
     expect(row).to_have_count(0)
 
