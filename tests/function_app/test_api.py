@@ -147,6 +147,7 @@ def test_an_upload_with_the_result_of_another_video_is_refused(
     refusal = ask_upload(worker, durable, {"filename": "twin.mov", "style": "plain", "bytes": 5})
     assert (refusal.http.status_code, body(refusal)["code"]) == ("400", "bad-name")
     assert "would have the same result as plain/twin.mp4" in body(refusal)["detail"]
+    assert body(refusal)["action"] is None, "the detail says what to do"
     granted(worker, durable, "twin.mp4")
 
 
