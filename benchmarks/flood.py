@@ -9,6 +9,7 @@ the queue, the host and the storage are measured here, not the painting.
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ from chaos.trial import RECIPES, make
 JOBS_AT_ONCE = 8
 POLL_S = 2.0
 LIMIT_S = 3600.0
+PLACE = re.compile(r"PUT .*/jobs/turns/([^?]+)")
 MIB = 2**20
 JUNK = (b"", b"Dear diary,\n" * 50, b"#EXTM3U\nhttp://127.0.0.1/x.ts\n", bytes(range(256)) * 40)
 
@@ -69,7 +71,13 @@ def main() -> None:
 
 def _measure(scene: Scene, rush: Rush) -> dict[str, object]:
     operations: Counter[str] = Counter()
-    scene.proxy.watcher = lambda line, _body: operations.update([line.partition(" ")[0]])
+    places: set[str] = set()
+
+    def watch(line: str, _body: bytes) -> None:
+        operations.update([line.partition(" ")[0]])
+        places.update(PLACE.findall(line))
+
+    scene.proxy.watcher = watch
     memory = [_host_memory(scene)]
     start = time.monotonic()
     uploaded = _upload_all(scene, rush)
@@ -83,6 +91,7 @@ def _measure(scene: Scene, rush: Rush) -> dict[str, object]:
             if job["status"] in ENDED:
                 ended.setdefault(job["id"], time.monotonic() - start)
     videos = [job_id for job_id, is_video in uploaded.items() if is_video]
+    turns = [place.partition("Z-")[2] for place in sorted(places)]
     return {
         "uploads": rush.uploads,
         "videos": rush.videos,
@@ -91,7 +100,10 @@ def _measure(scene: Scene, rush: Rush) -> dict[str, object]:
             Counter(jobs[each]["status"] if each in jobs else "none" for each in uploaded)
         ),
         "seconds": round(time.monotonic() - start, 1),
-        "most_places_out_of_order": _disorder(jobs, videos),
+        "most_places_out_of_order": {
+            "from_start_to_turn": _disorder(_in_order(jobs, videos, "created"), turns),
+            "from_turn_to_end": _disorder(turns, _in_order(jobs, videos, "updated")),
+        },
         "history_events_most": max((_history(scene, each) for each in videos[:20]), default=0),
         "storage_operations_per_upload": round(sum(operations.values()) / rush.uploads, 1),
         "host_mib": {
@@ -137,14 +149,14 @@ def _jobs(scene: Scene) -> list[dict[str, Any]]:
     return jobs
 
 
-def _disorder(jobs: dict[str, dict[str, Any]], videos: list[str]) -> int:
-    """Return by how many places a video ended before or after its turn, by when they started."""
-    there = [jobs[each] for each in videos if each in jobs]
-    started = sorted(there, key=lambda job: job["created"])
-    ended = [job["id"] for job in sorted(there, key=lambda job: job["updated"])]
-    return max(
-        (abs(place - ended.index(job["id"])) for place, job in enumerate(started)), default=0
-    )
+def _in_order(jobs: dict[str, dict[str, Any]], ids: list[str], moment: str) -> list[str]:
+    return sorted((each for each in ids if each in jobs), key=lambda each: jobs[each][moment])
+
+
+def _disorder(before: list[str], after: list[str]) -> int:
+    """Return by how many places a job went back or forth at most."""
+    places = {job_id: place for place, job_id in enumerate(after)}
+    return max((abs(place - places[job_id]) for place, job_id in enumerate(before)), default=0)
 
 
 def _history(scene: Scene, job_id: str) -> int:

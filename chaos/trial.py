@@ -25,7 +25,7 @@ LIMIT_S = 150.0
 
 RECIPES = {
     "sound.mp4": ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=24:d=2,noise=alls=60:allf=t", "-f",
-                  "lavfi", "-i", "sine=d=2:sample_rate=24000", "-g", "8"],
+                  "lavfi", "-i", "sine=d=2:sample_rate=24000", "-g", "8", "-sc_threshold", "0"],
     "uneven.mkv": ["-f", "lavfi", "-i", "testsrc2=s=64x96:r=10:d=2", "-vf",
                    r"setpts='PTS+0.03/TB*mod(N\,3)'", "-fps_mode", "passthrough", "-g", "6"],
 }  # fmt: skip
