@@ -35,7 +35,7 @@ from emulator import Config, Emulator
 
 SIZE = Size(640, 360)
 WATCH_S = 0.1
-FOLLOW_S = 0.2
+FOLLOW_S = 0.1
 FIRST_CLIP_S = 2.0
 REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<url>\S+) HTTP')
 FIXED_OPERATIONS = 40

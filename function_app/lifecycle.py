@@ -26,6 +26,7 @@ CANCEL_EVENT = "cancel"
 
 POLLS_PER_HISTORY = 50
 FIRST_POLLS = timedelta(seconds=1)
+LAST_POLLS = timedelta(seconds=0.5)
 LONGEST_WAIT = timedelta(minutes=5)
 CANCEL_POLLS = 120
 ROOM_POLLS = timedelta(minutes=1)
@@ -219,11 +220,14 @@ class Lifecycle:
         return timedelta(seconds=self.terms.poll_seconds)
 
     def _until_next(self, polls: int, seconds_left: float | None = None) -> timedelta:
-        """Less at first, and when the end is near: nobody should wait long for it to be seen."""
+        """Less at first, and when the end is near: nobody should wait long for it to be seen.
+
+        Half of the time that seems to be left, for what tells it is seconds old.
+        """
         pause = min(self._usual_pause, FIRST_POLLS * (polls + 1))
         if seconds_left is None:
             return pause
-        return min(pause, max(FIRST_POLLS, timedelta(seconds=seconds_left)))
+        return min(pause, max(LAST_POLLS, timedelta(seconds=seconds_left / 2)))
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""

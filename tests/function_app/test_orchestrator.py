@@ -254,13 +254,15 @@ def test_looks_are_close_to_each_other_when_the_end_is_near(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     configure(POLL_SECONDS="60")
-    first, left = timedelta(milliseconds=40), timedelta(milliseconds=100)
+    first, left, last = (timedelta(milliseconds=each) for each in (60, 200, 30))
     monkeypatch.setattr(lifecycle, "FIRST_POLLS", first)
+    monkeypatch.setattr(lifecycle, "LAST_POLLS", last)
     near = Look("Running", FRAMES - 1, fps=1 / left.total_seconds())
-    script.looks = [[Look("Queued"), Look("Running"), near, near, COMPLETED]]
+    at_the_end = replace(near, frames=FRAMES)
+    script.looks = [[Look("Queued"), Look("Running"), near, at_the_end, COMPLETED]]
     start(hub, job)
     ended(hub, job)
-    assert pauses(hub, job) == [first, 2 * first, left, left]
+    assert pauses(hub, job) == [first, 2 * first, left / 2, last]
 
 
 def pauses(hub: TaskHubGrpcClient, job: Job) -> list[timedelta]:
