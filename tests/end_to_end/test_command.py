@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,15 @@ def test_styles_are_listed(shell: Shell) -> None:
     assert all(name in shell.run("styles").stdout for name in names)
 
 
+@pytest.fixture
+def interruptible() -> Generator[None]:
+    """Processes begun here take an interrupt, even where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_leaves_the_job_to_go_on(
     shell: Shell, atelier: Atelier, media: Media, tmp_path: Path
 ) -> None:
