@@ -336,7 +336,7 @@ class Lifecycle:
     def _painting(self, look: Look) -> Status:
         work, state = self._work, self.state
         done = min(work.frames, state.frames_before + look.frames)
-        left = (work.frames - done) / look.fps if look.fps else None
+        left = _seconds(work.frames - done, look.fps)
         return replace(
             self._status(
                 Stage.QUEUE if look.state in compute.WAITING else self.stage,
@@ -374,3 +374,10 @@ class Lifecycle:
 
     def _show(self, status: Status) -> None:
         self._context.set_custom_status(status.to_dict())
+
+
+def _seconds(frames: int, fps: float) -> float | None:
+    """Return how long frames take; None where the rate is not known."""
+    if not frames:
+        return 0.0
+    return frames / fps if fps else None

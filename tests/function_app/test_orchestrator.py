@@ -258,7 +258,7 @@ def test_looks_are_close_to_each_other_when_the_end_is_near(
     monkeypatch.setattr(lifecycle, "FIRST_POLLS", first)
     monkeypatch.setattr(lifecycle, "LAST_POLLS", last)
     near = Look("Running", FRAMES - 1, fps=1 / left.total_seconds())
-    at_the_end = replace(near, frames=FRAMES)
+    at_the_end = Look("Running", FRAMES)
     script.looks = [[Look("Queued"), Look("Running"), near, at_the_end, COMPLETED]]
     start(hub, job)
     ended(hub, job)
