@@ -5,7 +5,7 @@ paints it with the default style too, on one core, on all cores as one rank, and
 rank each. All time counts, that of starting Python included. What starting takes is measured by
 starting once more when nothing is left to paint, and given beside.
 
-    python -m benchmarks.end_to_end [--size 640x360] [--seconds 5] [--style-seconds 20]
+    python -m benchmarks.end_to_end [--size 640x360] [--seconds 10] [--style-seconds 20]
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def main() -> None:
     """Measure, print a table and keep the results."""
     parser = report.options("benchmarks.end_to_end", __doc__)
     parser.add_argument("--size", type=Size.parse, default="640x360")
-    parser.add_argument("--seconds", type=float, default=5, help="of the clip for TransformerNet")
+    parser.add_argument("--seconds", type=float, default=10, help="of the clip for TransformerNet")
     parser.add_argument("--style-seconds", type=float, default=20, help="of that for the style")
     parser.add_argument("--ranks", type=int, default=len(_cpus()))
     options = parser.parse_args()

@@ -2,7 +2,8 @@
 
 The rate counts the operations of the network as it is written down (`benchmarks.baseline.plain`
 for TransformerNet), as if each of them were done. The worker's TransformerNet does fewer, by
-adding up kernels beforehand; what it does is given as `executed_share`.
+adding up kernels beforehand and, on a CPU, by Winograd's filtering; what it does is given as
+`executed_share`.
 
     python -m benchmarks.network [--size 640x360] [--batch 1] [--no-compile]
 """
@@ -23,6 +24,7 @@ from benchmarks.baseline import plain
 from benchmarks.ceilings import matmul_rate
 from benchmarks.media import Size
 from benchmarks.timing import best_seconds
+from gpu_worker import memory
 from gpu_worker.machine import Precision
 from gpu_worker.model import load_style
 from gpu_worker.networks import Architecture, Network, build, flop_per_pixel, place
@@ -91,6 +93,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args()
+    memory.keep_freed()
     rows = list(measure(options.size, options.batch, options.compile))
     report.keep(options.results, "network", ("torch",), figures(options.size, options.batch, rows))
     show(rows)

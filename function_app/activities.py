@@ -11,6 +11,7 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import PurePosixPath
 from typing import Any, Self
@@ -64,6 +65,7 @@ class Look:
         fault: "input" or "world", once the worker has given up.
         message: the worker's sentence about it.
         code: of the error, where it is the input's fault.
+        age: seconds since the frames were counted.
     """
 
     state: str
@@ -72,6 +74,7 @@ class Look:
     fault: str = ""
     message: str = ""
     code: str = Code.UNPAINTABLE_VIDEO
+    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +136,8 @@ def await_style(payload: Payload) -> str:
     style = styles.usable(Job(**payload).style)
     if not style.job_id:
         return ""
-    progress = _progress(JobFolder(style.job_id))
-    done = progress.frames if progress else 0
+    told = _told(JobFolder(style.job_id))
+    done = told.progress.frames if told else 0
     return f"waits for the style {style.name}, of whose making {done} % is done"
 
 
@@ -177,16 +180,17 @@ def poll(payload: Payload) -> Payload:
     job, attempt = state.job, _attempt(state)
     # First of all: once the state is final, what the worker had to say is in storage.
     state_of_job = compute.state(attempt.name)
-    progress = _progress(job.folder)
+    told = _told(job.folder)
     failure = _failure(job) if state_of_job in compute.FINAL else None
     return asdict(
         Look(
             state_of_job,
-            progress.frames if progress else 0,
-            progress.frames_per_second if progress else 0.0,
+            told.progress.frames if told else 0,
+            told.progress.frames_per_second if told else 0.0,
             failure.fault if failure else "",
             _called_as_uploaded(failure.message, state) if failure else "",
             _code(failure),
+            told.age if told else 0.0,
         )
     )
 
@@ -282,9 +286,21 @@ def _frames_there(job: Job) -> int:
     return sum(len(shard) for shard in plan.shards if job.folder.shard(shard) in there)
 
 
-def _progress(folder: JobFolder) -> Progress | None:
-    content = storage.read(paths.JOBS, folder.output(PROGRESS_NAME))
-    return Progress.from_json(content) if content else None
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The latest progress that reached storage, and how many seconds ago it did."""
+
+    progress: Progress
+    age: float
+
+
+def _told(folder: JobFolder) -> _Told | None:
+    found = storage.read_dated(paths.JOBS, folder.output(PROGRESS_NAME))
+    if not found:
+        return None
+    content, written = found
+    age = (datetime.now(UTC) - written).total_seconds()
+    return _Told(Progress.from_json(content), round(max(0.0, age), 1))
 
 
 def _called_as_uploaded(sentence: str, state: State) -> str:

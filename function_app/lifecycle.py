@@ -26,7 +26,7 @@ CANCEL_EVENT = "cancel"
 
 POLLS_PER_HISTORY = 50
 FIRST_POLLS = timedelta(seconds=1)
-LAST_POLLS = timedelta(seconds=0.5)
+LAST_POLLS = timedelta(seconds=0.25)
 LONGEST_WAIT = timedelta(minutes=5)
 CANCEL_POLLS = 120
 ROOM_POLLS = timedelta(minutes=1)
@@ -207,10 +207,10 @@ class Lifecycle:
             if at_work and look.state in compute.WAITING and self.is_of(2):
                 yield from self._restarted()
             at_work = look.state not in compute.WAITING
-            self._show(status := self._painting(look))
+            self._show(self._painting(look))
             if look.state in compute.FINAL:
                 return look
-            yield from self._pause(self._until_next(polls, status.eta_s))
+            yield from self._pause(self._until_next(polls, self._seconds_left(look)))
             if at_work:
                 yield from self._count_spent(self._context.current_utc_datetime - since)
         self._continue()
@@ -222,12 +222,12 @@ class Lifecycle:
     def _until_next(self, polls: int, seconds_left: float | None = None) -> timedelta:
         """Less at first, and when the end is near: nobody should wait long for it to be seen.
 
-        Half of the time that seems to be left, for what tells it is seconds old.
+        Half of the time that seems to be left, for that is a guess; or that the end is overdue.
         """
         pause = min(self._usual_pause, FIRST_POLLS * (polls + 1))
         if seconds_left is None:
             return pause
-        return min(pause, max(LAST_POLLS, timedelta(seconds=seconds_left / 2)))
+        return min(pause, max(LAST_POLLS, timedelta(seconds=abs(seconds_left) / 2)))
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""
@@ -334,20 +334,29 @@ class Lifecycle:
         return self.state.work
 
     def _painting(self, look: Look) -> Status:
-        work, state = self._work, self.state
-        done = min(work.frames, state.frames_before + look.frames)
-        left = _seconds(work.frames - done, look.fps)
+        work, left = self._work, self._seconds_left(look)
         return replace(
             self._status(
                 Stage.QUEUE if look.state in compute.WAITING else self.stage,
                 f"Azure Machine Learning: {look.state}",
             ),
-            done=done,
+            done=self._done(look),
             fps=round(look.fps, 2) if look.fps else None,
-            eta_s=None if left is None else round(left, 1),
+            eta_s=None if left is None else round(max(0.0, left), 1),
             nodes=work.nodes,
             notes=work.notes,
         )
+
+    def _done(self, look: Look) -> int:
+        """Return how many frames are painted, those of earlier attempts among them."""
+        return min(self._work.frames, self.state.frames_before + look.frames)
+
+    def _seconds_left(self, look: Look) -> float | None:
+        """Return how long painting will go on, negative if it is overdue; None if nobody knows."""
+        frames = self._work.frames - self._done(look)
+        if not frames:
+            return -look.age
+        return frames / look.fps - look.age if look.fps else None
 
     def _all_painted(self, stage: Stage, message: str) -> Status:
         work = self._work
@@ -374,10 +383,3 @@ class Lifecycle:
 
     def _show(self, status: Status) -> None:
         self._context.set_custom_status(status.to_dict())
-
-
-def _seconds(frames: int, fps: float) -> float | None:
-    """Return how long frames take; None where the rate is not known."""
-    if not frames:
-        return 0.0
-    return frames / fps if fps else None

@@ -67,8 +67,15 @@ def blob(container_name: str, blob_name: str) -> BlobClient:
 
 def read(container_name: str, blob_name: str) -> bytes | None:
     """Return a small blob's content, or None where there is none."""
+    found = read_dated(container_name, blob_name)
+    return found and found[0]
+
+
+def read_dated(container_name: str, blob_name: str) -> tuple[bytes, datetime] | None:
+    """Return a small blob's content and when it was written, or None where there is none."""
     try:
-        return blob(container_name, blob_name).download_blob().readall()
+        download = blob(container_name, blob_name).download_blob()
+        return download.readall(), download.properties.last_modified
     except ResourceNotFoundError:
         return None
 

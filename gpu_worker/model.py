@@ -17,6 +17,7 @@ import pickle
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -74,7 +75,8 @@ def save_style(path: Path, network: Network, metadata: Mapping[str, str]) -> Non
     described = dict(metadata) | {
         "format_version": str(FORMAT_VERSION),
         "architecture": json.dumps(asdict(network.architecture)),
-        "flop_per_pixel": f"{flop_per_pixel(network):.1f}",
+        # On no device, lest it be what this one need not do.
+        "flop_per_pixel": f"{flop_per_pixel(deepcopy(network).to('meta')):.1f}",
         "thumbnail": thumbnail(network),
     }
     weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}

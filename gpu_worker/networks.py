@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from gpu_worker import winograd
+
 MINIMUM_SIDE = 16
 
 _FLOP_PROBE_SIDE = 64
@@ -205,9 +207,9 @@ class InstanceResidual(nn.Module):
     def __init__(self, channels: int) -> None:
         """Keep the number of channels and the size."""
         super().__init__()
-        self.conv1 = ReflectedConv(channels, channels, 3)
+        self.conv1 = FilteredConv(channels, channels, 3)
         self.in1 = InstanceNorm(channels)
-        self.conv2 = ReflectedConv(channels, channels, 3)
+        self.conv2 = FilteredConv(channels, channels, 3)
         self.in2 = InstanceNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -230,6 +232,18 @@ class ReflectedConv(nn.Module):
         return self.conv2d(F.pad(x, self.border, mode="reflect"))
 
 
+class FilteredConv(ReflectedConv):
+    """A 3x3 convolution in half the products, where the device has no better way of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(N, C, H, W)` to `(N, C', H, W)`."""
+        if not winograd.pays(x.device):
+            return super().forward(x)
+        assert self.conv2d.bias is not None
+        bordered = F.pad(x, self.border, mode="reflect")
+        return winograd.convolve(bordered, self.conv2d.weight, self.conv2d.bias)
+
+
 class UpsampledConv(ReflectedConv):
     """`UpsampleConvLayer` of pytorch/examples: pixels doubled, a mirrored border, a 3x3 kernel.
 
@@ -242,9 +256,9 @@ class UpsampledConv(ReflectedConv):
     def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, C', 2 H, 2 W)`."""
         rows = _odd_and_even(self.conv2d.weight, 2)
-        kernels = torch.stack([part for row in rows for part in _odd_and_even(row, 3)], dim=1)
+        kernels = torch.stack([part for row in rows for part in _odd_and_even(row, 3)])
         bordered = F.pad(x, self.border, mode="replicate")
-        # One row and column too many on every side: squares begin at odd pixels, before the first.
+        # Squares begin at odd pixels, one before the first.
         return _unfolded(bordered, kernels, self.conv2d.bias, 1, 2)[..., 1:-1, 1:-1]
 
 
@@ -266,14 +280,21 @@ class TiledConv(ReflectedConv):
     def _kernels(self) -> Tensor:
         places, last = range(self._TILE), self._TILE - 1
         shifts = [(right, last - right, down, last - down) for down in places for right in places]
-        return torch.stack([F.pad(self.conv2d.weight, shift) for shift in shifts], dim=1)
+        return torch.stack([F.pad(self.conv2d.weight, shift) for shift in shifts])
 
 
 def _unfolded(x: Tensor, kernels: Tensor, bias: Tensor | None, stride: int, factor: int) -> Tensor:
-    """Convolve by `(C', factor^2, C, h, w)` kernels, each the one for its pixel of a square."""
+    """Convolve by `(factor^2, C', C, h, w)` kernels, each the one for its pixel of a square.
+
+    What `F.pixel_shuffle` does, but with the channels of a pixel side by side, which it leaves
+    `factor^2` apart: three times as fast on a CPU.
+    """
     assert bias is not None
-    squares = F.conv2d(x, kernels.flatten(0, 1), bias.repeat_interleave(factor**2), stride)
-    return F.pixel_shuffle(squares, factor)
+    squares = F.conv2d(x, kernels.flatten(0, 1), bias.repeat(factor**2), stride)
+    batch, _, height, width = squares.shape
+    pixels = squares.permute(0, 2, 3, 1).reshape(batch, height, width, factor, factor, -1)
+    rows = pixels.transpose(2, 3).reshape(batch, height * factor, width * factor, -1)
+    return rows.permute(0, 3, 1, 2)
 
 
 def _odd_and_even(kernel: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -302,7 +323,10 @@ def place[Module: nn.Module](module: Module, device: torch.device | str) -> Modu
 
 
 def flop_per_pixel(network: Network) -> float:
-    """Count the floating point operations that one pixel costs, on a small black picture."""
+    """Count the floating point operations that one pixel costs, on a small black picture.
+
+    Those that are done on the device of its weights: some need fewer than others.
+    """
     probe = torch.zeros(1, 3, _FLOP_PROBE_SIDE, _FLOP_PROBE_SIDE)
     counter = FlopCounterMode(display=False)
     parameter = next(network.parameters(), probe)

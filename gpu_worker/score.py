@@ -24,7 +24,7 @@ from typing import Final
 import torch
 from mpi4py import MPI
 
-from gpu_worker import logs
+from gpu_worker import logs, memory
 from gpu_worker.compilation import Compilation
 from gpu_worker.decode import frames
 from gpu_worker.describe import Described, describe, frames_with_context, write_lines
@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     task = _parse(arguments)
     comm = MPI.COMM_WORLD
     logs.configure(comm.rank)
+    memory.keep_freed()
     try:
         score(task, comm)
     except KeyboardInterrupt:

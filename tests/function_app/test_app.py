@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from function_app import paths, storage
 from function_app.jobs import Job, State, Terms, Work
 from function_app.settings import settings
 from function_app.triggers import start
+from gpu_worker.plan import Progress
 from tests.function_app.hub import Hub
 from tests.function_app.media import Clips
 from tests.function_app.wire import StatusResult, Worker, blob, json_text, text, timer
@@ -189,7 +191,22 @@ def test_clean_up_deletes_the_jobs_folder(worker: Worker, job: Job) -> None:
 def test_poll_finds_a_job_that_was_never_submitted_missing(worker: Worker, job: Job) -> None:
     state = State(job, Work(paths.VIDEOS, job.video.blob, 48, 1), attempt=1)
     look = activity(worker, "poll", state.to_dict())["value"]
-    assert (look["state"], look["frames"]) == ("Missing", 0)
+    assert (look["state"], look["frames"], look["age"]) == ("Missing", 0, 0)
+
+
+@ignores_azure_ml
+@pytest.mark.usefixtures("azureml")
+def test_poll_tells_how_old_the_count_of_frames_is(worker: Worker, job: Job) -> None:
+    state = State(job, Work(paths.VIDEOS, job.video.blob, 48, 1), attempt=1)
+    told = Progress(0, 12, 3.0, "2-core CPU")
+    storage.write(paths.JOBS, job.folder.output(told.name), told.to_json(), "application/json")
+    ages = list[float]()
+    for _ in range(2):
+        look = activity(worker, "poll", state.to_dict())["value"]
+        assert (look["frames"], look["fps"]) == (12, 3.0)
+        ages.append(look["age"])
+        time.sleep(1)
+    assert 0 <= ages[0] < ages[1] - 0.9
 
 
 @ignores_azure_ml

@@ -257,12 +257,12 @@ def test_looks_are_close_to_each_other_when_the_end_is_near(
     first, left, last = (timedelta(milliseconds=each) for each in (60, 200, 30))
     monkeypatch.setattr(lifecycle, "FIRST_POLLS", first)
     monkeypatch.setattr(lifecycle, "LAST_POLLS", last)
-    near = Look("Running", FRAMES - 1, fps=1 / left.total_seconds())
-    at_the_end = Look("Running", FRAMES)
-    script.looks = [[Look("Queued"), Look("Running"), near, at_the_end, COMPLETED]]
+    near = Look("Running", FRAMES - 1, fps=1 / (2 * left.total_seconds()), age=left.total_seconds())
+    at_the_end, overdue = Look("Running", FRAMES), Look("Running", FRAMES, age=0.16)
+    script.looks = [[Look("Queued"), Look("Running"), near, at_the_end, overdue, COMPLETED]]
     start(hub, job)
     ended(hub, job)
-    assert pauses(hub, job) == [first, 2 * first, left / 2, last]
+    assert pauses(hub, job) == [first, 2 * first, left / 2, last, timedelta(seconds=0.08)]
 
 
 def pauses(hub: TaskHubGrpcClient, job: Job) -> list[timedelta]:

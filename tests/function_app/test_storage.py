@@ -4,7 +4,7 @@ import io
 import os
 import tracemalloc
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -55,6 +55,18 @@ def test_a_small_blob_is_read_and_listed_as_it_was_written() -> None:
 
 def test_a_small_blob_that_is_not_there_reads_as_none() -> None:
     assert storage.read(paths.JOBS, "small/none.json") is None
+    assert storage.read_dated(paths.JOBS, "small/none.json") is None
+
+
+def test_a_small_blob_tells_when_it_was_written() -> None:
+    # Storage tells whole seconds.
+    before = datetime.now(UTC).replace(microsecond=0)
+    storage.write(paths.JOBS, "small/dated.json", "{}", "application/json")
+    found = storage.read_dated(paths.JOBS, "small/dated.json")
+    assert found
+    content, written = found
+    assert content == b"{}"
+    assert before <= written <= datetime.now(UTC)
 
 
 def test_delete_all_deletes_below_the_prefix_alone() -> None:
