@@ -13,6 +13,7 @@ from azure.durable_functions.internal.serialization import DEFAULT_FUNCTIONS_DAT
 from durabletask.client import TaskHubGrpcClient
 from durabletask.worker import ConcurrencyOptions, TaskHubGrpcWorker
 
+from emulator import host_json
 from emulator.config import HOST, free_ports
 from emulator.functions import THREADS, Function
 from emulator.taskhub import DurableBackend
@@ -25,14 +26,18 @@ WEBHOOK = "/runtime/webhooks/durabletask"
 class DurableExtension:
     """Runs orchestrators and activities; gives out durable clients."""
 
-    def __init__(self, functions: Iterable[Function], journal: Path, host_url: str) -> None:
+    def __init__(
+        self, functions: Iterable[Function], root: Path, journal: Path, host_url: str
+    ) -> None:
         """Register the orchestrators and activities among `functions`.
 
         Args:
             functions: All functions of the app.
+            root: Folder of its host.json, which may say how many activities run at a time.
             journal: File with the task hub's state.
             host_url: Base URL of the Functions host.
         """
+        limits = host_json.extension(root, "durableTask")
         (port,) = free_ports(1)
         self._address = f"{HOST}:{port}"
         self._host_url = host_url
@@ -41,7 +46,10 @@ class DurableExtension:
             host_address=self._address,
             data_converter=DEFAULT_FUNCTIONS_DATA_CONVERTER,
             logger=logger,
-            concurrency_options=ConcurrencyOptions(maximum_thread_pool_workers=THREADS),
+            concurrency_options=ConcurrencyOptions(
+                maximum_concurrent_activity_work_items=limits.get("maxConcurrentActivityFunctions"),
+                maximum_thread_pool_workers=THREADS,
+            ),
         )
         self._functions = list(functions)
         self.client = TaskHubGrpcClient(

@@ -48,7 +48,7 @@ def create_app(functions: list[Function], root: Path, journal: Path, host_url: s
     for function in functions:
         if function.trigger_type not in TRIGGERS:
             raise ValueError(f"{function.name}: {function.trigger_type} is not supported here.")
-    durable = DurableExtension(functions, journal, host_url)
+    durable = DurableExtension(functions, root, journal, host_url)
     triggers = _polling_triggers(functions, durable.binding)
 
     @asynccontextmanager

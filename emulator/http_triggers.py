@@ -1,6 +1,5 @@
 """HTTP triggers: the app's routes, served."""
 
-import json
 import logging
 import re
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from emulator import host_json
 from emulator.functions import Function, resolve
 
 _METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
@@ -34,19 +34,13 @@ def http_routes(functions: Iterable[Function], root: Path, durable_client: str) 
         root: Folder of its host.json, which may set the routes' prefix.
         durable_client: Configuration that durable clients are made from.
     """
-    prefix = _route_prefix(root)
+    prefix = host_json.extension(root, "http").get("routePrefix", "api")
     routes = [
         _route(function, prefix, durable_client)
         for function in functions
         if function.trigger_type == "httpTrigger"
     ]
     return sorted(routes, key=lambda route: ("{" in route.path, ":path}" in route.path))
-
-
-def _route_prefix(root: Path) -> str:
-    host_json = root / "host.json"
-    settings: dict[str, Any] = json.loads(host_json.read_text()) if host_json.exists() else {}
-    return settings.get("extensions", {}).get("http", {}).get("routePrefix", "api")
 
 
 def _route(function: Function, prefix: str, durable_client: str) -> Route:

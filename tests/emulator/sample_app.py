@@ -79,6 +79,7 @@ def stages(context: task.OrchestrationContext, seconds: float) -> Any:
 def slow(work: dict[str, Any]) -> str:
     note(f"slow {work['name']}")
     time.sleep(work["seconds"])
+    note(f"done {work['name']}")
     return work["name"]
 
 
