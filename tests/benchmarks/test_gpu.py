@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from gpu_worker import winograd
 from tests.benchmarks.commands import kept, run
 
 SIZE = "64x48"
@@ -28,12 +30,14 @@ def test_it_says_what_the_machine_can_do_at_most(result: dict[str, Any]) -> None
 def test_it_sets_what_networks_do_against_products_of_matrices(result: dict[str, Any]) -> None:
     assert (result["network"]["size"], result["network"]["batch"]) == (SIZE, 2)
     rows = result["network"]["rows"]
+    # By kernels added up beforehand; where it pays, by Winograd's filtering too.
+    added_up = 0.65 if winograd.pays(torch.device("cpu")) else 0.92
     assert {row["network"] for row in rows} == {"TransformerNet 32x5", "scream"}
     fast = f"{result['ceilings']['number_format']}, as it stands"
     assert {"float32, as it stands", fast} == {row["way"] for row in rows}
     for row in rows:
-        fewer = row["executed_share"] / row["share"]  # kernels added up beforehand
-        expected = 0.92 if row["network"] == "TransformerNet 32x5" else 1
+        fewer = row["executed_share"] / row["share"]
+        expected = added_up if row["network"] == "TransformerNet 32x5" else 1
         assert fewer == pytest.approx(expected, abs=0.05)
 
 
