@@ -21,6 +21,7 @@ import httpx
 from chaos.scene import CHILD, ENDED, MPIEXEC, RANK, Scene
 from chaos.schedule import Strike
 from function_app.isolation import MOST_IDLE
+from function_app.paths import Video
 from gpu_worker.plan import SEAL_BYTES
 
 SETTLE_S = 30.0
@@ -54,15 +55,15 @@ class Observed:
     started: str = ""
 
     @property
-    def result(self) -> str:
-        """Name of the result's blob."""
-        return f"{self.video.rpartition('.')[0]}.mp4"
+    def names(self) -> Video:
+        """By which the blobs of its result go."""
+        return Video(*self.video.split("/", 1))
 
     def note_write(self, line: str, body: bytes, scene: Scene) -> None:
         """Look at a request that writes: a shard ends with its seal, a result is there whole."""
         if SHARD.match(line) and body[-SEAL_BYTES:][4:8] != b"free":
             self.half_files.append(line)
-        if RESULT.match(line) and not self.is_whole(scene.read("results", self.result)):
+        if RESULT.match(line) and not self.is_whole(scene.read("results", self.names.painted)):
             self.half_files.append(f"before {line}")
 
     def is_whole(self, result: bytes | None) -> bool:
@@ -81,9 +82,8 @@ def violations(scene: Scene, seen: Observed, job: dict[str, Any] | None) -> list
 
 
 def _of_outcome(scene: Scene, seen: Observed, job: dict[str, Any]) -> Iterator[str]:
-    stem = seen.video.rpartition(".")[0]
-    result = scene.read("results", seen.result)
-    report = json.loads(scene.read("results", f"{stem}.error.json") or b"{}")
+    result = scene.read("results", seen.names.painted)
+    report = json.loads(scene.read("results", seen.names.report) or b"{}")
     reported = report.get("job_id") == seen.job_id
     if job["status"] == "Completed":
         if reported:

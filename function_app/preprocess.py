@@ -24,7 +24,6 @@ from function_app.picture import picture_of
 from function_app.probe import check_limits, find_video, open_video, seeks_exactly, too_long
 from function_app.settings import settings
 from function_app.storage import BlobReader, BlobWriter, buffered
-from function_app.styles import LINES
 from function_app.uploads import check_declared
 from gpu_worker.plan import (
     LINES_SUFFIX,
@@ -55,8 +54,7 @@ def preprocess(job: Job) -> Work:
     """
     job.video.check()
     style = styles.usable(job.style)
-    lines = style.output == LINES
-    results.check_free(job.video, results.properties(job.video, lines=lines))
+    results.check_free(job.video, lines=style.makes_lines)
     reader = _reader(job)
     blend = blend_of(reader.metadata)
     with open_video(buffered(reader), job.name) as container:
@@ -74,7 +72,7 @@ def preprocess(job: Job) -> Work:
     estimate = cost.estimate(amount, nodes, settings())
     _check_cost(job, estimate)
     plan = _plan(job, index, picture, source, blend, nodes)
-    if lines:
+    if style.makes_lines:
         plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")
     return Work(

@@ -36,11 +36,20 @@ def is_of(job: Job, result: BlobProperties | None) -> bool:
     return result is not None and result.metadata.get(JOB_ID) == job.job_id
 
 
-def check_free(video: Video, result: BlobProperties | None) -> None:
+def check_free(video: Video, *, lines: bool) -> None:
     """Refuse a video whose result would take the place of another's: of one with another suffix.
 
     Raises:
         InputError: it would.
+    """
+    check_own(video, properties(video, lines=lines))
+
+
+def check_own(video: Video, result: BlobProperties | None) -> None:
+    """Refuse a video where the result that is there, if any, is another's.
+
+    Raises:
+        InputError: it is.
     """
     owner = unquote(result.metadata.get(VIDEO, "")) if result else ""
     if owner and owner != video.blob:

@@ -13,7 +13,7 @@ from function_app.errors import Code, InputError, ServiceError
 from function_app.extras import Sidecar
 from function_app.jobs import Job
 from function_app.join import join, reserved_bytes
-from function_app.results import JOB_ID, VIDEO, check_free, is_of, properties
+from function_app.results import JOB_ID, VIDEO, check_own, is_of, properties
 from function_app.storage import BlobReader, BlobWriter, buffered, unchanged
 from function_app.uploads import check_current
 from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan, Shard, seal
@@ -57,7 +57,7 @@ def stitch(job: Job) -> Joined:
     check_current(job)
     plan = Plan.from_json(_needed(job.folder.plan))
     before = found[plan.makes_lines]
-    check_free(job.video, before)
+    check_own(job.video, before)
     note = _damage_note(job, plan)
     try:
         out = _lines(job, plan) if plan.makes_lines else _video(job, plan)

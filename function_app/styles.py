@@ -25,8 +25,6 @@ from function_app.jobs import Job
 from function_app.paths import StyleSource
 from function_app.results import JOB_ID
 
-LINES = "lines"
-
 # The file begins with the length of its header, eight bytes, and the header: JSON.
 # https://github.com/huggingface/safetensors#format
 _LENGTH = struct.Struct("<Q")
@@ -62,9 +60,9 @@ class Style:
     job_id: str | None = None
 
     @property
-    def output(self) -> str:
-        """What comes of a video: painted `frames`, or `lines` of JSON, one a frame."""
-        return LINES if "scorer" in self.metadata else "frames"
+    def makes_lines(self) -> bool:
+        """Whether lines of JSON come of a video, one a frame, instead of a painted video."""
+        return "scorer" in self.metadata
 
     @property
     def flop_per_pixel(self) -> float | None:

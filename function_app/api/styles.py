@@ -72,7 +72,7 @@ def _view(style: Style) -> dict[str, Any]:
         "state": style.state,
         "thumbnail": f"/api/styles/{quote(style.name, safe='')}/thumbnail" if there else None,
         "flop_per_pixel": style.flop_per_pixel,
-        "kind": style.output,
+        "kind": "lines" if style.makes_lines else "frames",
         "message": style.message,
         "job": style.job_id,
     }

@@ -110,8 +110,7 @@ class Upload:
         check_size(name, size, settings().max_bytes)
         video = paths.Video(fields["style"], name)
         video.check()
-        lines = styles.usable(video.style).output == styles.LINES
-        results.check_free(video, results.properties(video, lines=lines))
+        results.check_free(video, lines=styles.usable(video.style).makes_lines)
         said = {name: str(fields[name]) for name in OPTIONS & fields.keys()}
         return cls(video, size, blend_of(said), fields.get("md5", ""))
 

@@ -51,7 +51,7 @@ def numbers_in(job: Job) -> list[int]:
 
 
 def test_a_style_with_a_scorer_makes_lines(job: Job) -> None:
-    assert styles.usable(job.style).output == "lines"
+    assert styles.usable(job.style).makes_lines
     assert preprocess(job).makes_lines
     plan = plan_of(job)
     assert plan.makes_lines
