@@ -20,6 +20,8 @@ AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
 LOOK_AGAIN_S = 0.02
 SILENT_S = 2.0
+STEP_FORWARD_S, STEP_BACK_S = 600, -30
+"""A wait that has begun lasts longer by a step back, so that is the smaller one."""
 
 
 class Victim:
@@ -117,6 +119,14 @@ def _silence(victim: Victim) -> bool:
 
     Thread(target=speak, daemon=True).start()
     return _of_run("silence")(victim)
+
+
+def _step_clock(seconds: int) -> Callable[[Victim], bool]:
+    def step(victim: Victim) -> bool:
+        victim.scene.clock.step(seconds)
+        return True
+
+    return step
 
 
 def _event_again(victim: Victim) -> bool:
@@ -227,4 +237,6 @@ DEEDS: dict[str, Callable[[Any], bool]] = {
     "instance terminated": _in_background(
         _ask("/runtime/webhooks/durabletask/instances/{}/terminate?reason=chaos")
     ),
+    "clock set forward": _step_clock(STEP_FORWARD_S),
+    "clock set back": _step_clock(STEP_BACK_S),
 }

@@ -13,6 +13,7 @@ import httpx
 import psutil
 from azure.storage.blob import BlobServiceClient, ExponentialRetry
 
+from chaos.clock import Clock
 from chaos.proxy import Proxy
 from emulator import Config, Emulator, processes
 from emulator.config import free_ports
@@ -37,12 +38,13 @@ class Scene:
     Attributes:
         emulator: with all services.
         proxy: before its storage and its Azure Machine Learning endpoint.
+        clock: of its host.
         blobs: the storage itself, past the proxy.
     """
 
-    def __init__(self, emulator: Emulator, proxy: Proxy) -> None:
+    def __init__(self, emulator: Emulator, proxy: Proxy, clock: Clock) -> None:
         """Open clients."""
-        self.emulator, self.proxy = emulator, proxy
+        self.emulator, self.proxy, self.clock = emulator, proxy, clock
         config = replace(emulator.config, front_port=None)
         retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5)
         self.blobs = BlobServiceClient.from_connection_string(config.storage, retry_policy=retry)
@@ -64,10 +66,12 @@ class Scene:
         config = replace(Config.on_free_ports(state), **cluster)
         (front,) = free_ports(1)
         proxy = Proxy(front, f"http://127.0.0.1:{config.blob_port}", config.aml_url)
-        own = {"AML_ENDPOINT": f"http://127.0.0.1:{front}"}
+        state.mkdir(parents=True, exist_ok=True)
+        clock = Clock(state / "clock")
+        own = {"AML_ENDPOINT": f"http://127.0.0.1:{front}", **clock.environment}
         behind = replace(config, front_port=front, settings={**settings, **own})
         with proxy.running(), Emulator(behind) as emulator:
-            scene = cls(emulator, proxy)
+            scene = cls(emulator, proxy, clock)
             try:
                 yield scene
             finally:

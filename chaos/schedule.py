@@ -48,8 +48,13 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "shards exchanged": ("join",),
     "job cancelled": ANYWHERE,
     "instance terminated": ("submit", *PAINTING, "join"),
+    "clock set forward": ANYWHERE,
+    "clock set back": ANYWHERE,
 }
 """The faults, each with the moments at which it makes sense."""
+
+ADDED = frozenset({"clock set forward", "clock set back"})
+"""Faults that come after all the others, so that the seeds that there were mean what they did."""
 
 CLIPS = ("sound.mp4", "uneven.mkv")
 LATEST = {"preprocess": 2, "poll": 3, "paint": 3, "join": 3, "clean": 2}
@@ -98,5 +103,6 @@ class Schedule:
 
 def _shuffled_pairs() -> list[tuple[str, str]]:
     pairs = [pair for fault, moments in FAULTS.items() for pair in product([fault], moments)]
-    random.Random(0).shuffle(pairs)
-    return pairs
+    random.Random(0).shuffle(first := [pair for pair in pairs if pair[0] not in ADDED])
+    random.Random(0).shuffle(last := [pair for pair in pairs if pair[0] in ADDED])
+    return first + last
