@@ -205,7 +205,7 @@ class State:
         preemptions: attempts that ended because their nodes were taken away.
         node_seconds: that nodes have been at work for the job, all of them together.
         spending_day: under which the job's cost is kept; empty before the first attempt.
-        started: when the job did, ISO 8601 in UTC; empty under version 1.
+        started: when the job first asked for its turn, ISO 8601 in UTC; empty under version 1.
         waits_until: when a style that is awaited is overdue, ISO 8601; empty before the wait.
         terms: see `Terms`; None where it was started before there were any.
     """

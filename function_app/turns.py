@@ -1,7 +1,8 @@
-"""Whose turn it is to be painted: so many at once, in the order of their starts; so many a day.
+"""Whose turn it is to be painted: so many at once, in the order in which they ask; so many a day.
 
-A job that wants its turn leaves an empty blob in `jobs`, whose name begins with when it started.
-The names in order are the queue: those at its head are being painted, and a job leaves when it
+A job that wants its turn leaves an empty blob in `jobs`, whose name begins with when it first did.
+Not with when it was started: whoever took longest to be read would then push in, and be painted
+beside as many as there may be. The names in order are the queue: those at its head are being painted, and a job leaves when it
 ends. Nothing needs a lock, and none that died holds up the others: the reaper gives up its place.
 """
 
@@ -23,7 +24,7 @@ def jobs_ahead(job: Job, started: str) -> int:
 
     Args:
         job: that wants to be painted.
-        started: when it did, ISO 8601 in UTC.
+        started: when it first asked, ISO 8601 in UTC.
 
     Raises:
         InputError: as many jobs as a day may have were there before it.
