@@ -2,8 +2,9 @@
 
 A job that wants its turn leaves an empty blob in `jobs`, whose name begins with when it first did.
 Not with when it was started: whoever took longest to be read would then push in, and be painted
-beside as many as there may be. The names in order are the queue: those at its head are being painted, and a job leaves when it
-ends. Nothing needs a lock, and none that died holds up the others: the reaper gives up its place.
+beside as many as there may be. The names in order are the queue: those at its head are being
+painted, and a job leaves when it ends. Nothing needs a lock, and none that died holds up the
+others: the reaper gives up its place.
 """
 
 from __future__ import annotations
