@@ -207,9 +207,9 @@ class InstanceResidual(nn.Module):
     def __init__(self, channels: int) -> None:
         """Keep the number of channels and the size."""
         super().__init__()
-        self.conv1 = FilteredConv(channels, channels, 3)
+        self.conv1 = WinogradConv(channels, channels, 3)
         self.in1 = InstanceNorm(channels)
-        self.conv2 = FilteredConv(channels, channels, 3)
+        self.conv2 = WinogradConv(channels, channels, 3)
         self.in2 = InstanceNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -232,7 +232,7 @@ class ReflectedConv(nn.Module):
         return self.conv2d(F.pad(x, self.border, mode="reflect"))
 
 
-class FilteredConv(ReflectedConv):
+class WinogradConv(ReflectedConv):
     """A 3x3 convolution in half the products, where the device has no better way of its own."""
 
     def forward(self, x: Tensor) -> Tensor:

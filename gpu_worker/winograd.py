@@ -19,7 +19,7 @@ _ROWS: Final = 6
 _TAPS: Final = 3
 _POINTS: Final = (0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0)
 """Where the polynomials are evaluated, beside infinity. Of the pairs of opposite points that are
-eighths, up to 2, these lose least, and what the transforms hold is exact in bfloat16."""
+eighths, up to 2, these lose least; what the transforms hold is exact in bfloat16."""
 _VALUES: Final = len(_POINTS) + 1
 # Older versions of PyTorch do not tell what the CPU can do.
 _ABLE: Final = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
