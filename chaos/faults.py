@@ -21,7 +21,7 @@ AZURITE_SAVES_S = 6.0
 LOOK_AGAIN_S = 0.02
 SILENT_S = 2.0
 STEP_FORWARD_S, STEP_BACK_S = 600, -30
-"""A wait that has begun lasts longer by a step back, so that is the smaller one."""
+"""A wait may last longer by a step back, so that is the smaller one."""
 
 
 class Victim:

@@ -1,15 +1,19 @@
 """A few schedules, struck against real jobs, and what the oracle says where something is wrong."""
 
 import hashlib
+import time
 from collections.abc import Generator
+from datetime import UTC, datetime
 
 import pytest
 
 from chaos import oracle
+from chaos.clock import AT_ONCE_S
+from chaos.faults import STEP_FORWARD_S
 from chaos.oracle import Observed
 from chaos.scene import Scene
 from chaos.schedule import Schedule, Strike
-from chaos.trial import Trials
+from chaos.trial import LIMIT_S, Trials
 
 AGAIN = Strike("event again", "end", 1)
 LOST_ANSWER = Strike("answers lost", "commit", 1)
@@ -36,6 +40,18 @@ def test_a_struck_job_ends_as_it_must(trials: Trials, schedule: Schedule) -> Non
     trial = trials.run(schedule)
     assert trial["violations"] == []
     assert all(strike["hit"] for strike in trial["strikes"])
+
+
+def test_the_host_sees_its_clock_set(scene: Scene, trials: Trials) -> None:
+    del trials  # which have the folder of the clips made
+    clip = scene.emulator.config.state / "clips" / "sound.mp4"
+    scene.clock.step(STEP_FORWARD_S)
+    time.sleep(2 * AT_ONCE_S)
+    job = scene.wait(scene.upload("identity/early.mp4", clip.read_bytes()), LIMIT_S)
+    scene.clock.step(-STEP_FORWARD_S)
+    assert job
+    ahead = datetime.fromisoformat(job["created"]) - datetime.now(UTC)
+    assert ahead.total_seconds() > STEP_FORWARD_S - LIMIT_S
 
 
 @pytest.mark.parametrize(
@@ -68,7 +84,7 @@ def test_the_oracle_sees_a_half_shard(scene: Scene) -> None:
 def test_the_oracle_sees_a_half_result(scene: Scene) -> None:
     seen = Observed("identity/half.mp4", "half-000000000000", hashlib.sha256(b"whole").hexdigest())
     line = "PUT /devstoreaccount1/results/identity/half.mp4?comp=blocklist"
-    blob = scene.blobs.get_blob_client("results", seen.result)
+    blob = scene.blobs.get_blob_client("results", seen.names.painted)
     for content in (None, b"whole", b"wh"):
         if content:
             blob.upload_blob(content, overwrite=True)
