@@ -60,9 +60,10 @@ def main() -> None:
     if options.uploads:
         rush = Rush(options.uploads, options.uploads * rush.videos // rush.uploads)
     settings = {"JOBS_AT_ONCE": str(JOBS_AT_ONCE), "POLL_SECONDS": "2"}
+    cluster = {"processes_per_node": 1, "nodes": 2}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Scene.set_up(Path(folder) / "state", settings, processes_per_node=1, nodes=2) as scene,
+        Scene.set_up(Path(folder) / "state", settings, own_clock=False, **cluster) as scene,
     ):
         result = _measure(scene, rush)
     packages = ("azure-functions-durable", "azure-storage-blob")

@@ -54,13 +54,19 @@ class Scene:
     @classmethod
     @contextmanager
     def set_up(
-        cls, state: Path, settings: Mapping[str, str] = SETTINGS, **cluster: int
+        cls,
+        state: Path,
+        settings: Mapping[str, str] = SETTINGS,
+        *,
+        own_clock: bool = True,
+        **cluster: int,
     ) -> Generator[Self]:
         """Start everything, and end it all at the end of the context.
 
         Args:
             state: folder of the emulator.
             settings: of the app.
+            own_clock: the host has a clock that can be set, which makes it half as fast.
             cluster: `nodes` and `processes_per_node`, where they are not the usual.
         """
         config = replace(Config.on_free_ports(state), **cluster)
@@ -68,7 +74,8 @@ class Scene:
         proxy = Proxy(front, f"http://127.0.0.1:{config.blob_port}", config.aml_url)
         state.mkdir(parents=True, exist_ok=True)
         clock = Clock(state / "clock")
-        own = {"AML_ENDPOINT": f"http://127.0.0.1:{front}", **clock.environment}
+        of_host = clock.environment if own_clock else dict[str, str]()
+        own = {"AML_ENDPOINT": f"http://127.0.0.1:{front}", **of_host}
         behind = replace(config, front_port=front, settings={**settings, **own})
         with proxy.running(), Emulator(behind) as emulator:
             scene = cls(emulator, proxy, clock)
