@@ -18,6 +18,7 @@ from chaos.faults import Victim
 from chaos.oracle import SHARD, Observed, violations
 from chaos.scene import Scene
 from chaos.schedule import MOMENTS, Schedule, Strike
+from function_app.paths import Video
 
 STYLE = "identity"
 LIMIT_S = 150.0
@@ -90,9 +91,9 @@ class Trials:
         """Return the checksum of two undisturbed results, which must be one."""
         sums: set[str] = set()
         for number in range(2):
-            video = f"{STYLE}/undisturbed-{number}-{name}"
-            job = self._scene.wait(self._scene.upload(video, content), LIMIT_S)
-            result = self._scene.read("results", f"{video.rpartition('.')[0]}.mp4")
+            video = Video(STYLE, f"undisturbed-{number}-{name}")
+            job = self._scene.wait(self._scene.upload(video.blob, content), LIMIT_S)
+            result = self._scene.read("results", video.painted)
             if result is None:
                 raise RuntimeError(f"{name} cannot be painted undisturbed: {job}")
             sums.add(hashlib.sha256(result).hexdigest())

@@ -9,6 +9,8 @@ from typing import Final, Self
 import torch
 from mpi4py import MPI
 
+from gpu_worker import cpu
+
 PRECISIONS: Final = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -81,10 +83,8 @@ def _cores() -> int:
 
 
 def _fastest_on_cpu() -> tuple[torch.dtype, str]:
-    # Older versions of PyTorch do not tell what the CPU can do.
-    able = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
     for instructions in _FAST_BFLOAT16:
-        if able.get(instructions):
+        if cpu.has(instructions):
             return torch.bfloat16, f"the CPU has {instructions}"
     return torch.float32, "the CPU is not known to multiply bfloat16 any faster"
 

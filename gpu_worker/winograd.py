@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gpu_worker import cpu
+
 _ROWS: Final = 6
 """Output rows of a tile."""
 _TAPS: Final = 3
@@ -21,9 +23,7 @@ _POINTS: Final = (0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0)
 """Where the polynomials are evaluated, beside infinity. Of the pairs of opposite points that are
 eighths, up to 2, these lose least; what the transforms hold is exact in bfloat16."""
 _VALUES: Final = len(_POINTS) + 1
-# Older versions of PyTorch do not tell what the CPU can do.
-_ABLE: Final = getattr(torch.cpu, "get_capabilities", dict[str, bool])()
-_MATRIX_UNITS: Final = bool(_ABLE.get("amx_bf16"))
+_MATRIX_UNITS: Final = cpu.has("amx_bf16")
 
 
 def _transforms() -> tuple[Tensor, Tensor, Tensor]:

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from gpu_worker import memory
+
 SCRIPT = """
 import resource, sys, threading
 from gpu_worker import memory
@@ -44,8 +46,6 @@ def test_what_is_freed_goes_back_unless_told_otherwise() -> None:
 
 
 def test_another_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gpu_worker import memory
-
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     monkeypatch.setattr("ctypes.CDLL", None)
     memory.keep_freed()
