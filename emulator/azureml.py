@@ -27,7 +27,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulator import faults, logs, mlflow
@@ -139,7 +139,8 @@ def create_app(workspace: Workspace) -> Starlette:
         return JSONResponse({"id": request.url.path, "properties": {"datastoreType": "AzureBlob"}})
 
     def log(request: Request) -> Response:
-        return FileResponse(find(request).log, media_type="text/plain")
+        # Read at once: it grows, or is emptied, while an answer of a promised length is on its way.
+        return Response(find(request).log.read_bytes(), media_type="text/plain")
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:

@@ -3,6 +3,7 @@
 copy NAME      rank r writes its r-th copy of the input file to NAME.r
 write NAME TEXT, rename OLD NEW, remove NAME      rank 0 changes the output folder
 list           rank 0 prints the names in the output folder
+chatter NAME   rank 0 prints lines without end until the output folder's parent holds the file NAME
 env NAME       rank 0 prints an environment variable
 await NAME     every rank waits until the output folder's parent holds the file NAME
 exit STATUS    every rank ends with STATUS
@@ -45,6 +46,10 @@ def alone(verb: str, script: Iterator[str], out: Path, rank: int) -> None:
             (out / name).unlink()
         case "list", []:
             print("list", sorted(file.name for file in out.iterdir()), flush=True)
+        case "chatter", [name]:
+            while not (out.parent / name).exists():
+                print("x" * 1000, flush=True)
+                time.sleep(0.001)
         case "env", [name]:
             print(f"{name}={os.environ[name]}", flush=True)
         case _:

@@ -43,6 +43,14 @@ def test_a_job_whose_input_is_missing_has_failed_and_says_so(workspace: Workspac
     assert "There is no blob 'absent.mp4' in 'videos'." in workspace.log(name)
 
 
+def test_a_log_can_be_read_while_it_grows(workspace: Workspace, cancelling: str):
+    workspace.submit(cancelling, "chatter", "end")
+    workspace.reaches(cancelling, "Running")
+    sizes = [len(workspace.log(cancelling)) for _ in range(20)]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] > sizes[0]
+
+
 def test_a_folder_is_brought_to_disk_as_an_input_for_as_long_as_the_job_lives(
     workspace: Workspace, storage: BlobServiceClient, name: str
 ):

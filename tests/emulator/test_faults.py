@@ -24,38 +24,38 @@ def ask(workspace: Workspace) -> Callable[..., httpx.Response]:
 
 
 def test_nodes_taken_away_restart_the_run_which_finds_what_it_wrote(
-    workspace: Workspace, name: str, ask: Callable[..., httpx.Response], wait_until: Any
+    workspace: Workspace, cancelling: str, ask: Callable[..., httpx.Response], wait_until: Any
 ):
-    workspace.submit(name, "list", "write", "0.mp4", "first", "await", "end")
-    wait_until(lambda: workspace.outputs(name) == {"0.mp4": b"first"})
-    assert ask(f"jobs/{name}/restart").status_code == 204
-    wait_until(lambda: "list ['0.mp4']" in workspace.log(name))
-    workspace.let_go(name, "end")
-    assert workspace.reaches(name, *FINAL) == "Completed"
+    workspace.submit(cancelling, "list", "write", "0.mp4", "first", "await", "end")
+    wait_until(lambda: workspace.outputs(cancelling) == {"0.mp4": b"first"})
+    assert ask(f"jobs/{cancelling}/restart").status_code == 204
+    wait_until(lambda: "list ['0.mp4']" in workspace.log(cancelling))
+    workspace.let_go(cancelling, "end")
+    assert workspace.reaches(cancelling, *FINAL) == "Completed"
 
 
 def test_nodes_taken_away_fail_the_run(
-    workspace: Workspace, name: str, ask: Callable[..., httpx.Response]
+    workspace: Workspace, cancelling: str, ask: Callable[..., httpx.Response]
 ):
-    workspace.submit(name, "await", "never")
-    workspace.reaches(name, "Running")
-    ask(f"jobs/{name}/preempt").raise_for_status()
-    assert workspace.reaches(name, *FINAL) == "Failed"
-    assert "PreemptionError" in workspace.log(name)
+    workspace.submit(cancelling, "await", "never")
+    workspace.reaches(cancelling, "Running")
+    ask(f"jobs/{cancelling}/preempt").raise_for_status()
+    assert workspace.reaches(cancelling, *FINAL) == "Failed"
+    assert "PreemptionError" in workspace.log(cancelling)
 
 
 def test_a_silent_job_goes_on_and_may_respond_again(
-    workspace: Workspace, name: str, ask: Callable[..., httpx.Response]
+    workspace: Workspace, cancelling: str, ask: Callable[..., httpx.Response]
 ):
-    workspace.submit(name, "await", "end")
-    workspace.reaches(name, "Running")
-    ask(f"jobs/{name}/silence").raise_for_status()
-    assert workspace.status(name) == "NotResponding"
-    ask(f"jobs/{name}/speak").raise_for_status()
-    assert workspace.status(name) == "Running"
-    ask(f"jobs/{name}/silence").raise_for_status()
-    workspace.let_go(name, "end")
-    assert workspace.reaches(name, *FINAL) == "Completed"
+    workspace.submit(cancelling, "await", "end")
+    workspace.reaches(cancelling, "Running")
+    ask(f"jobs/{cancelling}/silence").raise_for_status()
+    assert workspace.status(cancelling) == "NotResponding"
+    ask(f"jobs/{cancelling}/speak").raise_for_status()
+    assert workspace.status(cancelling) == "Running"
+    ask(f"jobs/{cancelling}/silence").raise_for_status()
+    workspace.let_go(cancelling, "end")
+    assert workspace.reaches(cancelling, *FINAL) == "Completed"
 
 
 def test_requests_of_a_method_are_refused_as_often_as_asked(

@@ -96,7 +96,7 @@ class Atelier:
 def slow_style(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A style heavy enough for a job to be caught in the middle."""
     torch.manual_seed(0)
-    architecture = Architecture("TransformerNet", width=48, blocks=5)
+    architecture = Architecture("TransformerNet", width=64, blocks=5)
     file = tmp_path_factory.mktemp("styles") / "slow.safetensors"
     save_style(file, TransformerNet(architecture), {"painting": "none", "licence": "CC0"})
     return file.read_bytes()

@@ -51,8 +51,8 @@ def some_shards(atelier: Atelier, job_id: str) -> dict:
     return atelier.shards(job_id)
 
 
-def slow_job(atelier: Atelier, media: Media, name: str) -> tuple[bytes, str]:
-    clip = media.moving(5)
+def slow_job(atelier: Atelier, media: Media, name: str, seconds: int = 5) -> tuple[bytes, str]:
+    clip = media.moving(seconds)
     return clip, atelier.upload(clip, name, style="slow")
 
 
@@ -65,7 +65,7 @@ def prove_whole(atelier: Atelier, clip: bytes, job_id: str) -> dict:
 
 
 def test_status_tells_how_a_running_job_stands(atelier: Atelier, media: Media) -> None:
-    _, job_id = slow_job(atelier, media, "status.mp4")
+    _, job_id = slow_job(atelier, media, "status.mp4", seconds=10)
     job = atelier.wait(job_id, until=lambda job: job["stage"] == "score" and job["fps"])
     durable = atelier.http.get(f"/runtime/webhooks/durabletask/instances/{job_id}")
     shown = durable.json()["customStatus"]
