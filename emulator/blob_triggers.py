@@ -12,6 +12,8 @@ import json
 import logging
 import re
 from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +23,7 @@ from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 from azurefunctions.extensions.base import Datum
 from azurefunctions.extensions.bindings.blob.blobClientConverter import BlobClientConverter
 
+from emulator import host_json
 from emulator.functions import Function, resolve
 
 DELAYS_S = (0.0, 0.2, 0.4, 0.8, 1.6)
@@ -29,7 +32,7 @@ POISON_QUEUE = "webjobs-blobtrigger-poison"
 RECEIPTS = "azure-webjobs-hosts"
 POLL_S = 0.5
 CONCURRENCY = 24
-"""Blobs that one function deals with at a time; Azure's default."""
+"""Blobs that one function deals with at a time where host.json says nothing; Azure's default."""
 
 _TOKEN = re.compile(r"\\\{\w+\\\}")
 
@@ -48,11 +51,12 @@ class BlobVersion:
 class BlobTrigger:
     """Watches the container of one function's trigger."""
 
-    def __init__(self, function: Function, storage: str, durable_client: str) -> None:
+    def __init__(self, function: Function, root: Path, storage: str, durable_client: str) -> None:
         """Prepare to watch.
 
         Args:
             function: A function with a blob trigger.
+            root: Folder of the app's host.json, which may say how many blobs at a time.
             storage: Connection string of the account for blobs, receipts and poison.
             durable_client: Configuration that durable clients are made from.
         """
@@ -69,7 +73,8 @@ class BlobTrigger:
             storage, POISON_QUEUE, message_encode_policy=TextBase64EncodePolicy()
         )
         self._taken: set[BlobVersion] = set()
-        self._places = asyncio.Semaphore(CONCURRENCY)
+        limits = host_json.extension(root, "blobs")
+        self._places = asyncio.Semaphore(limits.get("maxDegreeOfParallelism", CONCURRENCY))
 
     async def run(self) -> None:
         """Invoke the function for each blob that has no receipt, without end."""
@@ -80,19 +85,20 @@ class BlobTrigger:
                     invocations.create_task(self._handle(version))
                 await asyncio.sleep(POLL_S)
 
-    def _find(self) -> set[BlobVersion]:
-        """Return what came into the container since the last look."""
+    def _find(self) -> list[BlobVersion]:
+        """Return what came into the container since the last look, the oldest first."""
         container = self._container.container_name
         try:
-            versions = {
-                BlobVersion(container, blob.name, blob.etag)
-                for blob in self._container.list_blobs()
-                if self._pattern.fullmatch(f"{container}/{blob.name}")
-            }
+            blobs = sorted(self._container.list_blobs(), key=attrgetter("last_modified"))
         except AzureError as error:
             logger.warning("Container %s cannot be listed yet: %s", container, error)
-            return set()
-        return versions - self._taken
+            return []
+        versions = (
+            BlobVersion(container, blob.name, blob.etag)
+            for blob in blobs
+            if self._pattern.fullmatch(f"{container}/{blob.name}")
+        )
+        return [version for version in versions if version not in self._taken]
 
     async def _handle(self, version: BlobVersion) -> None:
         """Invoke the function for one blob; leave a receipt, whatever came of it."""

@@ -49,7 +49,7 @@ def create_app(functions: list[Function], root: Path, journal: Path, host_url: s
         if function.trigger_type not in TRIGGERS:
             raise ValueError(f"{function.name}: {function.trigger_type} is not supported here.")
     durable = DurableExtension(functions, root, journal, host_url)
-    triggers = _polling_triggers(functions, durable.binding)
+    triggers = _polling_triggers(functions, root, durable.binding)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -72,13 +72,13 @@ def create_app(functions: list[Function], root: Path, journal: Path, host_url: s
 
 
 def _polling_triggers(
-    functions: list[Function], durable_client: str
+    functions: list[Function], root: Path, durable_client: str
 ) -> list[BlobTrigger | TimerTrigger]:
     storage = os.environ["AzureWebJobsStorage"]  # noqa: SIM112 - the name that Azure gives it
     triggers: list[BlobTrigger | TimerTrigger] = []
     for function in functions:
         if function.trigger_type == "blobTrigger":
-            triggers.append(BlobTrigger(function, storage, durable_client))
+            triggers.append(BlobTrigger(function, root, storage, durable_client))
         elif function.trigger_type == "timerTrigger":
             triggers.append(TimerTrigger(function, durable_client))
     return triggers

@@ -36,6 +36,7 @@ async def arrive(video: blob.BlobClient, client: df.DurableFunctionsClient) -> N
     await client.schedule_new_orchestration(
         "process", input={"name": video.blob_name}, instance_id=instance
     )
+    note(f"arrived {video.blob_name}")
 
 
 @app.orchestration_trigger(context_name="context")

@@ -80,6 +80,18 @@ def test_each_version_of_a_blob_starts_the_function_once(
     assert notes().count(arrival) == 2
 
 
+def test_blobs_are_dealt_with_in_their_order_as_many_at_a_time_as_host_json_says(
+    storage: BlobServiceClient, folder: str, notes: Notes, host: httpx.Client, wait_until: WaitUntil
+):
+    assert host.get("/api/echo/x").is_success
+    names = [f"{folder}/{number:02}.mp4" for number in range(20)]
+    for name in names:
+        upload(storage, name)
+    wait_until(lambda: f"arrived {names[-1]}" in notes())
+    wanted = [f"{verb} {name}" for name in names for verb in ("arrive", "arrived")]
+    assert [line for line in notes() if line in wanted] == wanted
+
+
 def test_a_blob_that_fails_five_times_goes_to_the_poison_queue(
     poison: Callable[[], list[dict[str, str]]],
     storage: BlobServiceClient,
