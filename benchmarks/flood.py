@@ -102,8 +102,8 @@ def _measure(scene: Scene, rush: Rush) -> dict[str, object]:
         ),
         "seconds": round(time.monotonic() - start, 1),
         "most_places_out_of_order": {
-            "from_start_to_turn": _disorder(_in_order(jobs, videos, "created"), turns),
-            "from_turn_to_end": _disorder(turns, _in_order(jobs, videos, "updated")),
+            "from_upload_to_turn": _disorder(videos, turns),
+            "from_turn_to_end": _disorder(turns, _in_order_of_end(jobs, videos)),
         },
         "history_events_most": max((_history(scene, each) for each in videos[:20]), default=0),
         "storage_operations_per_upload": round(sum(operations.values()) / rush.uploads, 1),
@@ -150,8 +150,8 @@ def _jobs(scene: Scene) -> list[dict[str, Any]]:
     return jobs
 
 
-def _in_order(jobs: dict[str, dict[str, Any]], ids: list[str], moment: str) -> list[str]:
-    return sorted((each for each in ids if each in jobs), key=lambda each: jobs[each][moment])
+def _in_order_of_end(jobs: dict[str, dict[str, Any]], ids: list[str]) -> list[str]:
+    return sorted((each for each in ids if each in jobs), key=lambda each: jobs[each]["updated"])
 
 
 def _disorder(before: list[str], after: list[str]) -> int:

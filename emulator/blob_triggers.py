@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from azure.core.exceptions import AzureError, ResourceExistsError
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 from azurefunctions.extensions.base import Datum
@@ -173,9 +173,20 @@ class _ReceiptBook:
         return self._container.get_blob_client(self._name(version)).exists()
 
     def add(self, version: BlobVersion) -> None:
-        if not self._container.exists():
-            self._container.create_container()
+        try:
+            self._write(version)
+        except ResourceNotFoundError:
+            self._create_container()
+            self._write(version)
+
+    def _write(self, version: BlobVersion) -> None:
         self._container.upload_blob(self._name(version), b"", overwrite=True)
+
+    def _create_container(self) -> None:
+        try:
+            self._container.create_container()
+        except ResourceExistsError:
+            logger.debug("Container %s is there", RECEIPTS)  # another blob's receipt came first
 
     def _name(self, version: BlobVersion) -> str:
         """Name the receipt by a hash, for a blob's name may be as long as a name can be."""

@@ -35,8 +35,11 @@ from function_app.stitch import stitch
 
 LONGEST_S = 3600.0
 """Seconds after which a child is taken for hung, whatever it waits for."""
-MOST_IDLE = 2
-"""Children that are kept for the next job."""
+MOST_IDLE = 4
+"""Children that are kept for the next job: as many as host.json lets work at a time.
+
+With fewer, a job that has to start one is passed by many that have not.
+"""
 
 # What ends a process from outside; every other signal it brings upon itself.
 FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}

@@ -1,5 +1,6 @@
 """What reads strangers' files is a child: it answers, refuses, is held to limits, and may die."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 import psutil
 import pytest
@@ -76,6 +78,17 @@ def test_a_child_that_answered_is_used_again(clips: Clips, upload: Upload) -> No
     before = {child.pid for child in children()}
     isolation.run("preprocess", job)
     assert {child.pid for child in children()} == before
+
+
+def test_as_many_children_are_kept_as_activities_run_at_a_time(
+    clips: Clips, upload: Upload
+) -> None:
+    host = json.loads((Path(__file__).parents[2] / "host.json").read_text())
+    most = host["extensions"]["durableTask"]["maxConcurrentActivityFunctions"]
+    job = upload(clips["plain.mp4"], "apart.mp4")
+    with ThreadPoolExecutor(most + 2) as threads:
+        list(threads.map(lambda _: isolation.run("preprocess", job), range(most + 2)))
+    assert len(children()) == most
 
 
 def test_a_refusal_is_the_inputs_fault(upload: Upload) -> None:
