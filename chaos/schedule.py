@@ -90,8 +90,11 @@ class Schedule:
 
     @classmethod
     def of(cls, seed: int) -> Schedule:
-        """Return the schedule of a seed: consecutive seeds go through all pairs in turn."""
-        pairs = _shuffled_pairs()
+        """Return the schedule of a seed: consecutive seeds go through all pairs in turn.
+
+        After as many seeds as there are pairs, another order gives each other company.
+        """
+        pairs = _shuffled_pairs(seed // sum(map(len, FAULTS.values())))
         dice = random.Random(seed)
         chosen = [pairs[(seed * STRIKES + number) % len(pairs)] for number in range(STRIKES)]
         strikes = (
@@ -101,8 +104,8 @@ class Schedule:
         return cls(seed, dice.choice(CLIPS), tuple(strikes))
 
 
-def _shuffled_pairs() -> list[tuple[str, str]]:
+def _shuffled_pairs(order: int) -> list[tuple[str, str]]:
     pairs = [pair for fault, moments in FAULTS.items() for pair in product([fault], moments)]
-    random.Random(0).shuffle(first := [pair for pair in pairs if pair[0] not in ADDED])
-    random.Random(0).shuffle(last := [pair for pair in pairs if pair[0] in ADDED])
+    random.Random(order).shuffle(first := [pair for pair in pairs if pair[0] not in ADDED])
+    random.Random(order).shuffle(last := [pair for pair in pairs if pair[0] in ADDED])
     return first + last

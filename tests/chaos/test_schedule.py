@@ -21,6 +21,17 @@ def test_consecutive_seeds_try_every_fault_at_every_moment() -> None:
     assert tried == PAIRS
 
 
+def test_a_later_round_of_seeds_gives_faults_other_company() -> None:
+    def company(first: int) -> set[frozenset[tuple[str, str]]]:
+        schedules = (Schedule.of(seed) for seed in range(first, first + len(PAIRS)))
+        return {
+            frozenset((strike.fault, strike.moment) for strike in each.strikes)
+            for each in schedules
+        }
+
+    assert len(company(0) & company(len(PAIRS))) < len(PAIRS) / 10
+
+
 def test_every_fault_can_be_done_and_every_moment_comes() -> None:
     assert set(DEEDS) == set(FAULTS)
     assert {moment for _, moment in PAIRS} == {*MOMENTS, "end"}

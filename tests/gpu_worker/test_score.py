@@ -156,7 +156,7 @@ def slow_job(folder: Path) -> Job:
     video = folder / "long.mp4"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25:d=4", str(video))
     job = Job(folder, video, plan_of(video, 10))
-    job.choose_style(Architecture("StyleNet", width=16, blocks=4))
+    job.choose_style(Architecture("StyleNet", width=32, blocks=4))
     return job
 
 
