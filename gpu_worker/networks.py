@@ -7,7 +7,6 @@ from typing import Final
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from gpu_worker import winograd
 
@@ -328,6 +327,9 @@ def flop_per_pixel(network: Network) -> float:
     Those that are done on the device of its weights: some need fewer than others.
     """
     probe = torch.zeros(1, 3, _FLOP_PROBE_SIDE, _FLOP_PROBE_SIDE)
+    # It imports Triton, which every rank would wait for.
+    from torch.utils.flop_counter import FlopCounterMode
+
     counter = FlopCounterMode(display=False)
     parameter = next(network.parameters(), probe)
     with counter, torch.no_grad():
