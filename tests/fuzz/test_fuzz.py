@@ -1,12 +1,15 @@
 """A seeded part of the fuzzing, and the tools that it is done with."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fuzz import seeds
-from fuzz.__main__ import journeys, mutant
 from fuzz.boxes import Box, box, boxes, replaced
+from fuzz.campaign import journeys, mutant
 from fuzz.journey import REFUSED, RESULT, VIOLATION
 from fuzz.specials import specials
 
@@ -24,6 +27,18 @@ def test_every_mutant_ends_by_the_rules() -> None:
     ends = [end for _, _, end in journeys([*range(MUTANTS), *FOUND])]
     assert [end for end in ends if end.outcome == VIOLATION] == []
     assert {end.outcome for end in ends} >= {RESULT, REFUSED}
+
+
+def test_the_command_keeps_how_each_mutant_ended(tmp_path: Path) -> None:
+    words = ("--mutants", "2", "--results", str(kept := tmp_path / "fuzz.json"))
+    command = [sys.executable, "-m", "fuzz", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ends = json.loads(kept.read_text())["ends"]
+    assert {name: outcome for name, outcome, *_ in ends.values()} == {
+        "empty.mp4": REFUSED,
+        "one_byte.mp4": REFUSED,
+    }
 
 
 def test_a_number_is_always_the_same_mutant(good: dict[str, bytes]) -> None:

@@ -1,0 +1,139 @@
+"""A campaign: mutants by number, through an Azurite of their own, each by a process under limits.
+
+The process is spawned, so what it is made of has to be in a module that it can import, which the
+one of `python -m` is not.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+from subprocess import DEVNULL, Popen
+
+from azure.storage.blob import BlobServiceClient
+
+from emulator import azurite
+from emulator.config import HOST, PROJECT_ROOT, Config
+from fuzz import seeds
+from fuzz.journey import VIOLATION, End, travel, uploaded
+from fuzz.mutators import MUTATORS
+from fuzz.specials import specials
+
+FAILURES = PROJECT_ROOT / "out" / "fuzz"
+MOST_MUTATIONS = 3
+START_S = 60.0
+SETTINGS = {
+    "AML_PROCESSES_PER_NODE": "1",
+    "MAX_PIXELS": str(1920 * 1088),
+    "MAX_FRAMES": "2000",
+    "MAX_MINUTES": "10",
+    "CHILD_CPU_SECONDS": "20",
+    "CHILD_MEMORY_MIB": "512",
+}
+
+
+def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:
+    """Send mutants on their way through an Azurite of their own; yield how each ended."""
+    with (
+        _storage() as config,
+        _traveller(config) as send,
+        _trap() as (file, url),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        good = seeds.make(Path(folder))
+        hurtful = specials(good, file, url)
+        for number in numbers:
+            name, content = mutant(number, good, hurtful)
+            end = send(f"{number:05}-{name}", content)
+            if end.outcome == VIOLATION:
+                FAILURES.mkdir(parents=True, exist_ok=True)
+                (FAILURES / f"{number:05}-{name}").write_bytes(content)
+                print(f"{number} {name}: {end}", flush=True)
+            yield number, name, end
+
+
+def mutant(number: int, good: dict[str, bytes], hurtful: dict[str, bytes]) -> tuple[str, bytes]:
+    """Return name and content of a mutant: first the specials, then seeds as dice change them."""
+    if number < len(hurtful):
+        return list(hurtful.items())[number]
+    dice = Random(number)
+    name = list(good)[number % len(good)]
+    content = good[name]
+    for mutate in dice.choices(MUTATORS, k=dice.randint(1, MOST_MUTATIONS)):
+        content = mutate(content, dice) or content
+    return name, content
+
+
+@contextmanager
+def _traveller(config: Config) -> Generator[Callable[[str, bytes], End]]:
+    """Give a way to send a file on its journey, by a new process with the app's settings.
+
+    A child inherits the memory of its parent, which counts against its own limit: so the parent of
+    those under limits is small, whoever asks for journeys.
+    """
+    with (
+        ProcessPoolExecutor(
+            1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
+        ) as process,
+        BlobServiceClient.from_connection_string(config.storage) as storage,
+    ):
+
+        def send(name: str, content: bytes) -> End:
+            return process.submit(travel, uploaded(storage, name, content)).result()
+
+        yield send
+
+
+def _prepare(settings: dict[str, str]) -> None:
+    os.environ.update(settings)
+    logging.disable(logging.WARNING)  # what FFmpeg says of each mutant
+
+
+@contextmanager
+def _storage() -> Generator[Config]:
+    """Run Azurite."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config.on_free_ports(Path(folder), settings=SETTINGS)
+        with Popen(azurite.command(config), stdout=DEVNULL) as process:
+            try:
+                _wait_for(config.blob_port)
+                azurite.furnish(config)
+                yield config
+            finally:
+                process.terminate()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((HOST, port)):
+            return
+        time.sleep(0.1)
+
+
+@contextmanager
+def _trap() -> Generator[tuple[str, str]]:
+    """Give a pipe that hangs whoever opens it, and a server that tells if anybody asked.
+
+    Raises:
+        RuntimeError: somebody did.
+    """
+    with tempfile.TemporaryDirectory() as folder, socket.create_server((HOST, 0)) as server:
+        pipe = Path(folder) / "trap.mp4"
+        os.mkfifo(pipe)
+        yield str(pipe), f"http://{HOST}:{server.getsockname()[1]}"
+        server.setblocking(False)
+        try:
+            server.accept()
+        except BlockingIOError:
+            return
+        raise RuntimeError("a file made something ask the server that it names")
