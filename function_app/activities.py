@@ -164,12 +164,15 @@ def submit(payload: Payload) -> Payload:
     day = state.spending_day or spend.today()
     if not state.spending_day and (wait := _no_room(attempt, day)):
         return asdict(Submission(wait=wait))
-    if compute.state(attempt.name) == compute.MISSING:
+    is_new = compute.state(attempt.name) == compute.MISSING
+    is_first = is_new and attempt.number == 1  # before it, nothing can be there
+    if is_new:
         uploads.check_current(state.job)
-        _forget_last_attempt(state.job)
+        if not is_first:
+            _forget_last_attempt(state.job)
         compute.submit(attempt)
         log.info("attempt %d is submitted", state.attempt)
-    return asdict(Submission(_frames_there(state.job), day))
+    return asdict(Submission(0 if is_first else _frames_there(state.job), day))
 
 
 @blueprint.activity_trigger(input_name="payload")

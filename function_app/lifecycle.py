@@ -222,12 +222,14 @@ class Lifecycle:
     def _until_next(self, polls: int, seconds_left: float | None = None) -> timedelta:
         """Less at first, and when the end is near: nobody should wait long for it to be seen.
 
-        Half of the time that seems to be left, for that is a guess; or that the end is overdue.
+        A third of the time that seems to be left, for that is a guess; a quarter of that by which
+        the end is overdue.
         """
         pause = min(self._usual_pause, FIRST_POLLS * (polls + 1))
         if seconds_left is None:
             return pause
-        return min(pause, max(LAST_POLLS, timedelta(seconds=abs(seconds_left) / 2)))
+        share = seconds_left / 3 if seconds_left > 0 else -seconds_left / 4
+        return min(pause, max(LAST_POLLS, timedelta(seconds=share)))
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""
