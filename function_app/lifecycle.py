@@ -26,7 +26,7 @@ CANCEL_EVENT = "cancel"
 
 POLLS_PER_HISTORY = 50
 FIRST_POLLS = timedelta(seconds=1)
-LAST_POLLS = timedelta(seconds=0.25)
+LAST_POLLS = timedelta(seconds=0.2)
 LONGEST_WAIT = timedelta(minutes=5)
 CANCEL_POLLS = 120
 ROOM_POLLS = timedelta(minutes=1)
@@ -222,14 +222,12 @@ class Lifecycle:
     def _until_next(self, polls: int, seconds_left: float | None = None) -> timedelta:
         """Less at first, and when the end is near: nobody should wait long for it to be seen.
 
-        A third of the time that seems to be left, for that is a guess; a quarter of that by which
-        the end is overdue.
+        A quarter of the time that seems to be left, for that is a guess; or that the end is late.
         """
         pause = min(self._usual_pause, FIRST_POLLS * (polls + 1))
         if seconds_left is None:
             return pause
-        share = seconds_left / 3 if seconds_left > 0 else -seconds_left / 4
-        return min(pause, max(LAST_POLLS, timedelta(seconds=share)))
+        return min(pause, max(LAST_POLLS, timedelta(seconds=abs(seconds_left) / 4)))
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""

@@ -262,7 +262,7 @@ def test_looks_are_close_to_each_other_when_the_end_is_near(
     script.looks = [[Look("Queued"), Look("Running"), near, at_the_end, overdue, COMPLETED]]
     start(hub, job)
     ended(hub, job)
-    assert pauses(hub, job) == [first, 2 * first, left / 3, last, timedelta(seconds=0.04)]
+    assert pauses(hub, job) == [first, 2 * first, left / 4, last, timedelta(seconds=0.04)]
 
 
 def pauses(hub: TaskHubGrpcClient, job: Job) -> list[timedelta]:
