@@ -211,6 +211,23 @@ def test_poll_tells_how_old_the_count_of_frames_is(worker: Worker, job: Job) -> 
 
 @ignores_azure_ml
 @pytest.mark.usefixtures("azureml")
+def test_polls_read_the_count_of_frames_once_a_second(worker: Worker, job: Job) -> None:
+    state = State(job, Work(paths.VIDEOS, job.video.blob, 48, 1), attempt=1)
+
+    def poll_after(frames: int) -> int:
+        told = Progress(0, frames, 3.0, "2-core CPU")
+        storage.write(paths.JOBS, job.folder.output(told.name), told.to_json(), "application/json")
+        return activity(worker, "poll", state.to_dict())["value"]["frames"]
+
+    poll_after(6)  # imports the client library
+    time.sleep(1 - time.time() % 1)
+    assert [poll_after(12), poll_after(24)] == [12, 12]
+    time.sleep(1)
+    assert poll_after(24) == 24
+
+
+@ignores_azure_ml
+@pytest.mark.usefixtures("azureml")
 def test_cancel_has_nothing_to_end_where_nothing_paints(worker: Worker, job: Job) -> None:
     assert activity(worker, "cancel", asdict(job)) == {"value": True}
 
