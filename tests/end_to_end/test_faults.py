@@ -13,6 +13,7 @@ from tests.end_to_end.media import Media
 
 RANK = "gpu_worker.score"
 CANCEL_SECONDS = 10
+RECEIPTS = "blobreceipts/on_video_uploaded/"
 
 
 def ranks(atelier: Atelier) -> list[psutil.Process]:
@@ -40,7 +41,7 @@ def kill_host(atelier: Atelier) -> None:
 def wait_for_receipts(atelier: Atelier, count: int) -> None:
     receipts = atelier.container("azure-webjobs-hosts")
     deadline = time.monotonic() + CANCEL_SECONDS
-    while len(list(receipts.list_blob_names(name_starts_with="blobreceipts/"))) < count:
+    while len(list(receipts.list_blob_names(name_starts_with=RECEIPTS))) < count:
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
