@@ -68,7 +68,8 @@ def main() -> None:
     network.show(rows)
     operations = [asdict(each) for each in _where_time_goes(size, batch, device, dtype)]
     report.show("Where TransformerNet's time goes, as it stands", operations)
-    whole = end_to_end.measure(size, options.seconds, options.seconds, options.ranks)
+    lengths = options.seconds, options.seconds
+    whole = end_to_end.measure(size, *lengths, options.ranks, rounds=1)
     whole.show()
     rates = {
         "network": _fastest(rows),

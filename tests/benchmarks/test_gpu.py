@@ -56,6 +56,7 @@ def test_it_goes_the_whole_way_beside_the_reference(result: dict[str, Any]) -> N
     assert {run["frames"] for run in whole["runs"]} == {10}
     baseline, worker = (run["frames_per_second"] for run in whole["runs"][:2])
     assert whole["times_the_baseline"] == pytest.approx(worker / baseline, rel=0.1)
+    assert whole["times_of_all_rounds"] == [whole["times_the_baseline"]]
 
 
 def test_it_names_the_slowest_stage(result: dict[str, Any]) -> None:
