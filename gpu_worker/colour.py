@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import interpolate
 
 from gpu_worker.errors import InputError
 from gpu_worker.plan import Picture
@@ -69,7 +69,7 @@ class Coding:
 
 
 def to_rgb(planes: Tensor, coding: Coding) -> Tensor:
-    """Convert `(N, H * 3/2, W)` uint8 planes to `(N, 3, H, W)` float32 RGB, channels-last.
+    """Convert `(N, H * 3/2, W)` uint8 planes to `(N, 3, H, W)` float32 RGB, plane after plane.
 
     Black is 0 and white is 1; colours beyond the gamut lie outside of [0, 1].
     """
@@ -79,17 +79,18 @@ def to_rgb(planes: Tensor, coding: Coding) -> Tensor:
     red = luma + 2 * (1 - coding.red) * red_difference
     blue = luma + 2 * (1 - coding.blue) * blue_difference
     green = (luma - coding.red * red - coding.blue * blue) / coding.green
-    return torch.stack((red, green, blue), dim=-1).permute(0, 3, 1, 2)
+    return torch.stack((red, green, blue), dim=1)
 
 
 def to_planes(rgb: Tensor, coding: Coding) -> Tensor:
     """Convert `(N, 3, H, W)` float RGB, H and W even, to `(N, H * 3/2, W)` uint8 planes."""
-    red, green, blue = rgb.float().unbind(1)
+    # Plane after plane, whatever the network gave: many times as fast on a CPU.
+    red, green, blue = rgb.float().contiguous().unbind(1)
     luma = coding.red * red + coding.green * green + coding.blue * blue
     differences = torch.stack(
         ((blue - luma) / (2 - 2 * coding.blue), (red - luma) / (2 - 2 * coding.red)), dim=1
     )
-    chroma = avg_pool2d(differences, 2) * coding.chroma_span + 128
+    chroma = _averaged(differences) * coding.chroma_span + 128
     codes = (luma * coding.luma_span + coding.black, chroma.view(*_chroma_rows(rgb)))
     return torch.cat(codes, dim=1).round_().clamp_(0, 255).to(torch.uint8)
 
@@ -102,6 +103,11 @@ def _chroma(planes: Tensor, coding: Coding) -> tuple[Tensor, Tensor]:
     centred = (halves - 128) / coding.chroma_span
     blue, red = centred.repeat_interleave(2, -1).repeat_interleave(2, -2).unbind(1)
     return blue, red
+
+
+def _averaged(planes: Tensor) -> Tensor:
+    """Average each 2 x 2 block: what bilinear sampling at half the size comes to."""
+    return interpolate(planes, scale_factor=0.5, mode="bilinear")
 
 
 def _chroma_rows(rgb: Tensor) -> tuple[int, int, int]:

@@ -232,15 +232,17 @@ class ReflectedConv(nn.Module):
 
 
 class WinogradConv(ReflectedConv):
-    """A 3x3 convolution in half the products, where the device has no better way of its own."""
+    """A 3x3 convolution in half the products, where the device has no better way of its own.
+
+    For use before an instance norm: that takes any bias away again, so it is left out.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to `(N, C', H, W)`."""
         if not winograd.pays(x.device):
             return super().forward(x)
-        assert self.conv2d.bias is not None
         bordered = F.pad(x, self.border, mode="reflect")
-        return winograd.convolve(bordered, self.conv2d.weight, self.conv2d.bias)
+        return winograd.convolve(bordered, self.conv2d.weight)
 
 
 class UpsampledConv(ReflectedConv):

@@ -78,8 +78,20 @@ def test_colours_beyond_white_and_black_stop_there():
     assert planes[:, :2].unique(dim=1).flatten().tolist() == [255, 255, 0, 0]
 
 
-def test_rgb_is_channels_last():
-    assert to_rgb(flat(1, 2, 3), coding()).is_contiguous(memory_format=torch.channels_last)
+def test_a_block_of_several_colours_has_the_average_of_their_chroma():
+    blue = torch.tensor([[1.0, 0.0], [0.0, 0.0]]).expand(1, 1, 2, 2)
+    rgb = torch.cat([torch.zeros(1, 2, 2, 2), blue], dim=1)
+    (chroma,) = to_planes(rgb, coding(full_range=True))[0, 2:].tolist()
+    quarter = 255 / 2 / 4
+    assert chroma == [round(128 + quarter), round(128 - quarter * 0.0722 / (1 - 0.2126))]
+
+
+def test_how_rgb_lies_in_memory_does_not_matter():
+    planes = torch.arange(6 * 4, dtype=torch.uint8).view(1, 6, 4) * 10
+    rgb = to_rgb(planes, coding())
+    assert rgb.is_contiguous()
+    interleaved = rgb.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(to_planes(interleaved, coding()), to_planes(rgb, coding()))
 
 
 def test_an_unknown_matrix_is_refused_and_the_known_ones_named():

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -23,6 +25,7 @@ from gpu_worker.plan import (
     Failure,
     Plan,
     Progress,
+    Shard,
 )
 from gpu_worker.sheet import sample_name, sampled
 from tests.function_app.media import Clips, ffmpeg, frames_of
@@ -97,6 +100,14 @@ def test_every_frame_comes_out_at_its_place(job: Job, ranks: int):
     assert progress.frames == job.plan.frame_count
     for shard in job.plan.shards:
         assert f"shard {shard.index}: frames {shard.first} to {shard.last}" in result.stderr
+
+
+def test_the_longest_shards_are_painted_first(clips: Clips, tmp_path: Path):
+    video = clips["plain.mp4"]
+    uneven = (Shard(0, 0, 8), Shard(1, 8, 28), Shard(2, 28, 40), Shard(3, 40, 48))
+    job = Job(tmp_path, video, replace(plan_of(video), shards=uneven))
+    log = job.succeed(ranks=1).stderr
+    assert re.findall(r"shard (\d): frames", log) == ["1", "2", "0", "3"]
 
 
 def test_identity_keeps_the_luma(tmp_path: Path):
