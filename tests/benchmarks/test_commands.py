@@ -61,6 +61,15 @@ def test_presets(tmp_path: Path) -> None:
     assert rows["medium"]["kilobits_per_frame"] < rows["ultrafast"]["kilobits_per_frame"]
 
 
+def test_end_to_end(tmp_path: Path) -> None:
+    toy = ("--size", "64x48", "--seconds", "0.2", "--style-seconds", "0.2", "--rounds", "2")
+    run("end_to_end", *toy, "--results", tmp_path)
+    result = kept(tmp_path, "end_to_end")
+    ratios = result["times_of_all_rounds"]
+    assert len(ratios) == 2
+    assert result["times_the_baseline"] == max(ratios) == ratios[-1]
+
+
 def test_join(tmp_path: Path) -> None:
     run("join", "--minutes", "1", "--results", tmp_path)
     result = kept(tmp_path, "join")
