@@ -15,6 +15,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from chaos.proxy import Trouble
 from chaos.scene import CHILD, MPIEXEC, RANK, Scene
+from emulator.blob_triggers import RECEIPTS
 
 AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
@@ -131,7 +132,7 @@ def _step_clock(seconds: int) -> Callable[[Victim], bool]:
 
 def _event_again(victim: Victim) -> bool:
     """Forget that the event was dealt with, and let a new host look at the container anew."""
-    receipts = victim.scene.blobs.get_container_client("azure-webjobs-hosts")
+    receipts = victim.scene.blobs.get_container_client(RECEIPTS)
     try:
         for name in list(receipts.list_blob_names()):
             receipts.delete_blob(name)

@@ -16,11 +16,12 @@ from azure.storage.blob import BlobServiceClient, ExponentialRetry
 from chaos.clock import Clock
 from chaos.proxy import Proxy
 from emulator import Config, Emulator, processes
+from emulator.blob_triggers import RECEIPTS, receipts_of
 from emulator.config import free_ports
 from function_app.jobs import job_id
 
 ENDED = {"Completed", "Failed", "Cancelled"}
-RECEIPTS = "blobreceipts/on_video_uploaded/"
+TRIGGER = "on_video_uploaded"
 RECEIPTS_S = 60.0
 SETTINGS = {
     "POLL_SECONDS": "0.5",
@@ -125,7 +126,7 @@ class Scene:
         """Wait until the trigger has dealt with every video that there is, again if need be."""
         deadline = time.monotonic() + RECEIPTS_S
         while time.monotonic() < deadline:
-            if len(self.names("azure-webjobs-hosts", RECEIPTS)) >= len(self.names("videos")):
+            if len(self.names(RECEIPTS, receipts_of(TRIGGER))) >= len(self.names("videos")):
                 return
             time.sleep(0.2)
 

@@ -30,6 +30,7 @@ DELAYS_S = (0.0, 0.2, 0.4, 0.8, 1.6)
 """Seconds before each of the five tries; Azure waits longer."""
 POISON_QUEUE = "webjobs-blobtrigger-poison"
 RECEIPTS = "azure-webjobs-hosts"
+"""Container of the receipts, each below `receipts_of` its function; the same names as in Azure."""
 POLL_S = 0.25
 """Seconds between two looks; in Azure, Event Grid tells at once."""
 CONCURRENCY = 24
@@ -38,6 +39,11 @@ CONCURRENCY = 24
 _TOKEN = re.compile(r"\\\{\w+\\\}")
 
 logger = logging.getLogger(__name__)
+
+
+def receipts_of(function: str) -> str:
+    """Return the folder, in `RECEIPTS`, of what a function has dealt with."""
+    return f"blobreceipts/{function}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,7 @@ class _ReceiptBook:
 
     def __init__(self, service: BlobServiceClient, function: str) -> None:
         self._container = service.get_container_client(RECEIPTS)
-        self._prefix = f"blobreceipts/{function}"
+        self._folder = receipts_of(function)
 
     def has(self, version: BlobVersion) -> bool:
         return self._container.get_blob_client(self._name(version)).exists()
@@ -192,7 +198,7 @@ class _ReceiptBook:
     def _name(self, version: BlobVersion) -> str:
         """Name the receipt by a hash, for a blob's name may be as long as a name can be."""
         text = "\n".join((version.container, version.name, version.etag))
-        return f"{self._prefix}/{hashlib.sha256(text.encode()).hexdigest()}"
+        return self._folder + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _path_pattern(path: str) -> re.Pattern[str]:

@@ -166,15 +166,9 @@ def submit(payload: Payload) -> Payload:
     day = state.spending_day or spend.today()
     if not state.spending_day and (wait := _no_room(attempt, day)):
         return asdict(Submission(wait=wait))
-    is_new = compute.state(attempt.name) == compute.MISSING
-    is_first = is_new and attempt.number == 1  # before it, nothing can be there
-    if is_new:
-        uploads.check_current(state.job)
-        if not is_first:
-            _forget_last_attempt(state.job)
-        compute.submit(attempt)
-        log.info("attempt %d is submitted", state.attempt)
-    return asdict(Submission(0 if is_first else _frames_there(state.job), day))
+    is_there = compute.state(attempt.name) != compute.MISSING
+    frames = _frames_there(state.job) if is_there else _start(attempt)
+    return asdict(Submission(frames, day))
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -277,10 +271,21 @@ def _no_room(attempt: compute.Attempt, day: str) -> str:
     )
 
 
-def _forget_last_attempt(job: Job) -> None:
-    """Progress and failure are those of one attempt; the shards are what outlives it."""
+def _start(attempt: compute.Attempt) -> int:
+    """Submit an attempt; return how many frames are painted before it."""
+    uploads.check_current(attempt.job)
+    # Before the first, nothing can be there.
+    frames = _inherited(attempt.job) if attempt.number > 1 else 0
+    compute.submit(attempt)
+    log.info("attempt %d is submitted", attempt.number)
+    return frames
+
+
+def _inherited(job: Job) -> int:
+    """Forget what the last attempt said; count the frames of its shards, which outlive it."""
     for name in (FAILURE_NAME, PROGRESS_PREFIX):
         storage.delete_all(paths.JOBS, job.folder.output(name))
+    return _frames_there(job)
 
 
 def _frames_there(job: Job) -> int:

@@ -7,13 +7,14 @@ import httpx
 import psutil
 import pytest
 
+from emulator.blob_triggers import RECEIPTS, receipts_of
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.evidence import evidence
 from tests.end_to_end.media import Media
 
 RANK = "gpu_worker.score"
 CANCEL_SECONDS = 10
-RECEIPTS = "blobreceipts/on_video_uploaded/"
+VIDEO_RECEIPTS = receipts_of("on_video_uploaded")
 
 
 def ranks(atelier: Atelier) -> list[psutil.Process]:
@@ -39,9 +40,9 @@ def kill_host(atelier: Atelier) -> None:
 
 
 def wait_for_receipts(atelier: Atelier, count: int) -> None:
-    receipts = atelier.container("azure-webjobs-hosts")
+    receipts = atelier.container(RECEIPTS)
     deadline = time.monotonic() + CANCEL_SECONDS
-    while len(list(receipts.list_blob_names(name_starts_with=RECEIPTS))) < count:
+    while len(list(receipts.list_blob_names(name_starts_with=VIDEO_RECEIPTS))) < count:
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
@@ -131,8 +132,8 @@ def test_same_event_twice_is_one_job(atelier: Atelier, media: Media) -> None:
     clip = media.moving(1)
     job_id = atelier.upload(clip, "twice.mp4")
     before = atelier.wait(job_id)
-    receipts = atelier.container("azure-webjobs-hosts")
-    for name in receipts.list_blob_names(name_starts_with="blobreceipts/"):
+    receipts = atelier.container(RECEIPTS)
+    for name in receipts.list_blob_names(name_starts_with=VIDEO_RECEIPTS):
         receipts.delete_blob(name)
     kill_host(atelier)  # it remembers what it has seen; the next one sees every video anew
     atelier.wait(job_id)
