@@ -26,7 +26,7 @@ CANCEL_EVENT = "cancel"
 
 POLLS_PER_HISTORY = 50
 FIRST_POLLS = timedelta(seconds=1)
-LAST_POLLS = timedelta(seconds=0.2)
+LAST_POLLS = timedelta(seconds=0.1)
 LONGEST_WAIT = timedelta(minutes=5)
 CANCEL_POLLS = 120
 ROOM_POLLS = timedelta(minutes=1)
