@@ -26,8 +26,8 @@ from emulator.spec import JobSpec
 
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 
-WRITE_BACK_S = 1.0
-"""Seconds between two looks at a running job's outputs."""
+WRITE_BACK_S = 0.1
+"""Seconds between two looks at a running job's outputs; what Azure mounts is there once closed."""
 
 GRACE_S = 2.0
 """Seconds that a cancelled job's processes have before they are killed."""

@@ -18,7 +18,7 @@ from chaos.trial import LIMIT_S, Trials
 AGAIN = Strike("event again", "end", 1)
 LOST_ANSWER = Strike("answers lost", "commit", 1)
 SCHEDULES = (
-    Schedule(1000, "sound.mp4", (Strike("kill a rank", "paint", 1), LOST_ANSWER)),
+    Schedule(1000, "sound.mp4", (Strike("kill a rank", "poll", 1), LOST_ANSWER)),
     Schedule(1001, "sound.mp4", (Strike("shards exchanged", "join", 1), AGAIN)),
     Schedule(1002, "sound.mp4", (Strike("video replaced", "submit", 1),)),
 )
