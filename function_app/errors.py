@@ -73,6 +73,10 @@ class Code(StrEnum):
     NO_SOURCE = "no-source", "Upload the video again; the uploaded file was deleted."
 
 
+WORLD = frozenset({Code.SERVICE_FAILED, Code.PAINTING_FAILED})
+"""Of a job's failures those that are not the input's fault."""
+
+
 class AtelierError(Exception):
     """The message is one sentence for people: what is wrong with what.
 

@@ -202,6 +202,8 @@ class State:
         work: result of preprocessing; None before.
         attempt: at painting, from 1; 0 before the first is submitted.
         frames_before: frames that were painted before this attempt.
+        looks: at this attempt so far.
+        still: how many of the last of them found no progress.
         preemptions: attempts that ended because their nodes were taken away.
         node_seconds: that nodes have been at work for the job, all of them together.
         spending_day: under which the job's cost is kept; empty before the first attempt.
@@ -214,6 +216,8 @@ class State:
     work: Work | None = None
     attempt: int = 0
     frames_before: int = 0
+    looks: int = 0
+    still: int = 0
     preemptions: int = 0
     node_seconds: float = 0.0
     spending_day: str = ""
@@ -227,10 +231,11 @@ class State:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote; what only a later app knows of is left out."""
         work, terms = fields["work"], fields.get("terms")
+        known = {each.name for each in dataclasses.fields(cls)}
         values: dict[str, Any] = {
-            **fields,
+            **{name: value for name, value in fields.items() if name in known},
             "job": Job(**fields["job"]),
             "work": work and Work.from_dict(work),
             "terms": terms and Terms(**terms),

@@ -12,7 +12,14 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any, ClassVar, NoReturn
 
-from durabletask.task import OrchestrationContext, RetryPolicy, Task, TaskFailedError, when_any
+from durabletask.task import (
+    OrchestrationContext,
+    RetryPolicy,
+    Task,
+    TaskFailedError,
+    TimerTask,
+    when_any,
+)
 
 from function_app import compute
 from function_app.activities import Look, Submission
@@ -25,8 +32,10 @@ from function_app.settings import settings
 CANCEL_EVENT = "cancel"
 
 POLLS_PER_HISTORY = 50
-FIRST_POLLS = timedelta(seconds=1)
-LAST_POLLS = timedelta(seconds=0.1)
+TICK = timedelta(seconds=1)
+"""The shortest pause. Azure's task hub counts in whole seconds, and cuts off what is beyond."""
+LATE = 0.01
+"""How much longer than it took a painting may seem to take."""
 LONGEST_WAIT = timedelta(minutes=5)
 CANCEL_POLLS = 120
 ROOM_POLLS = timedelta(minutes=1)
@@ -190,6 +199,8 @@ class Lifecycle:
                     self.state,
                     attempt=attempt,
                     frames_before=answer.frames,
+                    looks=0,
+                    still=0,
                     spending_day=answer.spending_day,
                 )
                 return
@@ -199,8 +210,8 @@ class Lifecycle:
 
     def _watch(self) -> Steps[Look]:
         """Poll the present attempt until it has ended."""
-        at_work = False
-        for polls in range(POLLS_PER_HISTORY):
+        at_work, before = False, None
+        for _ in range(POLLS_PER_HISTORY):
             self._stop_if_cancelled()
             since = self._context.current_utc_datetime
             look = Look(**(yield from self._call("poll", self.state.to_dict())))
@@ -210,7 +221,9 @@ class Lifecycle:
             self._show(self._painting(look))
             if look.state in compute.FINAL:
                 return look
-            yield from self._pause(self._until_next(polls, self._seconds_left(look)))
+            self._count_look(look, before)
+            before = look
+            yield from self._pause(self._until_next(look))
             if at_work:
                 yield from self._count_spent(self._context.current_utc_datetime - since)
         self._continue()
@@ -219,15 +232,35 @@ class Lifecycle:
     def _usual_pause(self) -> timedelta:
         return timedelta(seconds=self.terms.poll_seconds)
 
-    def _until_next(self, polls: int, seconds_left: float | None = None) -> timedelta:
+    def _until_look(self, looks: int) -> timedelta:
+        """Return the pause after so many looks: a little longer each time."""
+        return min(self._usual_pause, looks * TICK)
+
+    def _count_look(self, look: Look, before: Look | None) -> None:
+        """Count one that found nothing new; the first of a history has none to be held against."""
+        state = self.state
+        is_still = before is None or (look.state, look.frames) == (before.state, before.frames)
+        still = state.still + (before is not None) if is_still else 0
+        self.state = replace(state, looks=state.looks + 1, still=still)
+
+    def _until_next(self, look: Look) -> timedelta:
         """Less at first, and when the end is near: nobody should wait long for it to be seen.
 
         A quarter of the time that seems to be left, for that is a guess; or that the end is late.
+        But each look costs, and guesses may be wrong: what has taken long may be seen to end a
+        little later, and what stands still is looked at ever more rarely.
         """
-        pause = min(self._usual_pause, FIRST_POLLS * (polls + 1))
-        if seconds_left is None:
-            return pause
-        return min(pause, max(LAST_POLLS, timedelta(seconds=abs(seconds_left) / 4)))
+        state = self.state
+        wanted = self._until_look(state.looks)
+        if (left := self._seconds_left(look)) is not None:
+            wanted = min(wanted, timedelta(seconds=abs(left) / 4))
+        at_least = max(LATE * self._time_at_work, state.still * TICK)
+        return min(self._usual_pause, max(wanted, at_least))
+
+    @property
+    def _time_at_work(self) -> timedelta:
+        """How long the nodes have been at work for the job."""
+        return timedelta(seconds=self.state.node_seconds / self._work.nodes)
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""
@@ -257,7 +290,7 @@ class Lifecycle:
                 f"one job being {most:.2f}: cut the video into parts, or upload it smaller",
                 Code.TOO_EXPENSIVE,
             )
-        hours = state.node_seconds / self._work.nodes / 3600
+        hours = self._time_at_work / timedelta(hours=1)
         if hours > terms.timeout_hours * state.attempt * OVERTIME:
             return ServiceError(
                 f"{self.doing} was stopped after {hours:.0f} hours, for Azure Machine Learning did "
@@ -268,10 +301,14 @@ class Lifecycle:
 
     def _pause(self, duration: timedelta) -> Steps[None]:
         """Wait for a while, or for the cancel event."""
-        timer = self._context.create_timer(duration)
+        timer = self._timer(duration)
         winner = yield when_any([timer, self._cancelled])
         if winner is self._cancelled:
             timer.cancel()
+
+    def _timer(self, duration: timedelta) -> TimerTask:
+        """Make a timer of whole ticks, and of half a one that the time until it is set may take."""
+        return self._context.create_timer((max(1, round(duration / TICK)) + 0.5) * TICK)
 
     def _continue(self) -> NoReturn:
         """Go on in a new history."""
@@ -289,10 +326,10 @@ class Lifecycle:
     def _end_painting(self) -> Steps[None]:
         """End what paints before its output is deleted, else it would be written again."""
         job = asdict(self.state.job)
-        for _ in range(CANCEL_POLLS):
+        for polls in range(CANCEL_POLLS):
             if (yield from self._call("cancel", job)):
                 break
-            yield self._context.create_timer(FIRST_POLLS)
+            yield self._timer(self._until_look(polls + 1))
 
     def _end_failed(self, error: InputError | ServiceError) -> Steps[None]:
         job, message = asdict(self.state.job), str(error)

@@ -32,7 +32,10 @@ blueprint = df.Blueprint()
 ORCHESTRATOR = "restyle"
 LEARNER = "learn_style"
 VERSION = 2
-"""Of the steps, given to each instance at its start; one without was started under version 1."""
+"""Of the steps, given to each instance at its start; one without was started under version 1.
+
+The Functions host runs no instance of a later version than host.json's `defaultVersion`.
+"""
 
 
 @blueprint.orchestration_trigger(context_name="context")
@@ -88,7 +91,7 @@ class _Restyling(Lifecycle):
                 return
             self._show(self._status(Stage.WAIT, waits))
             self._give_up_waiting()
-            yield from self._pause(self._until_next(polls))
+            yield from self._pause(self._until_look(polls + 1))
         self._continue()
 
     def _give_up_waiting(self) -> None:

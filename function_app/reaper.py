@@ -12,11 +12,12 @@ import os
 
 import azure.durable_functions as df
 import azure.functions as func
+from azure.core.exceptions import AzureError
 from durabletask.client import OrchestrationState, OrchestrationStatus
 
 from function_app import compute, learning, logs, paths, storage, turns
-from function_app.errors import Code
-from function_app.jobs import State
+from function_app.errors import AtelierError, Code
+from function_app.instances import is_job, job_of
 from function_app.paths import JobFolder
 
 blueprint = df.Blueprint()
@@ -40,21 +41,28 @@ def reap(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> Non
     del timer
     turns.forget_old_days()
     for job_id in (set(storage.folders(paths.JOBS)) - paths.OWN_FOLDERS) | set(turns.waiting()):
-        state = client.get_orchestration_state(job_id)
-        if state is not None and state.runtime_status not in ENDED:
-            continue
         with logs.about(job_id):
-            log.warning("no living instance: what is left of it goes")
-        if compute.cancel_all(job_id):
-            if state is not None and state.runtime_status == OrchestrationStatus.TERMINATED:
-                _tell_who_waits(state)
-            storage.delete_all(paths.JOBS, JobFolder(job_id).root)
-            turns.leave(job_id)
+            try:
+                _end(job_id, client)
+            except (AtelierError, AzureError):
+                log.exception("what is left of it stays for now")
+
+
+def _end(job_id: str, client: df.SyncDurableFunctionsClient) -> None:
+    """End what is left of a job, unless its instance lives."""
+    state = client.get_orchestration_state(job_id)
+    if state is not None and state.runtime_status not in ENDED:
+        return
+    log.warning("no living instance: what is left of it goes")
+    if compute.cancel_all(job_id):
+        if state is not None and state.runtime_status == OrchestrationStatus.TERMINATED:
+            _tell_who_waits(state)
+        storage.delete_all(paths.JOBS, JobFolder(job_id).root)
+        turns.leave(job_id)
 
 
 def _tell_who_waits(state: OrchestrationState) -> None:
     """Say that a style will not come, where the videos look that wait for it."""
-    job = State.from_dict(state.get_input()).job
-    if job.makes_style:
+    if is_job(state) and (job := job_of(state)).makes_style:
         message = f"making the style was ended: upload {job.name} again to make it"
         learning.report(job, message, Code.UNUSABLE_STYLE)

@@ -11,8 +11,9 @@ from durabletask.client import OrchestrationState
 from function_app import results
 from function_app.api.answers import answering, as_json, as_polled_json
 from function_app.api.listing import Listing
-from function_app.api.view import ENDED, is_job, job_of, news, view
+from function_app.api.view import ENDED, news, view
 from function_app.errors import Code, RequestError
+from function_app.instances import is_job, job_of
 from function_app.lifecycle import CANCEL_EVENT
 
 blueprint = df.Blueprint()

@@ -20,7 +20,8 @@ import azure.functions as func
 from durabletask.client import OrchestrationQuery, OrchestrationState, OrchestrationStatus
 
 from function_app.api.answers import bad_request
-from function_app.api.view import STATUSES, View, paints_video, utc, view
+from function_app.api.view import STATUSES, View, utc, view
+from function_app.instances import paints_video
 from function_app.jobs import job_id_prefix
 
 DEFAULT_TOP = 50

@@ -10,8 +10,9 @@ import azure.functions as func
 from function_app import paths, storage
 from function_app.api.answers import answering, as_jpeg, as_link
 from function_app.api.jobs import Client, find
-from function_app.api.view import job_of, view
+from function_app.api.view import view
 from function_app.errors import Code, RequestError
+from function_app.instances import job_of
 from gpu_worker.plan import PREVIEW_NAME
 
 blueprint = df.Blueprint()

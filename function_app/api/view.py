@@ -7,9 +7,9 @@ from typing import Any
 
 from durabletask.client import OrchestrationState, OrchestrationStatus
 
-from function_app.errors import Code, InputError
-from function_app.jobs import Job, Stage, State, Status
-from function_app.orchestrator import LEARNER, ORCHESTRATOR
+from function_app.errors import WORLD, Code, ServiceError
+from function_app.instances import job_of
+from function_app.jobs import Stage, Status
 
 type View = dict[str, Any]
 
@@ -23,31 +23,14 @@ STATUSES = {
     OrchestrationStatus.TERMINATED: "Cancelled",
 }
 ENDED = {"Completed", "Failed", "Cancelled"}
-INPUT_ERROR = f"{InputError.__module__}.{InputError.__qualname__}"
 # What changes by itself, and so is no news to who polls.
 CLOCKS = {"updated", "duration_s"}
-
-
-def is_job(state: OrchestrationState) -> bool:
-    """Whether an orchestration is one that the API shows."""
-    return state.name in {ORCHESTRATOR, LEARNER}
-
-
-def paints_video(state: OrchestrationState) -> bool:
-    """Whether a job belongs into the list of jobs; those that make a style stand by the style."""
-    return state.name == ORCHESTRATOR
-
-
-def job_of(state: OrchestrationState) -> Job:
-    """Return the job of an orchestration."""
-    return State.from_dict(state.get_input()).job
 
 
 def view(state: OrchestrationState) -> View:
     """Return the JSON of a job."""
     job = job_of(state)
     custom = _custom_status(state)
-    code = custom.pop("code", None)
     status, output = _outcome(state)
     return {
         "id": job.job_id,
@@ -57,12 +40,12 @@ def view(state: OrchestrationState) -> View:
         "status": status,
         "cost": None,
         "studio_url": None,
-        **custom,
+        **{name: value for name, value in custom.items() if name != "code"},
         "created": as_time(state.created_at),
         "updated": as_time(state.last_updated_at),
         "duration_s": _seconds(state, status in ENDED),
         "result": output.get("result"),
-        "error": _error(state, status, code),
+        "error": _error(state, status, custom),
     }
 
 
@@ -98,13 +81,24 @@ def _outcome(state: OrchestrationState) -> tuple[str, View]:
     return ("Cancelled" if output.get("stage") == Stage.CANCELLED else status), output
 
 
-def _error(state: OrchestrationState, status: str, code: str | None) -> View | None:
-    failure = state.failure_details
-    if status != "Failed" or failure is None:
+def _error(state: OrchestrationState, status: str, custom: View) -> View | None:
+    """Return code, sentence and action, which our own status has: not every hub keeps them."""
+    if status != "Failed":
         return None
-    known = Code(code) if code else Code.SERVICE_FAILED
-    action = None if failure.error_type == INPUT_ERROR else known.action
-    return {"code": known, "detail": failure.message, "action": action}
+    code = Code(custom["code"]) if custom.get("code") in Code else Code.SERVICE_FAILED
+    told = custom["message"] if custom["stage"] == Stage.FAILED else _last_words(state)
+    return {"code": code, "detail": told, "action": code.action if code in WORLD else None}
+
+
+def _last_words(state: OrchestrationState) -> str:
+    """Return what ended an orchestration before it could say so itself.
+
+    Azure Storage keeps it as `module.Error: message`, other task hubs in parts.
+    """
+    failure = state.failure_details
+    said = failure.message if failure else state.serialized_output or ""
+    sentence = said.strip().partition("\n")[0].removeprefix(f"{ServiceError.__module__}.")
+    return f"the job could not go on: {sentence.removeprefix(f'{ServiceError.__name__}: ')}"
 
 
 def _seconds(state: OrchestrationState, ended: bool) -> float:

@@ -3,16 +3,19 @@
 import base64
 import hashlib
 from collections.abc import Callable, Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from durabletask.task import RetryPolicy
 
-from function_app import paths, storage
+from function_app import lifecycle, paths, storage
 from function_app.activities import Look
+from function_app.api.view import view
 from function_app.errors import Code
 from function_app.jobs import Job, Work
 from function_app.results import JOB_ID, VIDEO
@@ -375,6 +378,54 @@ def test_a_job_that_a_service_failed_says_what_to_do(worker: Worker, upload: Upl
         error = body(worker.call("get_job", req=request, client=client))["error"]
     assert (error["code"], error["action"]) == ("painting-failed", Code.PAINTING_FAILED.action)
     assert error["detail"].startswith("painting failed 3 times")
+
+
+def test_an_error_is_the_same_from_a_hub_that_keeps_but_a_text(upload: Upload) -> None:
+    job = upload(b"", "empty.mp4")
+    with running_hub({}) as hub:
+        start(hub.client, job)
+        state = ended(hub.client, job)
+    text = f"function_app.errors.InputError: {state.get_custom_status()['message']}"
+    kept = replace(state, failure_details=None, serialized_output=text)
+    assert view(kept)["error"] == view(state)["error"]
+    assert view(kept)["error"]["code"] == "empty-video"
+
+
+def test_what_ended_a_job_before_it_could_say_why_is_told(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise OSError("the disk is full\nTraceback: much")
+
+    once = RetryPolicy(first_retry_interval=timedelta(milliseconds=1), max_number_of_attempts=1)
+    monkeypatch.setattr(lifecycle, "RETRY", once)
+    job = upload(b"", "untold.mp4")
+    with running_hub({"report_failure": broken}) as hub:
+        start(hub.client, job)
+        state = ended(hub.client, job)
+    sentence = "the job could not go on: report_failure failed: the disk is full"
+    text = f"function_app.errors.ServiceError: {sentence.partition(': ')[2]}\nmore"
+    for kept in (state, replace(state, failure_details=None, serialized_output=text)):
+        assert view(kept)["error"] == {
+            "code": "service-failed",
+            "detail": sentence,
+            "action": Code.SERVICE_FAILED.action,
+        }
+
+
+@pytest.mark.parametrize("given", [{}, None, [], {"job": {}, "work": 1}, {"work": None}])
+def test_an_instance_that_was_started_by_hand_is_no_job(
+    worker: Worker, durable: Any, idle_hub: Hub, upload: Upload, given: Any
+) -> None:
+    start(idle_hub.client, job := upload(b"7", "beside.mp4"))
+    by_hand = idle_hub.client.schedule_new_orchestration("restyle", input=given)
+    shown = ids(listed(worker, durable, ""))
+    assert job.job_id in shown
+    assert by_hand not in shown
+    for name in OF_ONE_JOB:
+        request = http("POST" if name == "post_cancel" else "GET", "/", id=by_hand)
+        answer = worker.call(name, req=request, client=durable)
+        assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-job")
 
 
 @pytest.fixture

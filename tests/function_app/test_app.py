@@ -17,6 +17,7 @@ from function_app.jobs import Job, State, Terms, Work
 from function_app.settings import settings
 from function_app.triggers import start
 from gpu_worker.plan import Progress
+from tests.function_app.azureml import AzureML
 from tests.function_app.hub import Hub
 from tests.function_app.media import Clips
 from tests.function_app.wire import StatusResult, Worker, blob, json_text, text, timer
@@ -244,3 +245,17 @@ def test_reap_deletes_what_is_left_of_jobs_that_are_gone(
     worker.call("reap", timer=timer(), client=durable)
     assert storage.read(paths.JOBS, gone.folder.plan) is None
     assert storage.read(paths.JOBS, alive.folder.plan) == b"{}"
+
+
+@ignores_azure_ml
+def test_reap_goes_on_where_one_job_cannot_be_ended(
+    worker: Worker, durable: Any, upload: Upload, azureml: AzureML
+) -> None:
+    jobs = [upload(b"9", f"gone {number}.mp4") for number in range(3)]
+    for job in jobs:
+        storage.write(paths.JOBS, job.folder.plan, "{}", "application/json")
+    azureml.ask("answers", method="GET", status=403)
+    worker.call("reap", timer=timer(), client=durable)
+    assert len({job.job_id for job in jobs} & set(storage.folders(paths.JOBS))) == 1
+    worker.call("reap", timer=timer(), client=durable)
+    assert not {job.job_id for job in jobs} & set(storage.folders(paths.JOBS))

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
-from function_app import orchestrator, paths, storage, styles
+from function_app import lifecycle, orchestrator, paths, storage, styles
 from function_app.activities import Look
 from function_app.jobs import Job, State
 from function_app.lifecycle import CANCEL_EVENT
@@ -77,7 +78,8 @@ class Nodes:
 
 
 @pytest.fixture
-def nodes(clips: Clips, configure: Callable[..., None]) -> Nodes:
+def nodes(clips: Clips, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Nodes:
+    monkeypatch.setattr(lifecycle, "TICK", timedelta(milliseconds=10))
     configure(POLL_SECONDS="0.05")
     return Nodes(clips["plain.mp4"])
 

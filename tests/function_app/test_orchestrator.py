@@ -32,6 +32,7 @@ from tests.function_app.recording import record
 type Upload = Callable[..., Job]
 type Payload = dict[str, Any]
 
+TICK = timedelta(milliseconds=10)
 RUNNING, COMPLETED = Look("Running", 12, 3.0), Look("Completed", FRAMES)
 LOST = Look("Failed")
 
@@ -92,7 +93,8 @@ class Script:
 
 
 @pytest.fixture
-def script(clips: Clips, configure: Callable[..., None]) -> Script:
+def script(clips: Clips, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Script:
+    monkeypatch.setattr(lifecycle, "TICK", TICK)
     configure(POLL_SECONDS="0.01")
     return Script(clips["plain.mp4"], [[COMPLETED]])
 
@@ -246,23 +248,87 @@ def test_a_long_painting_goes_on_in_a_new_history(
     assert len(hub.get_orchestration_history(job.job_id)) < 8 * POLLS_PER_HISTORY
 
 
+def left(ticks: float, **more: Any) -> Look:
+    """A look at a painting of which so many ticks are left, as far as can be told."""
+    return Look("Running", FRAMES - 1, fps=1 / (ticks * TICK.total_seconds()), **more)
+
+
 def test_looks_are_close_to_each_other_when_the_end_is_near(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(POLL_SECONDS="60")
+    overdue = Look("Running", FRAMES, age=16 * TICK.total_seconds())
+    looks = [Look("Queued"), Look("Running"), RUNNING, left(8), left(2), overdue, COMPLETED]
+    script.looks = [looks]
+    start(hub, job)
+    ended(hub, job)
+    assert pauses(hub, job) == [(each + 0.5) * TICK for each in (1, 2, 3, 2, 1, 4)]
+
+
+@pytest.mark.parametrize("ticks", [0.001, 0.1, 0.4])
+def test_no_pause_is_shorter_than_a_tick_however_wrong_the_rate(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None], ticks: float
+) -> None:
+    configure(POLL_SECONDS="60")
+    numbers = range(FRAMES - 12, FRAMES)
+    script.looks = [[*(replace(left(ticks), frames=each) for each in numbers), COMPLETED]]
+    start(hub, job)
+    ended(hub, job)
+    assert set(pauses(hub, job)) == {1.5 * TICK}
+
+
+def test_a_painting_that_stands_still_is_looked_at_ever_more_rarely(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(POLL_SECONDS=str(4 * TICK.total_seconds()))
+    script.looks = [[*[left(0.1)] * 8, RUNNING, COMPLETED]]
+    start(hub, job)
+    ended(hub, job)
+    assert pauses(hub, job) == [(each + 0.5) * TICK for each in (1, 1, 2, 3, 4, 4, 4, 4, 4)]
+
+
+def test_a_look_counts_in_the_next_history_too(
     hub: TaskHubGrpcClient,
     script: Script,
     job: Job,
-    configure: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
+    configure: Callable[..., None],
 ) -> None:
+    monkeypatch.setattr(lifecycle, "POLLS_PER_HISTORY", 3)
     configure(POLL_SECONDS="60")
-    first, left, last = (timedelta(milliseconds=each) for each in (60, 200, 30))
-    monkeypatch.setattr(lifecycle, "FIRST_POLLS", first)
-    monkeypatch.setattr(lifecycle, "LAST_POLLS", last)
-    near = Look("Running", FRAMES - 1, fps=1 / (2 * left.total_seconds()), age=left.total_seconds())
-    at_the_end, overdue = Look("Running", FRAMES), Look("Running", FRAMES, age=0.16)
-    script.looks = [[Look("Queued"), Look("Running"), near, at_the_end, overdue, COMPLETED]]
+    script.looks = [[*[left(0.1)] * 8, COMPLETED]]
     start(hub, job)
     ended(hub, job)
-    assert pauses(hub, job) == [first, 2 * first, left / 4, last, timedelta(seconds=0.04)]
+    assert pauses(hub, job) == [(each + 0.5) * TICK for each in (4, 5)]
+
+
+def test_what_took_long_may_be_seen_to_end_a_little_late(
+    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+) -> None:
+    configure(POLL_SECONDS="60")
+    state = State(job, looks=1000, node_seconds=500 * TICK.total_seconds())
+    terms = Terms.of(settings())
+    hub.schedule_new_orchestration(
+        ORCHESTRATOR,
+        input=replace(state, terms=terms).to_dict(),
+        instance_id=job.job_id,
+        version=str(VERSION),
+    )
+    script.looks = [[replace(left(0.1), frames=each) for each in (1, 2)] + [COMPLETED]]
+    ended(hub, job)
+    assert pauses(hub, job) == [5.5 * TICK] * 2
+
+
+def test_ends_are_asked_for_a_tick_apart_at_least(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[RUNNING]]
+    start(hub, job)
+    assert script.polled.wait(60)
+    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
+    ended(hub, job)
+    assert script.cancelled == 2
+    assert pauses(hub, job)[-1] == 1.5 * TICK
 
 
 def pauses(hub: TaskHubGrpcClient, job: Job) -> list[timedelta]:

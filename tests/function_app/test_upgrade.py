@@ -6,16 +6,35 @@ the history says that it asked for.
 """
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from function_app.orchestrator import VERSION
 from tests.function_app.recording import asked, histories, read, turns
 from tests.function_app.wire import Worker, text
 
 # The worker library itself reads an orchestrator's input in a way that azure-functions will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*expected_type:DeprecationWarning")
+
+
+HOST = json.loads((Path(__file__).parents[2] / "host.json").read_text())["extensions"]
+
+
+def test_the_host_runs_instances_of_the_present_version() -> None:
+    """It leaves those of a later one than its own alone, for ever and without a word."""
+    hub = HOST["durableTask"]
+    assert hub["defaultVersion"] == str(VERSION)
+    assert hub["versionMatchStrategy"] == "CurrentOrOlder"
+    assert hub["versionFailureStrategy"] == "Reject"
+
+
+def test_what_a_killed_host_held_comes_back_within_a_minute() -> None:
+    provider = HOST["durableTask"]["storageProvider"]
+    for queue in ("controlQueue", "workItemQueue"):
+        assert provider[f"{queue}VisibilityTimeout"] == "00:01:00"
 
 
 @pytest.mark.parametrize("file", histories(), ids=lambda file: file.stem)
