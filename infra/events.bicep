@@ -10,34 +10,6 @@ param topicName string
 @description('Name of the account that keeps events which could not be delivered.')
 param jobsAccountName string
 
-@description('Endings of the names of files that are taken for videos; case does not matter.')
-@maxLength(25)
-param suffixes array = [
-  '.3gp'
-  '.asf'
-  '.avi'
-  '.flv'
-  '.h264'
-  '.hevc'
-  '.m2ts'
-  '.m2v'
-  '.m4v'
-  '.mkv'
-  '.mov'
-  '.mp4'
-  '.mpeg'
-  '.mpg'
-  '.mts'
-  '.mxf'
-  '.ogg'
-  '.ogv'
-  '.qt'
-  '.ts'
-  '.vob'
-  '.webm'
-  '.wmv'
-]
-
 @description('Endings of the names of files that a style is made of; case does not matter.')
 @maxLength(25)
 param styleSuffixes array = [
@@ -63,9 +35,12 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
 var key = listKeys('${app.id}/host/default', '2023-12-01').systemKeys.blobs_extension
 var webhook = 'https://${app.properties.defaultHostName}/runtime/webhooks/blobs'
 
+var ofStyles = [{ operatorType: 'StringEndsWith', key: 'subject', values: styleSuffixes }]
+
+// Whatever is put among the videos starts a job, which says so if it is none.
 var triggers = [
-  { container: 'videos', function: 'on_video_uploaded', suffixes: suffixes }
-  { container: 'styles', function: 'on_style_uploaded', suffixes: styleSuffixes }
+  { container: 'videos', function: 'on_video_uploaded', filters: [] }
+  { container: 'styles', function: 'on_style_uploaded', filters: ofStyles }
 ]
 
 resource uploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = [
@@ -85,9 +60,7 @@ resource uploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15
       filter: {
         includedEventTypes: ['Microsoft.Storage.BlobCreated']
         subjectBeginsWith: '/blobServices/default/containers/${trigger.container}/'
-        advancedFilters: [
-          { operatorType: 'StringEndsWith', key: 'subject', values: trigger.suffixes }
-        ]
+        advancedFilters: trigger.filters
       }
       retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
       deadLetterWithResourceIdentity: {

@@ -105,7 +105,8 @@ var instanceType = 'gpu'
 var packageContainer = 'app-package'
 var onKubernetes = !empty(kubernetesClusterId)
 var attaches = onKubernetes && !kubernetesAttached
-var clients = privateNetwork && !empty(clientAddresses) ? split(clientAddresses, ',') : []
+var addresses = filter(map(split(clientAddresses, ','), each => trim(each)), each => !empty(each))
+var clients = privateNetwork ? addresses : []
 
 var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
 var queueZone = 'privatelink.queue.${environment().suffixes.storage}'
@@ -320,6 +321,7 @@ module functionApp 'modules/function-app.bicep' = {
     nodesMax: nodesMax
     processesPerNode: gpusPerNode
     insightsConnectionString: monitoring.outputs.insightsConnectionString
+    durableTaskScheduler: durableTaskScheduler
     schedulerConnection: durableTaskScheduler ? scheduler.?outputs.?connectionString ?? '' : ''
     furtherSettings: appSettings
     subnetId: privateNetwork ? network.?outputs.?appSubnetId ?? '' : ''
@@ -419,12 +421,13 @@ module budget 'modules/budget.bicep' = if (budgetPerMonth > 0) {
   scope: group
   params: {
     name: '${short.budget}${token}'
-    amount: budgetPerMonth
+    amount: max(1, budgetPerMonth)
     startDate: empty(budgetStart) ? thisMonth : budgetStart
     actionGroupId: empty(alertEmail) ? '' : alerts.?outputs.?actionGroupId ?? ''
   }
 }
 
+output AZURE_SUBSCRIPTION_ID string = subscription().subscriptionId
 output AZURE_RESOURCE_GROUP string = group.name
 output FUNCTION_APP_NAME string = functionApp.outputs.name
 output FUNCTION_APP_URL string = 'https://${functionApp.outputs.host}'

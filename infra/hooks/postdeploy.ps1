@@ -1,11 +1,13 @@
 # Subscribes the blob trigger to uploads. A new app may not answer the handshake at once.
-# Reads: AZURE_RESOURCE_GROUP, FUNCTION_APP_NAME, EVENT_TOPIC_NAME, JOBS_ACCOUNT_NAME.
+# Reads: AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP, FUNCTION_APP_NAME, EVENT_TOPIC_NAME,
+# JOBS_ACCOUNT_NAME.
 
 $ErrorActionPreference = 'Stop'
 Set-Location (Join-Path $PSScriptRoot '..')
 
 function New-Subscription {
-    az deployment group create --resource-group $env:AZURE_RESOURCE_GROUP --name events `
+    az deployment group create --subscription $env:AZURE_SUBSCRIPTION_ID `
+        --resource-group $env:AZURE_RESOURCE_GROUP --name events `
         --template-file events.bicep --output none --parameters `
         "functionAppName=$env:FUNCTION_APP_NAME" `
         "topicName=$env:EVENT_TOPIC_NAME" `

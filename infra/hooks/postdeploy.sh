@@ -1,12 +1,14 @@
 #!/bin/sh
 # Subscribes the blob trigger to uploads. A new app may not answer the handshake at once.
-# Reads: AZURE_RESOURCE_GROUP, FUNCTION_APP_NAME, EVENT_TOPIC_NAME, JOBS_ACCOUNT_NAME.
+# Reads: AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP, FUNCTION_APP_NAME, EVENT_TOPIC_NAME,
+# JOBS_ACCOUNT_NAME.
 
 set -eu
 cd "$(dirname "$0")/.."
 
 subscribe() {
-    az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name events \
+    az deployment group create --subscription "$AZURE_SUBSCRIPTION_ID" \
+        --resource-group "$AZURE_RESOURCE_GROUP" --name events \
         --template-file events.bicep --output none --parameters \
         functionAppName="$FUNCTION_APP_NAME" \
         topicName="$EVENT_TOPIC_NAME" \

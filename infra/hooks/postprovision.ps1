@@ -1,22 +1,35 @@
 # Builds the worker's image, unless this version is there, uploads the shipped styles, and brings
 # the operator's workbook up to date, a template as the portal gives it back after an edit.
-# Reads: REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK, AZURE_RESOURCE_GROUP,
-# INSIGHTS_ID, and BASE_DIGEST if set.
+# Reads: AZURE_SUBSCRIPTION_ID, REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK,
+# AZURE_RESOURCE_GROUP, INSIGHTS_ID, and BASE_DIGEST if set.
 
 $ErrorActionPreference = 'Stop'
 Set-Location (Join-Path $PSScriptRoot '../..')
+$repository, $tag = $env:WORKER_IMAGE -split ':'
 
 function Assert-Success([string] $step) {
     if ($LASTEXITCODE -ne 0) { throw "$step failed" }
 }
 
-function Test-Image {
-    az acr repository show --name $env:REGISTRY_NAME --image $env:WORKER_IMAGE --output none 2>$null
-    $LASTEXITCODE -eq 0
+# The subscription that the CLI is set to may be another than azd's.
+function Invoke-Azure {
+    az @args --subscription $env:AZURE_SUBSCRIPTION_ID
 }
 
+# By lists, for which an image that is not there yet is no error.
+function Get-Tags {
+    $repositories = Invoke-Azure acr repository list --name $env:REGISTRY_NAME --output tsv
+    Assert-Success 'az acr repository list'
+    if ($repositories -contains $repository) {
+        Invoke-Azure acr repository show-tags --name $env:REGISTRY_NAME `
+            --repository $repository --output tsv
+        Assert-Success 'az acr repository show-tags'
+    }
+}
+
+# Installing PyTorch and CUDA takes the registry's builders longer than their usual hour at worst.
 function Build-ImageInRegistry {
-    az acr build --registry $env:REGISTRY_NAME --image $env:WORKER_IMAGE `
+    Invoke-Azure acr build --registry $env:REGISTRY_NAME --image $env:WORKER_IMAGE --timeout 7200 `
         --build-arg "BASE_DIGEST=$env:BASE_DIGEST" gpu_worker
     Assert-Success 'az acr build'
 }
@@ -24,7 +37,7 @@ function Build-ImageInRegistry {
 # The registry's own builders are outside the private network.
 function Build-ImageHere {
     $image = "$env:REGISTRY_NAME.azurecr.io/$env:WORKER_IMAGE"
-    az acr login --name $env:REGISTRY_NAME
+    Invoke-Azure acr login --name $env:REGISTRY_NAME
     Assert-Success 'az acr login'
     docker build --tag $image --build-arg "BASE_DIGEST=$env:BASE_DIGEST" gpu_worker
     Assert-Success 'docker build'
@@ -32,7 +45,13 @@ function Build-ImageHere {
     Assert-Success 'docker push'
 }
 
-if (Test-Image) {
+function Send-Styles {
+    Invoke-Azure storage blob upload-batch --auth-mode login `
+        --account-name $env:DATA_ACCOUNT_NAME --destination styles --source styles `
+        --pattern '*.safetensors' --overwrite --output none
+}
+
+if ((Get-Tags) -contains $tag) {
     Write-Output "$env:WORKER_IMAGE is in the registry already: set WORKER_VERSION for a new one"
 } elseif ($env:PRIVATE_NETWORK -eq 'true') {
     Build-ImageHere
@@ -40,10 +59,15 @@ if (Test-Image) {
     Build-ImageInRegistry
 }
 
-az storage blob upload-batch --auth-mode login --account-name $env:DATA_ACCOUNT_NAME `
-    --destination styles --source styles --pattern '*.safetensors' --overwrite --output none
+Send-Styles
+foreach ($wait in 15, 30, 60, 120) {
+    if ($LASTEXITCODE -eq 0) { break }
+    Write-Output "trying again in $wait s: a new role may take minutes to hold"
+    Start-Sleep -Seconds $wait
+    Send-Styles
+}
 Assert-Success 'az storage blob upload-batch'
 
-az deployment group create --resource-group $env:AZURE_RESOURCE_GROUP --name workbook `
+Invoke-Azure deployment group create --resource-group $env:AZURE_RESOURCE_GROUP --name workbook `
     --template-file infra/workbook.json --output none --parameters "insightsId=$env:INSIGHTS_ID"
 Assert-Success 'az deployment group create'

@@ -1,30 +1,59 @@
 #!/bin/sh
 # Builds the worker's image, unless this version is there, uploads the shipped styles, and brings
 # the operator's workbook up to date, a template as the portal gives it back after an edit.
-# Reads: REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK, AZURE_RESOURCE_GROUP,
-# INSIGHTS_ID, and BASE_DIGEST if set.
+# Reads: AZURE_SUBSCRIPTION_ID, REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK,
+# AZURE_RESOURCE_GROUP, INSIGHTS_ID, and BASE_DIGEST if set.
 
 set -eu
 cd "$(dirname "$0")/../.."
 
-is_built() {
-    az acr repository show --name "$REGISTRY_NAME" --image "$WORKER_IMAGE" --output none 2>/dev/null
+# The subscription that the CLI is set to may be another than azd's.
+azure() {
+    az "$@" --subscription "$AZURE_SUBSCRIPTION_ID"
 }
 
+# By lists, for which an image that is not there yet is no error.
+list_tags() {
+    repositories=$(azure acr repository list --name "$REGISTRY_NAME" --output tsv)
+    if echo "$repositories" | grep -Fqx "${WORKER_IMAGE%:*}"; then
+        azure acr repository show-tags --name "$REGISTRY_NAME" \
+            --repository "${WORKER_IMAGE%:*}" --output tsv
+    fi
+}
+
+# Installing PyTorch and CUDA takes the registry's builders longer than their usual hour at worst.
 build_in_registry() {
-    az acr build --registry "$REGISTRY_NAME" --image "$WORKER_IMAGE" \
+    azure acr build --registry "$REGISTRY_NAME" --image "$WORKER_IMAGE" --timeout 7200 \
         --build-arg BASE_DIGEST="${BASE_DIGEST:-}" gpu_worker
 }
 
 # The registry's own builders are outside the private network.
 build_here() {
-    az acr login --name "$REGISTRY_NAME"
+    azure acr login --name "$REGISTRY_NAME"
     docker build --tag "$REGISTRY_NAME.azurecr.io/$WORKER_IMAGE" \
         --build-arg BASE_DIGEST="${BASE_DIGEST:-}" gpu_worker
     docker push "$REGISTRY_NAME.azurecr.io/$WORKER_IMAGE"
 }
 
-if is_built; then
+upload_styles() {
+    azure storage blob upload-batch --auth-mode login --account-name "$DATA_ACCOUNT_NAME" \
+        --destination styles --source styles --pattern '*.safetensors' --overwrite --output none
+}
+
+# A role that was just assigned may take minutes to hold.
+again() {
+    for wait in 15 30 60 120; do
+        if "$@"; then
+            return
+        fi
+        echo "trying again in $wait s: a new role may take minutes to hold"
+        sleep "$wait"
+    done
+    "$@"
+}
+
+tags=$(list_tags)
+if echo "$tags" | grep -Fqx "${WORKER_IMAGE#*:}"; then
     echo "$WORKER_IMAGE is in the registry already: set WORKER_VERSION for a new one"
 elif [ "$PRIVATE_NETWORK" = true ]; then
     build_here
@@ -32,8 +61,7 @@ else
     build_in_registry
 fi
 
-az storage blob upload-batch --auth-mode login --account-name "$DATA_ACCOUNT_NAME" \
-    --destination styles --source styles --pattern '*.safetensors' --overwrite --output none
+again upload_styles
 
-az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name workbook \
+azure deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name workbook \
     --template-file infra/workbook.json --output none --parameters insightsId="$INSIGHTS_ID"

@@ -44,7 +44,10 @@ param processesPerNode int
 @description('Connection string of Application Insights. No secret: identities alone may write.')
 param insightsConnectionString string
 
-@description('Connection string of the Durable Task Scheduler; empty for none.')
+@description('Orchestrations are kept by a Durable Task Scheduler, not in storage.')
+param durableTaskScheduler bool
+
+@description('Connection string of the scheduler, if there is one.')
 param schedulerConnection string
 
 @description('Further app settings; they win.')
@@ -97,7 +100,7 @@ var schedulerSettings = {
   DURABLE_TASK_SCHEDULER: schedulerConnection
 }
 
-var providerSettings = empty(schedulerConnection) ? {} : schedulerSettings
+var providerSettings = durableTaskScheduler ? schedulerSettings : {}
 var allSettings = union(settings, providerSettings, furtherSettings)
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
@@ -133,7 +136,6 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       remoteDebuggingEnabled: false
       appSettings: [for setting in items(allSettings): { name: setting.key, value: setting.value }]

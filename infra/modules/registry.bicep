@@ -19,7 +19,7 @@ param tags object
 // Of the firewall and private endpoints, only the premium tier knows anything.
 var firewall = {
   defaultAction: 'Deny'
-  ipRules: [for address in clientAddresses: { action: 'Allow', value: address }]
+  ipRules: map(clientAddresses, address => { action: 'Allow', value: address })
 }
 
 resource registry 'Microsoft.ContainerRegistry/registries@2025-11-01' = {

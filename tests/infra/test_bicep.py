@@ -1,60 +1,77 @@
-"""The Bicep files hold together: syntax, symbols, modules, and no keys."""
+"""The Bicep files as the compiler sees them: nothing to say, laid out as it would, no keys."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.infra.bicep import INFRA, BicepFile, findings, infra, parse
+from tests.infra.compiler import INFRA, Compiled, Compiler, Deployment
 
-MODULE = "param size int\nparam colour string = 'red'\noutput area int = size * length(colour)\n"
+FILES = sorted(INFRA.rglob("*.bicep"))
 
 
-@pytest.mark.parametrize("file", infra(), ids=lambda file: file.path.name)
-def test_file_has_no_finding(file: BicepFile):
-    assert findings(file) == []
+def test_main_compiles_without_a_word(main: Compiled):
+    assert main.diagnostics == []
+    assert main.template["$schema"].endswith("subscriptionDeploymentTemplate.json#")
+
+
+def test_events_compile_without_a_word(events: Compiled):
+    assert events.diagnostics == []
+
+
+def test_every_module_is_of_one_of_the_two(main: Compiled):
+    text = (INFRA / "main.bicep").read_text()
+    modules = {path.name for path in FILES if path.parent.name == "modules"}
+    assert modules == {name for name in modules if f"'modules/{name}'" in text}
+    assert main.template["resources"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_file_is_laid_out_as_the_compiler_would(file: Path, compiler: Compiler):
+    assert compiler.format(file) == file.read_text()
 
 
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("var a = [", "main.bicep:1: syntax"),
-        ("output o int = missing\n", "main.bicep: missing is not declared"),
-        ("output o object = { a: [missing.b] }\n", "main.bicep: missing is not declared"),
-        ("output o string = shout('a')\n", "main.bicep: shout is no function"),
-        ("param p int\n", "main.bicep: p is not used"),
-        ("module m 'none.bicep' = {\n}\n", "main.bicep: m: there is no none.bicep"),
-        ("module m 'module.bicep' = {\n  params: {}\n}\n", "main.bicep: m: size is not given"),
+        ("param unused string\n", "Error no-unused-params"),
+        ("output o string = missing\n", "Error BCP057"),
         (
-            "module m 'module.bicep' = {\n  params: { size: 1, taste: 2 }\n}\n",
-            "main.bicep: m: module.bicep has no parameter taste",
+            "param a array\nvar o = { rules: [for each in a: each] }\noutput o object = o\n",
+            "Error BCP138",
         ),
         (
-            "module m 'module.bicep' = {\n  params: { size: 1 }\n}\n"
-            "output o int = m.outputs.volume\n",
-            "main.bicep: m: module.bicep has no output volume",
+            "param location string\noutput o string = concat('a', location)\n",
+            "Error prefer-interpolation",
         ),
     ],
 )
-def test_check_finds_what_is_wrong(text: str, finding: str, tmp_path: Path):
-    (tmp_path / "module.bicep").write_text(MODULE)
-    (tmp_path / "main.bicep").write_text(text)
-    assert findings(parse(tmp_path / "main.bicep")) == [finding]
+def test_compiler_and_its_rules_are_awake(
+    text: str, finding: str, compiler: Compiler, tmp_path: Path
+):
+    (tmp_path / "bicepconfig.json").write_text((INFRA / "bicepconfig.json").read_text())
+    (tmp_path / "some.bicep").write_text(text)
+    assert any(finding in said for said in compiler.compile(tmp_path / "some.bicep").diagnostics)
 
 
-def test_check_finds_nothing_in_a_sound_file(tmp_path: Path):
-    (tmp_path / "module.bicep").write_text(MODULE)
-    (tmp_path / "main.bicep").write_text(
-        "param sizes array\nmodule m 'module.bicep' = if (!empty(sizes)) {\n"
-        "  params: { size: sizes[0] }\n}\noutput o int = m.?outputs.?area ?? 0\n"
-    )
-    assert findings(parse(tmp_path / "main.bicep")) == []
+def test_every_rule_is_an_error_or_said_to_be_off():
+    rules = json.loads((INFRA / "bicepconfig.json").read_text())["analyzers"]["core"]["rules"]
+    assert {rule["level"] for rule in rules.values()} <= {"error", "off"}
 
 
-def test_only_the_event_subscription_reads_a_key():
-    readers = {
-        file.path.relative_to(INFRA).as_posix(): call
-        for file in infra()
-        for call in file.calls
-        if call.startswith("list")
-    }
-    assert readers == {"events.bicep": "listKeys"}
+def test_evaluation_has_nothing_to_say(variant: Deployment):
+    assert variant.diagnostics == []
+
+
+def test_only_the_event_subscription_reads_a_key(main: Compiled, events: Compiled):
+    assert "listKeys(" not in json.dumps(main.template)
+    assert json.dumps(events.template).count("listKeys(") == 1
+
+
+def test_names_depend_on_the_name_and_the_region_alone(
+    deploy: Callable[..., Deployment], default: Deployment
+):
+    again, other = deploy(), deploy(name="other")
+    kind = "Microsoft.Web/sites"
+    assert again.one(kind)["name"] == default.one(kind)["name"] != other.one(kind)["name"]

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 from function_app import activities
 from function_app.errors import Code
 from function_app.telemetry import JOB_ID
-from tests.infra.bicep import INFRA, infra_file
+from tests.infra.compiler import INFRA, SUBSCRIPTION, Compiled, Deployment
 
 ROOT = INFRA.parent
 OPERATIONS = ROOT / "docs" / "operations.md"
@@ -22,26 +23,28 @@ OPTIONAL = {"BASE_DIGEST"}
 
 FAKE_AZ = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$LOG"
-case "$1 $2" in
-"acr repository") exit "$NOT_BUILT" ;;
-"deployment group") [ "$(grep -c 'deployment group' "$LOG")" -gt "$FAILURES" ] ;;
+case "$*" in "${BROKEN:-nothing}"*) echo "the service says why" >&2; exit 3 ;; esac
+case "$*" in
+"acr repository list"*) echo "$BUILT" | cut -d: -f1 ;;
+"acr repository show-tags"*) echo "$BUILT" | cut -d: -f2 ;;
+"deployment group"*) [ "$(grep -c 'deployment group' "$LOG")" -gt "$FAILURES" ] ;;
+"storage blob"*) [ "$(grep -c 'storage blob' "$LOG")" -gt "${FORBIDDEN:-0}" ] ;;
 esac
 """
 
 
-def test_parameters_are_those_of_main():
+def test_parameters_are_those_of_main(main: Compiled):
     given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"].keys()
-    params = infra_file("main.bicep").all("param")
+    params = main.template["parameters"]
     assert given <= params.keys()
-    assert {each.name for each in params.values() if each.is_required} <= given
+    assert {name for name, each in params.items() if "defaultValue" not in each} <= given
 
 
-def test_defaults_are_the_same_in_both_places():
+def test_defaults_are_the_same_in_both_places(main: Compiled):
     parameters = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
-    params = infra_file("main.bicep").all("param")
     for name, value in ((name, str(each["value"])) for name, each in parameters.items()):
         if found := re.fullmatch(r"\$\{\w+=(.*)\}", value):
-            default = params[name].value
+            default = main.template["parameters"][name]["defaultValue"]
             assert found[1] == (default if isinstance(default, str) else json.dumps(default)), name
 
 
@@ -70,54 +73,88 @@ def test_hook_exists_for_both_shells(hook: str):
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_both_shells_read_the_outputs_of_main_and_say_so(hook: str):
+def test_both_shells_read_the_outputs_of_main_and_say_so(hook: str, main: Compiled):
     posix = (INFRA / "hooks" / f"{hook}.sh").read_text()
     windows = (INFRA / "hooks" / f"{hook}.ps1").read_text()
     read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", posix))
     assert set(re.findall(r"\$env:([A-Z_]+)", windows)) == read
-    assert read - OPTIONAL <= infra_file("main.bicep").all("output").keys()
+    assert read - OPTIONAL <= main.template["outputs"].keys()
     for text in (posix, windows):
         said = re.search(r"^# Reads: ((?:.|\n# )*)$", text, re.MULTILINE)
         assert said
         assert set(re.findall(r"[A-Z][A-Z_]+", said[1])) == read
 
 
-def test_service_is_the_one_that_is_tagged():
+@pytest.mark.parametrize("hook", HOOKS)
+def test_no_hook_hides_an_error(hook: str):
+    for suffix in ("sh", "ps1"):
+        text = (INFRA / "hooks" / f"{hook}.{suffix}").read_text()
+        assert not re.search(r"2>|\|\| true|SilentlyContinue", text)
+
+
+def test_service_is_the_one_that_is_tagged(default: Deployment):
     services = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"]
-    tags = infra_file("function-app.bicep").all("resource")["app"].value["tags"]
-    assert [name for name in services if f"'azd-service-name': '{name}'" in tags] == list(services)
+    tags = default.one("Microsoft.Web/sites")["tags"]
+    assert list(services) == [tags["azd-service-name"]]
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_events_are_given_their_parameters_in_both_shells(hook: str):
-    params = infra_file("events.bicep").all("param").values()
-    required = {each.name for each in params if each.is_required}
+def test_events_are_given_their_parameters_in_both_shells(hook: str, events: Compiled):
+    params = events.template["parameters"]
+    required = {name for name, each in params.items() if "defaultValue" not in each}
     for suffix in ("sh", "ps1"):
         text = (INFRA / "hooks" / f"{hook}.{suffix}").read_text()
         expected = required if "events.bicep" in text else set()
         assert set(re.findall(r"\b(\w+(?:Name))=", text)) == expected
 
 
+STYLES_AND_WORKBOOK = ["storage blob", "deployment"]
+
+
 @pytest.mark.parametrize(
-    ("not_built", "private", "expected"),
+    ("built", "private", "expected"),
     [
-        ("1", "false", ["acr repository", "acr build", "storage blob", "deployment"]),
-        (
-            "1",
-            "true",
-            ["acr repository", "acr login", "build --tag", "push", "storage blob", "deployment"],
-        ),
-        ("0", "false", ["acr repository", "storage blob", "deployment"]),
+        ("", "false", ["acr repository list", "acr build"]),
+        ("gpu-worker:1", "false", ["acr repository list", "acr repository show-tags", "acr build"]),
+        ("other:2", "false", ["acr repository list", "acr build"]),
+        ("", "true", ["acr repository list", "acr login", "build --tag", "push"]),
+        ("gpu-worker:2", "false", ["acr repository list", "acr repository show-tags"]),
     ],
 )
 def test_postprovision_builds_a_version_once(
-    not_built: str, private: str, expected: list[str], tmp_path: Path
+    built: str, private: str, expected: list[str], tmp_path: Path
 ):
     done, calls = _run(
-        "postprovision", tmp_path, NOT_BUILT=not_built, PRIVATE_NETWORK=private, FAILURES="0"
+        "postprovision", tmp_path, BUILT=built, PRIVATE_NETWORK=private, FAILURES="0"
     )
     assert done.returncode == 0, done.stderr
-    assert [step in call for step, call in zip(expected, calls, strict=True)] == [True] * len(calls)
+    steps = [*expected, *STYLES_AND_WORKBOOK]
+    assert [step in call for step, call in zip(steps, calls, strict=True)] == [True] * len(calls)
+
+
+@pytest.mark.parametrize(("forbidden", "code"), [("2", 0), ("9", 1)])
+def test_styles_are_uploaded_once_that_is_allowed(forbidden: str, code: int, tmp_path: Path):
+    done, calls = _run(
+        "postprovision",
+        tmp_path,
+        BUILT="gpu-worker:2",
+        PRIVATE_NETWORK="false",
+        FAILURES="0",
+        FORBIDDEN=forbidden,
+    )
+    tries = [call for call in calls if "storage blob" in call]
+    assert done.returncode == code
+    assert len(tries) == min(int(forbidden), 4) + 1
+
+
+@pytest.mark.parametrize("step", ["acr repository list", "acr build"])
+def test_postprovision_ends_with_the_error_of_a_step(step: str, tmp_path: Path):
+    done, calls = _run(
+        "postprovision", tmp_path, BUILT="", PRIVATE_NETWORK="false", FAILURES="0", BROKEN=step
+    )
+    assert done.returncode == 3
+    assert "the service says why" in done.stderr
+    assert step in calls[-1]
 
 
 @pytest.mark.parametrize(("failures", "code"), [("0", 0), ("2", 0), ("9", 1)])
@@ -128,6 +165,18 @@ def test_postdeploy_waits_for_the_app(failures: str, code: int, tmp_path: Path):
     assert len(tries) == min(int(failures), 4) + 1
 
 
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_call_names_the_subscription(hook: str, tmp_path: Path):
+    for private in ("true", "false"):
+        _, calls = _run(hook, tmp_path, BUILT="", PRIVATE_NETWORK=private, FAILURES="0")
+        asked = [call for call in calls if call.startswith("az ")]
+        assert asked
+        assert all(f"--subscription {SUBSCRIPTION}" in call for call in asked)
+    text = (INFRA / "hooks" / f"{hook}.ps1").read_text()
+    plain = re.findall(r"^ *az .*(?:`\n.*)*", text, re.MULTILINE)
+    assert all("--subscription $env:AZURE_SUBSCRIPTION_ID" in call for call in plain)
+
+
 def _run(
     hook: str, folder: Path, **variables: str
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
@@ -136,7 +185,10 @@ def _run(
         (folder / tool).write_text(FAKE_AZ)
         (folder / tool).chmod(0o755)
     log = folder / "log"
-    outputs = dict.fromkeys(infra_file("main.bicep").all("output"), "x")
+    text = (INFRA / "main.bicep").read_text()
+    outputs = dict.fromkeys(re.findall(r"^output (\w+) ", text, re.MULTILINE), "x")
+    outputs |= {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION, "WORKER_IMAGE": "gpu-worker:2"}
+    log.unlink(missing_ok=True)
     path = f"{folder}:{os.environ['PATH']}"
     done = subprocess.run(
         [INFRA / "hooks" / f"{hook}.sh"],
@@ -158,8 +210,11 @@ def test_workbook_asks_for_the_spans_that_the_app_makes():
     assert all(hasattr(activities, step) for step in steps - {"upload"})
 
 
-def test_alert_asks_for_the_codes_of_what_is_nobodys_fault():
-    rule = infra_file("alerts.bicep").all("resource")["failedJobs"].value["properties"]
+def test_alert_asks_for_the_codes_of_what_is_nobodys_fault(
+    deployed: Callable[[str], Deployment],
+):
+    rules = deployed("watched").of("Microsoft.Insights/scheduledQueryRules")
+    (rule,) = [each["properties"] for each in rules if each["name"] == "job-failed"]
     (criterion,) = rule["criteria"]["allOf"]
     codes = {Code(code) for code in re.findall(r'"([\w-]+)"', criterion["query"])}
     assert codes == {Code.SERVICE_FAILED, Code.PAINTING_FAILED}

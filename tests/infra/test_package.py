@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from pathspec import GitIgnoreSpec
+
+from tests.infra.funcignore import Pattern, published
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 2**20
@@ -18,7 +19,7 @@ MOST_BYTES = 2**20
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what is published."""
     target = tmp_path_factory.mktemp("package")
-    for file in _published():
+    for file in published(ROOT):
         (target / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, target / file)
     return target
@@ -57,11 +58,39 @@ def test_packages_to_install_are_without_torch():
     assert not [line for line in lines if line.startswith(("torch", "mpi4py", "-", "tests"))]
 
 
-def _published() -> list[Path]:
-    ignore = GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
-    files: list[Path] = []
-    for folder, folders, names in ROOT.walk():
-        here = folder.relative_to(ROOT)
-        folders[:] = [name for name in folders if not ignore.match_file(f"{here / name}/")]
-        files += [here / name for name in names if not ignore.match_file(str(here / name))]
-    return files
+def test_package_holds_every_file_of_the_app(package: Path):
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "function_app"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    files = [file for file in listed.stdout.splitlines() if (ROOT / file).is_file()]
+    assert files
+    assert [file for file in files if not (package / file).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "is_folder", "matches"),
+    [
+        ("/*", "function_app", True, True),
+        ("/*", "function_app/app.py", False, True),
+        ("!/function_app", "function_app/app.py", False, False),
+        ("!/function_app/**", "function_app/page/app.js", False, True),
+        ("!/function_app/**", "function_app", True, True),
+        ("!/gpu_worker/plan.py", "gpu_worker/plan.py", False, True),
+        ("/gpu_worker/*", "gpu_worker/scorers/motion.py", False, False),
+        ("plan.py", "gpu_worker/plan.py", False, True),
+        ("gpu_worker/plan.py", "old/gpu_worker/plan.py", False, False),
+        ("__pycache__/", "function_app/__pycache__", True, True),
+        ("__pycache__/", "function_app/__pycache__", False, False),
+        ("**/page", "function_app/page", True, True),
+    ],
+)
+def test_patterns_match_as_in_azd(line: str, path: str, is_folder: bool, matches: bool):
+    assert Pattern.parse(line).matches(path, is_folder) is matches
+
+
+def test_a_folder_left_out_is_not_looked_into(tmp_path: Path):
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "kept.py").touch()
+    (tmp_path / ".funcignore").write_text("/app\n!/app/kept.py\n")
+    assert published(tmp_path) == []
+    (tmp_path / ".funcignore").write_text("/app\n!/app\n")
+    assert published(tmp_path) == [Path("app/kept.py")]

@@ -1,10 +1,11 @@
 """What a reviewer looks for first: the settings that keep others out, on every such resource."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.infra.bicep import Declaration, infra, infra_file, resources
+from tests.infra.compiler import Compiled, Deployment
 
 SAFE: dict[str, dict[str, Any]] = {
     "Microsoft.ContainerRegistry/registries": {
@@ -16,12 +17,9 @@ SAFE: dict[str, dict[str, Any]] = {
         "properties.enablePurgeProtection": True,
         "properties.enableRbacAuthorization": True,
         "properties.enableSoftDelete": True,
-        "properties.networkAcls.defaultAction": "privateNetwork ? 'Deny' : 'Allow'",
-        "properties.publicNetworkAccess": "privateNetwork ? 'Disabled' : 'Enabled'",
     },
     "Microsoft.MachineLearningServices/workspaces": {
         "identity.type": "UserAssigned",
-        "properties.publicNetworkAccess": "privateNetwork ? 'Disabled' : 'Enabled'",
         "properties.systemDatastoresAuthMode": "Identity",
     },
     "Microsoft.MachineLearningServices/workspaces/computes": {
@@ -38,8 +36,6 @@ SAFE: dict[str, dict[str, Any]] = {
         "properties.allowSharedKeyAccess": False,
         "properties.isLocalUserEnabled": False,
         "properties.minimumTlsVersion": "TLS1_2",
-        "properties.networkAcls.defaultAction": "reachableFrom == 'anywhere' ? 'Allow' : 'Deny'",
-        "properties.publicNetworkAccess": "reachableFrom == 'endpoints' ? 'Disabled' : 'Enabled'",
         "properties.supportsHttpsTrafficOnly": True,
     },
     "Microsoft.Storage/storageAccounts/blobServices": {
@@ -52,66 +48,89 @@ SAFE: dict[str, dict[str, Any]] = {
     "Microsoft.Web/sites": {
         "identity.type": "UserAssigned",
         "properties.httpsOnly": True,
-        "properties.siteConfig.ftpsState": "Disabled",
         "properties.siteConfig.minTlsVersion": "1.2",
         "properties.siteConfig.remoteDebuggingEnabled": False,
     },
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": False},
 }
 
-CLOSING = {"privateNetwork", "reachableFrom"}
-"""The parameters that close a service to the public network."""
+CLOSED = {
+    "Microsoft.ContainerRegistry/registries": "properties.networkRuleSet.defaultAction",
+    "Microsoft.KeyVault/vaults": "properties.networkAcls.defaultAction",
+    "Microsoft.Storage/storageAccounts": "properties.networkAcls.defaultAction",
+}
+"""What a private network denies by default, and where that is said."""
 
-CREATED = [resource for file in infra() for resource in resources(file)]
-
-
-def test_every_type_in_the_table_is_created():
-    assert SAFE.keys() <= {resource.type for resource in CREATED}
-
-
-@pytest.mark.parametrize(
-    ("resource", "setting", "safe"),
-    [
-        pytest.param(resource, *setting, id=f"{resource.path.stem}-{resource.name}-{setting[0]}")
-        for resource in CREATED
-        for setting in SAFE.get(resource.type, {}).items()
-    ],
-)
-def test_setting_is_safe(resource: Declaration, setting: str, safe: Any):
-    assert _at(resource.value, setting) == safe
+CLIENTS = ["203.0.113.7", "198.51.100.0/24"]
+"""Those of the variant `private`."""
 
 
-def test_nodes_cannot_be_logged_into():
-    cluster = _resource("gpu-cluster.bicep", "cluster")["properties"]["properties"]
-    assert cluster["remoteLoginPortPublicAccess"] == "Disabled"
-    assert cluster["enableNodePublicIp"] == "empty(subnetId)"
+@pytest.mark.parametrize("kind", SAFE)
+def test_settings_are_safe(kind: str, variant: Deployment):
+    resources = variant.of(kind)
+    assert resources
+    for resource in resources:
+        for setting, safe in SAFE[kind].items():
+            assert _at(resource, setting) == safe, f"{resource['name']}: {setting}"
 
 
-def test_no_subnet_has_a_way_out_of_its_own():
-    subnets = _resource("network.bicep", "network")["properties"]["subnets"]
-    assert subnets
+def test_nodes_cannot_be_logged_into(deployed: Callable[[str], Deployment]):
+    kind = "Microsoft.MachineLearningServices/workspaces/computes"
+    for variant, public in (("default", True), ("private", False)):
+        cluster = deployed(variant).one(kind)["properties"]["properties"]
+        assert cluster["remoteLoginPortPublicAccess"] == "Disabled"
+        assert cluster["enableNodePublicIp"] is public
+        assert (cluster["subnet"] is None) is public
+
+
+def test_no_subnet_has_a_way_out_of_its_own(deployed: Callable[[str], Deployment]):
+    network = deployed("private").one("Microsoft.Network/virtualNetworks")
+    subnets = network["properties"]["subnets"]
+    assert len(subnets) == 3
     assert not any(subnet["properties"]["defaultOutboundAccess"] for subnet in subnets)
 
 
-def test_private_network_has_an_endpoint_for_every_service_that_it_closes():
-    modules = infra_file("main.bicep").all("module")
-    params = {name: module.value["params"] for name, module in modules.items()}
-    closing = {name: CLOSING & given.keys() for name, given in params.items()}
-    closed = {name for name, keys in closing.items() if keys}
-    for name in closed:
-        assert all(params[name][key].startswith("privateNetwork") for key in closing[name]), name
-    served = {endpoint["serviceId"] for endpoint in params["endpoints"]["endpoints"]}
-    assert served == {f"{name}.outputs.id" for name in closed}
+@pytest.mark.parametrize("kind", CLOSED)
+def test_private_network_denies_by_default(kind: str, deployed: Callable[[str], Deployment]):
+    for resource in deployed("private").of(kind):
+        assert _at(resource, CLOSED[kind]) == "Deny", resource["name"]
 
 
-def test_nothing_is_paid_for_by_the_hour_unless_asked_for():
-    params = infra_file("main.bicep").all("param")
+def test_private_network_has_an_endpoint_for_every_service_that_it_closes(
+    deployed: Callable[[str], Deployment],
+):
+    private = deployed("private")
+    kinds = [*CLOSED, "Microsoft.MachineLearningServices/workspaces"]
+    closed = {each["id"] for kind in kinds for each in private.of(kind)}
+    served = {
+        connection["properties"]["privateLinkServiceId"]
+        for each in private.of("Microsoft.Network/privateEndpoints")
+        for connection in each["properties"]["privateLinkServiceConnections"]
+    }
+    assert served == closed
+
+
+def test_clients_alone_reach_a_private_network(deployed: Callable[[str], Deployment]):
+    private = deployed("private")
+    registry = private.one("Microsoft.ContainerRegistry/registries")["properties"]
+    assert [rule["value"] for rule in registry["networkRuleSet"]["ipRules"]] == CLIENTS
+    for account in private.of("Microsoft.Storage/storageAccounts"):
+        rules = [rule["value"] for rule in account["properties"]["networkAcls"]["ipRules"]]
+        reachable = account["properties"]["publicNetworkAccess"] == "Enabled"
+        assert rules == (CLIENTS if reachable else [])
+        assert reachable is account["name"].startswith("stdata")
+
+
+def test_nothing_is_closed_without_a_private_network(default: Deployment):
+    assert not default.of("Microsoft.Network/privateEndpoints")
+    for account in default.of("Microsoft.Storage/storageAccounts"):
+        assert account["properties"]["networkAcls"]["defaultAction"] == "Allow"
+
+
+def test_nothing_is_paid_for_by_the_hour_unless_asked_for(main: Compiled):
+    params = main.template["parameters"]
     idle = ("nodesMin", "privateNetwork", "durableTaskScheduler")
-    assert not any(params[name].value for name in idle)
-
-
-def _resource(file: str, name: str) -> dict[str, Any]:
-    return infra_file(file).all("resource")[name].value
+    assert not any(params[name]["defaultValue"] for name in idle)
 
 
 def _at(value: Any, path: str) -> Any:
