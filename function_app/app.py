@@ -3,12 +3,12 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import activities, api, logs, orchestrator, reaper, triggers
+from function_app import activities, api, logs, missed, orchestrator, reaper, triggers
 
 logs.install()
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
-for module in (triggers, reaper, orchestrator, activities):
+for module in (triggers, missed, reaper, orchestrator, activities):
     app.register_functions(module.blueprint)
 for blueprint in api.BLUEPRINTS:
     app.register_functions(blueprint)

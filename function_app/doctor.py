@@ -30,7 +30,7 @@ from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolic
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.storage.blob import BlobClient, BlobSasPermissions
 
-from function_app import paths, storage
+from function_app import paths, poison, storage
 from function_app.errors import AtelierError, SettingsError
 from function_app.identity import identity
 from function_app.settings import DEDICATED, Connection, settings
@@ -42,8 +42,8 @@ ML_VERSION = "2025-12-01"
 EVENT_GRID_VERSION = "2025-02-15"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 STORAGE_VERSION = "2024-11-04"
-POISON_QUEUE = "webjobs-blobtrigger-poison"
-POISON_ADDRESS = "DATA__queueServiceUri"
+NAMED = 5
+"""Uploads that one finding names at most."""
 
 OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
 
@@ -183,18 +183,11 @@ def _host_storage() -> str:
 
 
 def _poison() -> str:
-    connection = settings().data
-    address = os.environ.get(POISON_ADDRESS, "")
-    if connection.connection_string or not address:
-        return f"not looked at without {POISON_ADDRESS}"
-    queue = f"{address.rstrip('/')}/{POISON_QUEUE}?comp=metadata"
-    answer = _ask_storage(queue, connection)
-    if answer.status_code == 404:
-        return "none"
-    _must_be_allowed(answer, "queue")
-    count = int(answer.headers["x-ms-approximate-messages-count"])
-    if count:
-        raise _WrongError(f"about {count} uploads started no job")
+    if not poison.is_known():
+        return "not looked at without DATA__queueServiceUri"
+    if events := poison.peek():
+        names = ", ".join(f"{each.container}/{each.blob}" for each in events[:NAMED])
+        raise _WrongError(f"{len(events)} uploads whose event failed: {names}")
     return "none"
 
 
@@ -362,7 +355,7 @@ CHECKS = (
     Check("spend", _may_write(paths.SPEND), REACH),
     Check("signed URLs", _signed_urls, ROLES),
     Check("host storage", _host_storage, REACH),
-    Check("uploads that failed", _poison, f"See the queue {POISON_QUEUE} of the data account."),
+    Check("uploads that failed", _poison, "The timer starts them; if it does not, see the logs."),
     Check("submitting jobs", _may_submit, REACH),
     Check("cancelling jobs", _may_cancel, REACH),
     Check("compute target", _compute, WORKER),

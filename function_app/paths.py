@@ -19,8 +19,11 @@ SPEND = "spend"
 DECLARED = "declared"
 TURNS = "turns"
 DAYS = "days"
+DELETED = "deleted"
 # Folders of `jobs` that are no job's; a job's id ends in a hash.
-OWN_FOLDERS = {DECLARED, TURNS, DAYS}
+OWN_FOLDERS = {DECLARED, TURNS, DAYS, DELETED}
+# Blob in `jobs`: until when uploads were held against the task hub.
+LOOKED_UNTIL = "looked-until"
 
 STYLE_SUFFIX = ".safetensors"
 PAINTING_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -122,6 +125,11 @@ def names_style(name: str) -> bool:
 def style(name: str) -> str:
     """Blob name in `styles` of a style's network."""
     return f"{name}{STYLE_SUFFIX}"
+
+
+def deleted(job_id: str) -> str:
+    """Blob name in `jobs` of the note that a job was deleted."""
+    return f"{DELETED}/{job_id}"
 
 
 @dataclass(frozen=True, slots=True)

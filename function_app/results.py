@@ -67,8 +67,14 @@ def report_of(job: Job) -> dict[str, str]:
     return report if report.get(JOB_ID) == job.job_id else {}
 
 
+def is_deleted(job_id: str) -> bool:
+    """Whether a job was deleted: its event may come again, and starts nothing then."""
+    return storage.blob(paths.JOBS, paths.deleted(job_id)).exists()
+
+
 def delete(job: Job) -> None:
-    """Delete what a job left, but nothing of a later upload of the same name."""
+    """Delete what a job left, but nothing of a later upload of the same name; note that it was."""
+    storage.write(paths.JOBS, paths.deleted(job.job_id), b"", "text/plain")
     if is_of(job, properties(job.video, lines=True)):
         storage.delete(paths.RESULTS, job.video.lines)
     if is_of(job, properties(job.video)):

@@ -23,13 +23,15 @@ class Connection:
 
     Follows the Functions host's own convention, since the blob trigger reads the same variables:
     `NAME` is a connection string; without it `NAME__blobServiceUri` is the account's blob
-    endpoint and `NAME__clientId` the user-assigned identity, empty for the system's.
+    endpoint, `NAME__queueServiceUri` that of its queues, and `NAME__clientId` the user-assigned
+    identity, empty for the system's.
     """
 
     name: str
     connection_string: str = ""
     blob_service_uri: str = ""
     client_id: str = ""
+    queue_service_uri: str = ""
 
     @classmethod
     def read(cls, name: str, environment: Mapping[str, str]) -> Self:
@@ -43,6 +45,7 @@ class Connection:
             environment.get(name, ""),
             environment.get(f"{name}__blobServiceUri", ""),
             environment.get(f"{name}__clientId", ""),
+            environment.get(f"{name}__queueServiceUri", ""),
         )
         if not (connection.connection_string or connection.blob_service_uri):
             raise SettingsError(
@@ -123,6 +126,8 @@ class Settings:
         max_frames: most frames accepted.
         jobs_at_once: jobs that are painted at the same time; further ones wait in line.
         jobs_per_day: jobs that may start in a day (UTC); further ones are refused.
+        missed_after_minutes: after which an upload without a job is taken for one whose event got
+            lost, and its job is started.
         requests_per_minute: of one client to one instance of the app; further ones are refused.
         child_cpu_seconds: processor time that reading one video, or joining one, may take.
         child_memory_mib: memory likewise, in MiB.
@@ -163,6 +168,7 @@ class Settings:
     max_frames: int = _setting("MAX_FRAMES", 1_000_000, _count)
     jobs_at_once: int = _setting("JOBS_AT_ONCE", 20, _count)
     jobs_per_day: int = _setting("JOBS_PER_DAY", 1000, _count)
+    missed_after_minutes: float = _setting("MISSED_AFTER_MINUTES", 5.0, _amount)
     requests_per_minute: int = _setting("REQUESTS_PER_MINUTE", 600, _count)
     child_cpu_seconds: int = _setting("CHILD_CPU_SECONDS", 1800, _count)
     child_memory_mib: int = _setting("CHILD_MEMORY_MIB", 1024, _count)

@@ -1,10 +1,12 @@
-"""The blob triggers: an uploaded video starts its job; so does what a style is to be made of."""
+"""The blob triggers: an uploaded video starts its job; so does what a style is to be made of.
+
+Event Grid brings to each trigger whatever it is told to bring, so the container is looked at here.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from typing import Any
 
 import azure.durable_functions as df
@@ -14,7 +16,7 @@ import grpc
 from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from function_app import logs, styles, telemetry
+from function_app import logs, paths, results, styles, telemetry
 from function_app.jobs import Job, State, Terms
 from function_app.orchestrator import LEARNER, ORCHESTRATOR, VERSION
 from function_app.settings import settings
@@ -37,37 +39,52 @@ _KEEP = pb.OrchestrationIdReusePolicy(replaceableStatus=[pb.ORCHESTRATION_STATUS
 @blueprint.durable_client_input(client_name="client")
 def on_video_uploaded(video: blob.BlobClient, client: df.SyncDurableFunctionsClient) -> None:
     """Start the job of the video's present version, once."""
-    _start_job(video, client, Job.of)
+    _start_job(video, paths.VIDEOS, client)
 
 
 @blueprint.blob_trigger(arg_name="upload", path="styles/{name}", connection="DATA", source=SOURCE)
 @blueprint.durable_client_input(client_name="client")
 def on_style_uploaded(upload: blob.BlobClient, client: df.SyncDurableFunctionsClient) -> None:
     """Start making a style of a painting or checkpoint, once; other files start nothing."""
-    reference: Any = upload
-    if styles.is_source(reference.blob_name):
-        _start_job(upload, client, Job.of_style)
+    _start_job(upload, paths.STYLES, client)
 
 
 def _start_job(
-    upload: blob.BlobClient,
-    client: df.SyncDurableFunctionsClient,
-    job_of: Callable[[str, str], Job],
+    upload: blob.BlobClient, container: str, client: df.SyncDurableFunctionsClient
 ) -> None:
     reference: Any = upload
+    if reference.container_name != container:
+        log.error("events of %s come to the trigger of %s", reference.container_name, container)
+        return
     try:
         etag = str(reference.get_blob_properties().etag)
     except ResourceNotFoundError:
         log.warning("%s was deleted before its job could start", reference.blob_name)
         return
-    job = job_of(reference.blob_name, etag)
+    job = job_of_upload(container, reference.blob_name, etag)
+    if job is None:
+        return
     with logs.about(job.job_id), telemetry.span("upload", job.job_id):
         if start(client, job):
             log.info("starts: %s", reference.blob_name)
 
 
+def job_of_upload(container: str, blob_name: str, etag: str) -> Job | None:
+    """Return the job that one version of a blob starts; None if there is nothing to be made of it.
+
+    A video lies in the folder of its style, a painting or checkpoint in no folder.
+    """
+    if container == paths.VIDEOS and all(blob_name.partition("/")):
+        return Job.of(blob_name, etag)
+    if container == paths.STYLES and styles.is_source(blob_name):
+        return Job.of_style(blob_name, etag)
+    return None
+
+
 def start(client: df.SyncDurableFunctionsClient, job: Job) -> bool:
-    """Start a job; return False where it was started before."""
+    """Start a job; return False where it was started before, or was deleted."""
+    if results.is_deleted(job.job_id):
+        return False
     try:
         client.schedule_new_orchestration(
             LEARNER if job.makes_style else ORCHESTRATOR,

@@ -48,6 +48,12 @@ def is_replaced(job: Job) -> bool:
     return etag is not None and not job.is_of(etag)
 
 
+def is_there(job: Job) -> bool:
+    """Whether the version of the upload that the job is of is still there."""
+    etag = _etag(job)
+    return etag is not None and job.is_of(etag)
+
+
 def check_current(job: Job) -> None:
     """Refuse to go on with a video that is no longer what the job began with.
 

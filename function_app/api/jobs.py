@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 import azure.durable_functions as df
 import azure.functions as func
+from azure.core.exceptions import AzureError
 from durabletask.client import OrchestrationState
 
-from function_app import results
+from function_app import poison, results
 from function_app.api.answers import answering, as_json, as_polled_json
 from function_app.api.listing import Listing
 from function_app.api.view import ENDED, news, view
@@ -17,6 +19,8 @@ from function_app.instances import is_job, job_of
 from function_app.lifecycle import CANCEL_EVENT
 
 blueprint = df.Blueprint()
+
+log = logging.getLogger(__name__)
 
 # A plain alias: the Functions worker refuses one that is made by a type statement.
 Client = df.SyncDurableFunctionsClient
@@ -28,8 +32,21 @@ Client = df.SyncDurableFunctionsClient
 def get_jobs(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """List jobs, newest first; `?status=`, `?style=`, `?video=` narrow the list."""
     jobs, following = Listing.read(req).page(client)
-    same = {"jobs": [news(job) for job in jobs], "next": following}
-    return as_polled_json(req, {"jobs": jobs, "next": following}, same)
+    more = {"next": following, "missed": _missed()}
+    return as_polled_json(
+        req, {"jobs": jobs, **more}, {"jobs": [news(job) for job in jobs], **more}
+    )
+
+
+def _missed() -> list[dict[str, str]]:
+    """Return the uploads that have no job since their event failed; not if that cannot be told."""
+    try:
+        events = poison.peeked()
+    except AzureError:
+        log.exception("events that failed cannot be looked at")
+        return []
+    message = "its event failed; the job is started by a timer within minutes"
+    return [{"upload": f"{each.container}/{each.blob}", "message": message} for each in events]
 
 
 @blueprint.route(route="api/jobs/{id}", methods=["GET"])

@@ -104,6 +104,16 @@ JOBS = _object(
     {
         "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
         "next": _or_null(_text("cursor of the next page")),
+        "missed": {
+            "type": "array",
+            "description": "uploads whose event failed, which a timer starts; none mostly",
+            "items": _object(
+                {
+                    "upload": _text("container and name of the blob"),
+                    "message": _text("how it stands, one sentence"),
+                }
+            ),
+        },
     }
 )
 UPLOAD_REQUEST = _object(

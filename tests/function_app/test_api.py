@@ -24,7 +24,7 @@ from gpu_worker.plan import PREVIEW_NAME
 from tests.function_app.hub import Hub, ended, running_hub
 from tests.function_app.made_styles import style_file
 from tests.function_app.media import Clips
-from tests.function_app.wire import Message, Worker, body, durable_client, http
+from tests.function_app.wire import Message, Worker, blob, body, durable_client, http
 
 type Upload = Callable[..., Job]
 
@@ -512,6 +512,9 @@ def test_delete_job_forgets_it_and_its_files(worker: Worker, done: tuple[Job, Me
     assert worker.call("get_job", req=request, client=client).http.status_code == "404"
     assert list(storage.names(paths.RESULTS, "plain/wire.")) == []
     assert storage.blob(paths.VIDEOS, job.video.blob).exists()
+    event = blob("DATA", paths.VIDEOS, job.video.blob)
+    worker.call("on_video_uploaded", video=event, client=client)
+    assert worker.call("get_job", req=request, client=client).http.status_code == "404"
 
 
 def test_delete_job_spares_the_result_of_a_later_upload(

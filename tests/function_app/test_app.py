@@ -66,6 +66,7 @@ def test_every_function_is_indexed(worker: Worker) -> None:
         "on_video_uploaded",
         "on_style_uploaded",
         "reap",
+        "start_missed",
         "restyle",
         "learn_style",
         *HTTP,
