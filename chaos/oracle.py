@@ -9,13 +9,16 @@ its final name, and the same event never started the job again.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from typing import Any, cast
 
+import av
 import httpx
 
 from chaos.scene import CHILD, ENDED, MPIEXEC, RANK, Scene
@@ -23,6 +26,9 @@ from chaos.schedule import Strike
 from function_app.isolation import MOST_IDLE
 from function_app.paths import Video
 from gpu_worker.plan import SEAL_BYTES
+
+TICK = Fraction(1, 1000)
+"""Seconds by which times may differ: Matroska has no finer ones."""
 
 SETTLE_S = 30.0
 """In which what is left must go: the reaper comes every two seconds."""
@@ -79,6 +85,23 @@ def violations(scene: Scene, seen: Observed, job: dict[str, Any] | None) -> list
         return [f"the job has not ended: {job['status']}, {job['stage']}, {job['message']}"]
     return [*_of_outcome(scene, seen, job), *_of_cause(seen, job), *_of_history(seen, job),
             *_settled(lambda: [*_left_over(scene, seen)])]  # fmt: skip
+
+
+def unreached(source: bytes, result: bytes) -> bool:
+    """Say whether a player misses or misplaces a frame of the source, or ends sooner or later."""
+    (given, given_end), (made, made_end) = _reached(source), _reached(result)
+    pairs = [*zip(given, made, strict=False), (given_end, made_end)]
+    return len(given) != len(made) or any(abs(one - other) > TICK for one, other in pairs)
+
+
+def _reached(content: bytes) -> tuple[list[Fraction], Fraction]:
+    """Demux a video; return when its frames are shown, and when it ends, in seconds."""
+    with av.open(io.BytesIO(content), "r") as container:
+        stream = container.streams.video[0]
+        tick = cast("Fraction", stream.time_base)
+        times = sorted(packet.pts * tick for packet in container.demux(stream)
+                       if packet.pts is not None and not packet.is_discard)  # fmt: skip
+        return times, Fraction(container.duration or 0, av.time_base)
 
 
 def _of_outcome(scene: Scene, seen: Observed, job: dict[str, Any]) -> Iterator[str]:

@@ -55,6 +55,12 @@ PLANTS = {
         "        self._client.commit_block_list(self._staged)\n",
         (Schedule(0, "sound.mp4", (Strike("kill the child that reads", "commit", 1),)),),
     ),
+    "edit": Plant(
+        "function_app/join.py",
+        "            packet.duration = ends[frame] - pts[frame]\n",
+        "            packet.duration = 1\n",
+        (Schedule(0, "sound.mp4", (Strike("event again", "end", 1),)),),
+    ),
     "dedupe": Plant(
         "function_app/triggers.py",
         "            reuse_id_policy=_KEEP,\n",

@@ -15,7 +15,7 @@ from typing import Any
 import imageio_ffmpeg
 
 from chaos.faults import Victim
-from chaos.oracle import SHARD, Observed, violations
+from chaos.oracle import SHARD, Observed, unreached, violations
 from chaos.scene import Scene
 from chaos.schedule import MOMENTS, Schedule, Strike
 from function_app.paths import Video
@@ -96,6 +96,8 @@ class Trials:
             result = self._scene.read("results", video.painted)
             if result is None:
                 raise RuntimeError(f"{name} cannot be painted undisturbed: {job}")
+            if unreached(content, result):
+                raise RuntimeError(f"{name} is painted, but a player does not reach all of it")
             sums.add(hashlib.sha256(result).hexdigest())
         if len(sums) > 1:
             raise RuntimeError(f"{name} is not painted the same twice")

@@ -26,6 +26,8 @@ from function_app.storage import BlobWriter
 
 AAC_FRAME = 1024
 AAC_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+KEPT = {"audio", "subtitle"}
+"""Kinds of streams that are kept beside the picture."""
 TEXT_SUBTITLES = {"subrip", "ass", "ssa", "webvtt", "text", "mov_text", "microdvd", "subviewer"}
 
 # Bytes of index that an MP4 needs for a packet: size, duration, offset, composition offset, sync.
@@ -139,7 +141,7 @@ class ExtrasWriter:
         self._out.close()
 
     def _sink(self, stream: Stream) -> Sink | None:
-        if stream.type not in {"audio", "subtitle"}:
+        if stream.type not in KEPT:
             return None
         codec = _codec_name(stream)
         if codec in self._out.supported_codecs and codec != "ttml":
@@ -171,7 +173,7 @@ def most_packets(source: InputContainer) -> int:
         # What a file counts of uncompressed sound is samples, and a packet has thousands of them.
         usual if not stream.frames or _codec_name(stream).startswith("pcm_") else stream.frames
         for stream in source.streams
-        if stream.type in {"audio", "subtitle"}
+        if stream.type in KEPT
     )
 
 

@@ -20,7 +20,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from function_app.errors import ServiceError
-from function_app.extras import Sidecar, describe, index_size, most_packets, mp4_options
+from function_app.extras import KEPT, Sidecar, describe, index_size, most_packets, mp4_options
 from gpu_worker.plan import Plan, Shard
 
 OpenShard = Callable[[Shard], IO[bytes]]
@@ -96,25 +96,50 @@ def _video_packets(
     pts = list(plan.result)
     ends = [*pts[1:], plan.result.end]
     codec = first.streams.video[0].codec_context
+    space = min(step for step, _ in plan.result.steps)
     # What the parameter sets allow, which all shards share; a short one may reorder less.
     delay = codec.reorder_depth
-    step = plan.result.steps[0][0]
     for shard in plan.shards:
         with av.open(open_shard(shard), "r") as container:
             if container.streams.video[0].codec_context.extradata != codec.extradata:
                 raise ServiceError(f"shard {shard.name} was encoded with other parameters")
             packets = _packets_of(container, shard)
         frames = _frame_numbers(packets, shard)
-        for position, (packet, frame) in enumerate(zip(packets, frames, strict=True), shard.first):
-            earlier = position - delay
+        if any(place - frame > delay for place, frame in enumerate(frames, shard.first)):
+            raise ServiceError(f"shard {shard.name} reorders frames further than it says")
+        times = decode_times([pts[frame] for frame in frames], ends[shard.last - 1], delay, space)
+        for packet, frame, dts in zip(packets, frames, times, strict=True):
             packet.time_base = plan.result.seconds_per_tick
-            packet.pts = pts[frame]
-            packet.dts = pts[earlier] if earlier >= 0 else pts[0] + earlier * step
+            packet.pts, packet.dts = pts[frame], dts
             packet.duration = ends[frame] - pts[frame]
             packet.stream = stream
-            if packet.dts > packet.pts:
-                raise ServiceError(f"shard {shard.name} reorders frames further than it says")
             yield packet
+
+
+def decode_times(pts: Sequence[int], end: int, delay: int, space: int) -> list[int]:
+    """Return when to decode the frames of a shard: as late as they and the next shard allow.
+
+    At an even rate that is `delay` frames ahead. Where a frame stands for long, decode times stay
+    close to the presentation times: FFmpeg's demuxer takes an edit for over at the first keyframe
+    whose time and decode time's step reach the edit's end, so a step that came late would hide all
+    the frames that follow.
+
+    Args:
+        pts: presentation time of each frame in ticks, in decoding order.
+        end: tick at which the next shard's first frame is shown.
+        delay: how many frames a frame may be decoded after its place in order of presentation.
+        space: ticks between decode times at least: at most those between presentation times.
+
+    Returns:
+        Ticks, rising, each at most its frame's `pts`, and `space` ahead of the decode times that a
+        shard from `end` on gets.
+    """
+    times: list[int] = []
+    following = end - delay * space
+    for tick in reversed(pts):
+        following = min(tick, following - space)
+        times.append(following)
+    return times[::-1]
 
 
 def _packets_of(container: InputContainer, shard: Shard) -> list[Packet[Any]]:
@@ -141,7 +166,7 @@ def _pts(packet: Packet[Any]) -> int:
 def _extra_packets(extras: InputContainer, result: OutputContainer) -> Iterator[Packet[Any]]:
     streams: dict[int, Stream] = {}
     for source in extras.streams:
-        if source.type in {"audio", "subtitle"}:
+        if source.type in KEPT:
             streams[source.index] = result.add_stream_from_template(source)
             describe(streams[source.index], source)
     return _redirected(extras, streams)

@@ -22,7 +22,7 @@ from durabletask.task import OrchestrationContext
 
 from function_app.activities import Look
 from function_app.compute import MOST_ATTEMPTS
-from function_app.errors import Code, InputError
+from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Stage, State, Status, Work
 from function_app.lifecycle import POLLS_PER_HISTORY, Lifecycle, Steps
 from function_app.stitch import Joined
@@ -113,6 +113,8 @@ class _Restyling(Lifecycle):
         while (joined := (yield from self._stitch())).lost:
             yield from self._submit_again(f"{joined.lost} painted shards were lost")
             yield from self._score()
+        if joined.differs:
+            raise ServiceError(joined.differs, Code.BAD_RESULT)
         return (yield from self._end_painted(joined.note))
 
     def _stitch(self) -> Steps[Joined]:

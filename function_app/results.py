@@ -75,11 +75,16 @@ def is_deleted(job_id: str) -> bool:
 def delete(job: Job) -> None:
     """Delete what a job left, but nothing of a later upload of the same name; note that it was."""
     storage.write(paths.JOBS, paths.deleted(job.job_id), b"", "text/plain")
+    delete_result(job)
+    if report_of(job):
+        storage.delete(paths.RESULTS, job.video.report)
+    storage.delete_all(paths.JOBS, job.folder.root)
+
+
+def delete_result(job: Job) -> None:
+    """Delete the result of a job with its pictures, if it is there and not another's."""
     if is_of(job, properties(job.video, lines=True)):
         storage.delete(paths.RESULTS, job.video.lines)
     if is_of(job, properties(job.video)):
         for blob_name in (job.video.painted, job.video.poster, job.video.sheet):
             storage.delete(paths.RESULTS, blob_name)
-    if report_of(job):
-        storage.delete(paths.RESULTS, job.video.report)
-    storage.delete_all(paths.JOBS, job.folder.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -13,7 +14,8 @@ from function_app.errors import Code, InputError, ServiceError
 from function_app.extras import Sidecar
 from function_app.jobs import Job
 from function_app.join import join, reserved_bytes
-from function_app.results import JOB_ID, VIDEO, check_own, is_of, properties
+from function_app.proof import DiffersError, prove
+from function_app.results import JOB_ID, VIDEO, check_own, delete_result, is_of, properties
 from function_app.storage import BlobReader, BlobWriter, buffered, unchanged
 from function_app.uploads import check_current
 from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan, Shard, seal
@@ -22,6 +24,8 @@ MOST_DAMAGED = 0.05
 # The muxer writes a few boxes before and after the index that it rewrites at the end.
 AROUND_INDEX = 2**16
 PIECE = 2**20
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,12 @@ class Joined:
         note: a sentence about frames that did not decode; empty if all did.
         lost: shards that are missing or damaged, and so to be painted again; 0 if the result is
             there.
+        differs: a sentence where what was written is not what was to be, and so was deleted.
     """
 
     note: str = ""
     lost: int = 0
+    differs: str = ""
 
 
 class _LostError(Exception):
@@ -52,13 +58,16 @@ def stitch(job: Job) -> Joined:
         ServiceError: something else of the job is missing.
     """
     found = [properties(job.video), properties(job.video, lines=True)]
-    if any(is_of(job, result) for result in found):
-        return Joined()  # from an earlier try, whose answer was lost
-    check_current(job)
+    is_there = any(is_of(job, result) for result in found)
+    if is_there and not any(storage.names(paths.JOBS, job.folder.root)):
+        return Joined()  # the job has ended
     plan = Plan.from_json(_needed(job.folder.plan))
-    before = found[plan.makes_lines]
-    check_own(job.video, before)
     note = _damage_note(job, plan)
+    if is_there:
+        return _proved(job, plan, note)  # from an earlier try, whose answer was lost
+    before = found[plan.makes_lines]
+    check_current(job)
+    check_own(job.video, before)
     try:
         out = _lines(job, plan) if plan.makes_lines else _video(job, plan)
     except (_LostError, InputError):
@@ -66,6 +75,21 @@ def stitch(job: Job) -> Joined:
     _pictures(job)
     out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(before))
     storage.delete(paths.RESULTS, job.video.report)
+    return _proved(job, plan, note)
+
+
+def _proved(job: Job, plan: Plan, note: str) -> Joined:
+    """Say what came of joining once the result is proved; delete one that is not right."""
+    if plan.makes_lines:
+        return Joined(note)  # whose lines were counted on their way
+    sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
+    extras = _stream(job.folder.extras) if sidecar.tracks else None
+    try:
+        prove(buffered(BlobReader(storage.blob(paths.RESULTS, job.video.painted))), plan, extras)
+    except DiffersError as error:
+        log.exception("%s", error)
+        delete_result(job)
+        return Joined(differs=str(error))
     return Joined(note)
 
 

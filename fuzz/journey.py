@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import resource
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import av
 from azure.storage.blob import BlobServiceClient
 
 import gpu_worker.errors
@@ -28,6 +30,8 @@ from gpu_worker.plan import Plan
 HUNG_S = 60.0
 STYLE = "identity"
 LONGEST_SENTENCE = 500
+NEAR_S = 0.0001
+"""By which a result's frame may come at another time: it has ticks too."""
 RESULT, REFUSED, CONTAINED, VIOLATION = "result", "refused", "contained", "violation"
 
 
@@ -153,7 +157,33 @@ def _stitch(job: Job) -> str:
     joined = stitch(job)
     if joined.lost:
         raise RuntimeError(f"{joined.lost} shards are lost")
+    if joined.differs:
+        raise RuntimeError(joined.differs)
+    _demux(job)
     return f"{_plan(job).frame_count} frames; {joined.note}"
+
+
+def _demux(job: Job) -> None:
+    """Reach every frame of a result as a player does, whatever the app says of it.
+
+    Raises:
+        RuntimeError: there are more or fewer than planned, or one comes at another time.
+    """
+    planned = _plan(job).result
+    result = io.BytesIO(storage.read(paths.RESULTS, job.video.painted) or b"")
+    with av.open(result, "r") as container:
+        stream = container.streams.video[0]
+        tick = float(stream.time_base or 0)
+        reached = sorted(
+            packet.pts * tick
+            for packet in container.demux(stream)
+            if packet.pts is not None and not packet.is_discard
+        )
+    wanted = [pts * float(planned.seconds_per_tick) for pts in planned]
+    if len(reached) != len(wanted):
+        raise RuntimeError(f"a player reaches {len(reached)} frames of {len(wanted)}")
+    if any(abs(one - other) > NEAR_S for one, other in zip(reached, wanted, strict=True)):
+        raise RuntimeError("a player shows frames at other times than planned")
 
 
 def _plan(job: Job) -> Plan:

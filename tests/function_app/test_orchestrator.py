@@ -4,6 +4,7 @@ Preprocessing, stitching, reporting and cleaning up are the app's own, on Azurit
 Machine Learning job is a script of looks at it.
 """
 
+import json
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,10 +20,12 @@ from durabletask.task import RetryPolicy
 from function_app import cost, lifecycle, paths, spend, storage, turns
 from function_app.activities import Look, Submission
 from function_app.compute import MOST_ATTEMPTS
+from function_app.errors import Code
 from function_app.jobs import Job, State, Terms
 from function_app.lifecycle import CANCEL_EVENT, POLLS_PER_HISTORY
 from function_app.orchestrator import ORCHESTRATOR, VERSION
 from function_app.settings import settings
+from function_app.stitch import Joined
 from function_app.triggers import start
 from gpu_worker.plan import POSTER_NAME, Plan
 from tests.function_app.hub import ended, running_hub, shown
@@ -532,6 +535,21 @@ def test_shards_that_are_lost_again_and_again_fail_the_job(
     assert "painting failed 3 times, the last time because: 1 painted shards were lost" in message
     assert script.submitted == [1, 2, 3]
     assert files_of(job) == []
+
+
+def test_a_result_that_differs_fails_the_job_by_a_code_of_its_own(script: Script, job: Job) -> None:
+    differs = Joined(
+        differs="the result is not what it should be: a player reaches 3 frames, not 9"
+    )
+    doing = {"submit": script.submit, "poll": script.poll, "cancel": script.cancel}
+    with running_hub(doing | {"stitch": lambda _: {"value": asdict(differs)}}) as running:
+        start(running.client, job)
+        state = ended(running.client, job)
+    assert "3 frames, not 9" in failure(state)
+    assert state.get_custom_status()["code"] == Code.BAD_RESULT
+    assert (
+        json.loads(storage.read(paths.RESULTS, job.video.report) or b"{}")["code"] == "bad-result"
+    )
 
 
 def test_a_video_replaced_before_its_job_fails_leaves_the_report_to_the_next(

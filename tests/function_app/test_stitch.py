@@ -2,21 +2,27 @@
 
 import hashlib
 import json
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
 from function_app import paths, storage
 from function_app.errors import InputError, ServiceError
+from function_app.extras import MOVIE_TIMESCALE
 from function_app.jobs import Job
 from function_app.preprocess import preprocess
 from function_app.results import check_free
 from function_app.stitch import Joined, stitch
+from function_app.storage import BlobWriter
+from fuzz.boxes import boxes
 from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan
 from tests.function_app.media import (
+    RATE,
     Clips,
     Media,
     display_matrix_of,
@@ -250,6 +256,44 @@ def test_stitching_again_leaves_the_result_as_it_is(
     storage.delete_all(paths.JOBS, job.folder.root)
     assert stitch(job) == Joined()
     assert result.get_blob_properties().etag == before
+
+
+def shorten(commit: Callable[..., None]) -> Callable[..., None]:
+    """Return a way to commit a result whose picture ends a frame early, as a wrong muxer might."""
+
+    def commit_short(writer: BlobWriter, *args: Any, **options: Any) -> None:
+        head: bytearray = writer._head
+        entry = next(box for box in boxes(bytes(head)) if box.kind == b"elst").start + 16
+        (duration,) = struct.unpack_from(">I", head, entry)
+        struct.pack_into(">I", head, entry, duration - MOVIE_TIMESCALE // RATE)
+        commit(writer, *args, **options)
+
+    return commit_short
+
+
+def test_a_result_that_ends_early_is_withheld(
+    clips: Clips, painted: Callable[[Path], Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = painted(clips["one_keyframe.mp4"])
+    with monkeypatch.context() as planted:
+        planted.setattr(BlobWriter, "commit", shorten(BlobWriter.commit))
+        differs = "the result is not what it should be: a player reaches 47 frames, not 48"
+        assert stitch(job) == Joined(differs=differs)
+    assert_no_result(job)
+    assert stitch(job) == Joined()
+    assert_same_frames(result_of(job), clips["one_keyframe.mp4"])
+
+
+def test_a_result_whose_try_was_cut_off_before_its_proof_is_proved(
+    clips: Clips, painted: Callable[[Path], Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = painted(clips["one_keyframe.mp4"])
+    with monkeypatch.context() as planted:
+        planted.setattr(BlobWriter, "commit", shorten(BlobWriter.commit))
+        planted.setattr("function_app.stitch.prove", lambda *_: None)
+        stitch(job)
+    assert stitch(job).differs
+    assert_no_result(job)
 
 
 @pytest.fixture

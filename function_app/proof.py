@@ -1,0 +1,149 @@
+"""The proof: the finished result, read back as players read it, holds what it was to hold.
+
+It is demuxed by FFmpeg, as by all players that are built on it, and its index is read again as
+the standard says. Every frame of the plan must be delivered at its time, and every packet of the
+kept tracks likewise. What differs is this app's fault.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import IO, Any
+
+import av
+from av.error import FFmpegError
+from av.packet import Packet
+
+from function_app.errors import Code, ServiceError
+from function_app.extras import KEPT, MOVIE_TIMESCALE
+from function_app.iso_index import Track, read_index
+from gpu_worker.plan import Plan, Timeline
+
+# Timed text has a packet for each gap between texts: two bytes, which say that none follow.
+EMPTY_TEXT = 2
+EDIT_TICK = Fraction(1, MOVIE_TIMESCALE)
+
+
+class DiffersError(ServiceError):
+    """A result does not hold what it was to hold."""
+
+    def __init__(self, difference: str) -> None:
+        """Say what differs."""
+        super().__init__(f"the result is not what it should be: {difference}", Code.BAD_RESULT)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What a demuxer delivers of a stream.
+
+    Attributes:
+        kind: video, audio or subtitle.
+        codec: its name.
+        tick: seconds per tick of the times.
+        times: of its packets, in the order of delivery.
+        bytes: of all its packets.
+    """
+
+    kind: str
+    codec: str
+    tick: Fraction
+    times: array[int] = field(default_factory=lambda: array("q"))
+    bytes: int = 0
+
+    def take(self, packet: Packet[Any]) -> None:
+        is_nothing = packet.size <= (EMPTY_TEXT if self.codec == "mov_text" else 0)
+        # Sound that is discarded leads a decoder in, and is there to be delivered.
+        if is_nothing or packet.pts is None or (self.kind == "video" and packet.is_discard):
+            return
+        self.times.append(packet.pts)
+        self.bytes += packet.size
+
+
+def prove(result: IO[bytes], plan: Plan, extras: IO[bytes] | None) -> None:
+    """Prove a result to hold each frame of its plan and each packet of the extras, at their times.
+
+    Args:
+        result: seekable; read by ranges, once through.
+        plan: names the frames and their times.
+        extras: the kept tracks; None if there are none.
+
+    Raises:
+        DiffersError: it does not.
+    """
+    video, *tracks = _delivered(result)
+    _check_times("frames", video.times, video.tick, plan.result, plan.result.seconds_per_tick)
+    kept = _delivered(extras) if extras else []
+    if [each.codec for each in tracks] != [each.codec for each in kept]:
+        raise DiffersError(f"{len(tracks)} tracks beside the picture can be read, not {len(kept)}")
+    for number, (track, given) in enumerate(zip(tracks, kept, strict=True), 1):
+        packets = f"{given.codec} packets of track {number}"
+        _check_times(packets, track.times, track.tick, given.times, given.tick)
+        if track.bytes != given.bytes:
+            raise DiffersError(f"track {number} has {track.bytes} bytes, not {given.bytes}")
+    try:
+        indices = read_index(result), read_index(extras) if extras else []
+    except ValueError as error:
+        raise DiffersError(str(error)) from error
+    _check_index(*indices, plan.result)
+
+
+def _delivered(file: IO[bytes]) -> list[_Stream]:
+    try:
+        with av.open(file, "r") as container:
+            found = {
+                stream.index: _Stream(
+                    stream.type, stream.codec_context.codec.canonical_name, stream.time_base
+                )
+                for stream in container.streams
+                if stream.type in {"video", *KEPT} and stream.time_base is not None
+            }
+            for packet in container.demux([container.streams[index] for index in found]):
+                found[packet.stream.index].take(packet)
+    except FFmpegError as error:
+        raise DiffersError(f"it cannot be read ({error.strerror})") from error
+    file.seek(0)
+    return list(found.values())
+
+
+def _check_times(
+    what: str, times: Iterable[int], tick: Fraction, planned: Iterable[int], planned_tick: Fraction
+) -> None:
+    """Compare times to a tick of the result's: of its packets, or of the edits that place them."""
+    found, wanted = sorted(times), sorted(planned)
+    if len(found) != len(wanted):
+        raise DiffersError(f"a player reaches {len(found)} {what}, not {len(wanted)}")
+    tolerance = max(tick, EDIT_TICK)
+    # In integers, as a film has hundreds of thousands.
+    unit = Fraction(1, math.lcm(*(each.denominator for each in (tick, planned_tick, tolerance))))
+    of_found, of_wanted, most = (int(each / unit) for each in (tick, planned_tick, tolerance))
+    for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
+        if abs(one * of_found - other * of_wanted) > most:
+            seconds, right = float(one * tick), float(other * planned_tick)
+            raise DiffersError(
+                f"of the {what}, number {number} comes at {seconds:.6f} s, not at {right:.6f} s"
+            )
+
+
+def _check_index(tracks: list[Track], kept: list[Track], frames: Timeline) -> None:
+    """Compare what the index shows by the standard with what it should show."""
+    video, *others = [track for track in tracks if track.handler != "text"]  # that of chapters
+    unit = Fraction(1, video.timescale * video.movie_timescale)
+    _check_times("frames of the index", video.samples(), unit, frames, frames.seconds_per_tick)
+    start = frames.first * frames.seconds_per_tick
+    _check_shown("the picture", video, [(start, start + frames.duration)])
+    for number, (track, given) in enumerate(zip(others, kept, strict=True), 1):
+        _check_shown(f"track {number}", track, given.shown())
+
+
+def _check_shown(what: str, track: Track, planned: list[tuple[Fraction, Fraction]]) -> None:
+    """Compare from when to when a track is shown, to a tick."""
+    found, tolerance = track.shown(), max(Fraction(1, track.timescale), EDIT_TICK)
+    edges = zip(sum(found, ()), sum(planned, ()), strict=False)
+    if len(found) != len(planned) or any(abs(one - other) > tolerance for one, other in edges):
+        said, right = (", ".join(f"{float(a):.6f}-{float(b):.6f}" for a, b in spans)
+                       for spans in (found, planned))  # fmt: skip
+        raise DiffersError(f"{what} is shown at {said} s, not at {right} s")
