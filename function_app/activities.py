@@ -120,7 +120,9 @@ def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payloa
 @_answering
 def preprocess(payload: Payload) -> Payload:
     """Prove the video usable, plan its painting; the value is a `Work`."""
-    return isolation.run("preprocess", Job(**payload))
+    work = isolation.run("preprocess", Job(**payload))
+    log.info("%d frames are to be painted on %d nodes", work["frames"], work["nodes"])
+    return work
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -205,7 +207,12 @@ def cancel(payload: Payload) -> bool:
 @_answering
 def stitch(payload: Payload) -> Payload:
     """Join the shards into the result; the value is a `Joined`."""
-    return isolation.run("stitch", Job(**payload))
+    joined = isolation.run("stitch", Job(**payload))
+    if joined["lost"]:
+        log.warning("%d shards were lost and are painted again", joined["lost"])
+    else:
+        log.info("is painted and joined")
+    return joined
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -247,6 +254,7 @@ def clean_up(payload: Payload) -> None:
         spend.record(state.spending_day, state.job.job_id, spent)
     storage.delete_all(paths.JOBS, state.job.folder.root)
     turns.leave(state.job.job_id)
+    log.info("has ended; its nodes were at work for %.0f s", state.node_seconds)
 
 
 def _attempt(state: State) -> compute.Attempt:

@@ -6,7 +6,6 @@ needs it and not when the app starts.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -218,8 +217,6 @@ def _service_errors(doing: str) -> Generator[None]:
 def _client() -> MLClient:
     from azure.ai.ml import MLClient
 
-    # It warns of classes of its own that nobody here asked for.
-    logging.getLogger("azure.ai.ml._utils._experimental").setLevel(logging.ERROR)
     where = settings()
     workspace = (where.aml_subscription_id, where.aml_resource_group, where.aml_workspace)
     if not where.aml_endpoint:

@@ -3,6 +3,9 @@
 The Functions worker owns the handlers; what is added here reaches all of them: the id stands before
 the sentence, for people, and is an attribute of the record, which OpenTelemetry passes on and the
 emulator writes as JSON.
+
+The worker's root logger is at INFO, and what reaches it is paid for by the gigabyte: libraries say
+what went wrong, and no more.
 """
 
 from __future__ import annotations
@@ -14,6 +17,16 @@ from contextvars import ContextVar
 from typing import Any
 
 JOB = "job"
+
+QUIET = {
+    # The SDK's each request, the exporter's each export, the worker's each invocation.
+    "azure": logging.WARNING,
+    # Each answer that there is no such job, as an error; it is none, and what is one is raised.
+    "azure.ai.ml": logging.CRITICAL,
+    "durabletask": logging.WARNING,
+    "opentelemetry": logging.WARNING,
+}
+"""From which level on the records of libraries are kept."""
 
 _job = ContextVar[str](JOB, default="")
 
@@ -29,7 +42,9 @@ def about(job_id: str) -> Generator[None]:
 
 
 def install() -> None:
-    """Let every record that is made from now on name its job."""
+    """Let every record that is made from now on name its job, and libraries be quiet."""
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
     make = logging.getLogRecordFactory()
 
     def made(*args: Any, **kwargs: Any) -> logging.LogRecord:

@@ -1,7 +1,8 @@
 """Traces by OpenTelemetry: one from an upload to its result, each span with the job's id.
 
 The app makes spans and nothing else: the Functions worker exports them, and the durable extension
-carries a trace from the trigger into the orchestration and on into its activities.
+carries a trace from the trigger into the orchestration and on into its activities. The worker runs
+them in threads of a pool, into which the trace has to be carried too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ JOB_ID = "atelier.job_id"
 """Attribute of every span: by it, whatever happened for a job is found."""
 
 _TRACER = trace.get_tracer("atelier")
+
+
+def install() -> None:
+    """Let threads go on in the trace of those that start them or give them work."""
+    from opentelemetry.instrumentation.threading import ThreadingInstrumentor
+
+    ThreadingInstrumentor().instrument()
 
 
 @contextmanager

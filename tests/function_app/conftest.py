@@ -98,6 +98,7 @@ def worker() -> Worker:
     """The Functions worker with the app, which can be indexed but once in a process."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PYTHON_SCRIPT_FILE_NAME", "app.py")
+        environment.setenv("PYTHON_ENABLE_OPENTELEMETRY", "true")
         return Worker(PROJECT_ROOT)
 
 

@@ -78,14 +78,14 @@ class Worker:
         """Return the bindings of a function as function.json would have them."""
         return [json.loads(binding) for binding in self.functions[name].raw_bindings]
 
-    def invoke(self, name: str, **inputs: Message) -> Any:
-        """Invoke a function; return the response, whether it succeeded or not."""
+    def invoke(self, name: str, *, trace_parent: str = "", **inputs: Message) -> Any:
+        """Invoke a function, in a trace; return the response, whether it succeeded or not."""
         request = Message(
             invocation_id=str(uuid.uuid4()),
             function_id=self.functions[name].function_id,
             input_data=[binding(key, value) for key, value in inputs.items()],
             trigger_metadata={},
-            trace_context=Message(trace_parent="", trace_state="", attributes={}),
+            trace_context=Message(trace_parent=trace_parent, trace_state="", attributes={}),
             retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
         )
         return self._send(worker.invocation_request, "invocation_request", request)
