@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -15,13 +16,22 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from function_app import cost, paths, results, storage, styles
+from function_app.assembly import Assembler
 from function_app.blending import blend_of
+from function_app.clock import Clock
 from function_app.errors import Code, InputError
 from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
 from function_app.frame_index import FrameIndex
 from function_app.jobs import Job, Work
 from function_app.picture import picture_of
-from function_app.probe import check_limits, find_video, open_video, seeks_exactly, too_long
+from function_app.probe import (
+    can_be_copied,
+    check_limits,
+    find_video,
+    open_video,
+    seeks_exactly,
+    too_long,
+)
 from function_app.settings import settings
 from function_app.storage import BlobReader, BlobWriter, buffered
 from function_app.uploads import check_declared
@@ -39,6 +49,7 @@ from gpu_worker.plan import (
 SHARDS_PER_RANK = 4
 SHARD_SECONDS = 4
 REMUX_HEAD = 2**20
+_JUMPS_NAMED = 5
 
 type Sinks = dict[int, list[Callable[[Packet[Any]], None]]]
 
@@ -60,18 +71,21 @@ def preprocess(job: Job) -> Work:
     with open_video(buffered(reader), job.name) as container:
         stream = find_video(container, job.name)
         check_limits(container, stream, job.name, settings())
-        exact = seeks_exactly(container, stream)
-        index = FrameIndex(stream, job.name, settings())
-        notes = _one_pass(job, container, index, remuxed=None if exact else stream)
-        picture = picture_of(index.first_frame(), stream)
-    if index.same_timestamp:
-        notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
-    work, source = _source(job, index, exact)
+        seekable = seeks_exactly(container, stream)
+        exact = seekable or not can_be_copied(stream)
+        clock, assembler = Clock(container, stream.index), Assembler(stream)
+        index = FrameIndex(stream, job.name, settings(), untimed=assembler.untimed)
+        reading = _Reading(container, clock, assembler, index)
+        notes = _one_pass(job, reading, remuxed=None if exact else stream)
+        picture = replace(picture_of(index.first_frame(), stream), interlaced=index.interlaced)
+    notes += _notes(clock, index)
+    work, source, timeline = _source(job, index, exact, clock.origin)
     amount = cost.megapixels(len(index.pts), picture, style.flop_per_pixel)
     nodes = cost.nodes_for(amount, settings())
     estimate = cost.estimate(amount, nodes, settings())
     _check_cost(job, estimate)
-    plan = _plan(job, index, picture, source, blend, nodes)
+    entries = source.entries if seekable or not exact else ()
+    plan = replace(_plan(job, index, picture, source, entries, blend, nodes), source=timeline)
     if style.makes_lines:
         plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")
@@ -117,10 +131,52 @@ def _reader(job: Job) -> BlobReader:
     return reader
 
 
-def _one_pass(
-    job: Job, source: InputContainer, index: FrameIndex, remuxed: VideoStream | None
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """An uploaded file while it is read."""
+
+    container: InputContainer
+    clock: Clock
+    assembler: Assembler
+    index: FrameIndex
+
+    def packets(self, streams: Iterable[int]) -> Iterator[tuple[int, Packet[Any]]]:
+        """Yield the packets of streams, one a frame of the picture, each with its stream's index.
+
+        Their times are those of the result.
+        """
+        wanted = [self.container.streams[number] for number in streams]
+        for packet in self.clock.timed(self.container.demux(wanted)):
+            if packet.stream.index != self.index.stream_index:
+                yield packet.stream.index, packet
+                continue
+            for whole in self.assembler.add(packet):
+                yield self.index.stream_index, whole
+        for whole in self.assembler.flush():
+            yield self.index.stream_index, whole
+
+
+def _notes(clock: Clock, index: FrameIndex) -> list[str]:
+    """Say what of the frames and their times is not as the file has it."""
+    notes: list[str] = []
+    if index.same_timestamp:
+        notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
+    if index.undecodable:
+        notes.append(
+            f"the first {index.undecodable} frames refer to what came before the file begins, and "
+            "cannot be decoded: left out"
+        )
+    if clock.jumps:
+        times = ", ".join(f"{float(time):.1f} s" for time in clock.jumps[:_JUMPS_NAMED])
+        notes.append(f"its clock jumps: from {times} on, what follows is joined on")
+    if index.interlaced:
+        notes.append("interlaced: deinterlaced (bwdif), one frame for each frame")
+    return notes
+
+
+def _one_pass(job: Job, reading: _Reading, remuxed: VideoStream | None) -> list[str]:
     """Hand every packet to whom it concerns; return what cannot be kept."""
+    source, index = reading.container, reading.index
     extras_blob = BlobWriter(
         storage.blob(paths.JOBS, job.folder.extras), head_size(source) + 4096, "video/mp4"
     )
@@ -128,10 +184,11 @@ def _one_pass(
     remuxer = _Remuxer(job, remuxed) if remuxed else None
     sinks: Sinks = {track: [sink] for track, sink in extras.sinks.items()}
     sinks[index.stream_index] = [index.add, *([remuxer.add] if remuxer else [])]
-    for packet in source.demux([source.streams[number] for number in sinks]):
-        for sink in sinks[packet.stream.index]:
+    for stream, packet in reading.packets(sinks):
+        for sink in sinks[stream]:
             sink(packet)
     index.flush()
+    index.first_frame()
     if remuxer:
         remuxer.close()
     if extras.sinks:
@@ -167,18 +224,18 @@ class _Remuxer:
             storage.blob(paths.JOBS, job.folder.source(".mkv")), REMUX_HEAD, "video/x-matroska"
         )
         self._container = av.open(self._blob, "w", format="matroska")
-        codec = stream.codec_context.codec.canonical_name
-        if codec not in self._container.supported_codecs:
-            raise InputError(
-                f"{job.name} holds {codec} video, which cannot be cut exactly: convert it first",
-                Code.UNKNOWN_CODEC,
-            )
+        self._last = -(2**62)
         # Opaque: copied, so that no encoder need be there.
         self._stream = self._container.add_stream_from_template(stream, opaque=True)
 
     def add(self, packet: Packet[Any]) -> None:
         if not packet.size or packet.pts is None:
             return
+        # Where parts of a file were joined on, a frame may be decoded no later than one before.
+        packet.dts = min(
+            packet.pts, max(packet.pts if packet.dts is None else packet.dts, self._last)
+        )
+        self._last = packet.dts
         packet.stream = self._stream
         self._container.mux(packet)
 
@@ -187,17 +244,22 @@ class _Remuxer:
         self._blob.commit()
 
 
-def _source(job: Job, index: FrameIndex, exact: bool) -> tuple[tuple[str, str], FrameIndex]:
-    """Return which blob the worker reads, and the frames as that file has them."""
+def _source(
+    job: Job, index: FrameIndex, exact: bool, origin: Fraction
+) -> tuple[tuple[str, str], FrameIndex, Timeline]:
+    """Return which blob the worker reads, and the frames and their timestamps in that file."""
     if not exact:
         blob_name = job.folder.source(".mkv")
-        return (paths.JOBS, blob_name), _index_again(blob_name, index)
+        copied = _index_again(blob_name, index)
+        return (paths.JOBS, blob_name), copied, _timeline(copied, copied.pts)
+    ticks = round(origin / index.time_base)
+    timeline = _timeline(index, [tick + ticks for tick in index.times])
     if job.video.has_plain_name:
-        return (paths.VIDEOS, job.video.blob), index
+        return (paths.VIDEOS, job.video.blob), index, timeline
     blob_name = job.folder.source(PurePosixPath(job.name).suffix)
     with BlobReader(storage.blob(paths.VIDEOS, job.video.blob)) as reader:
         storage.copy(reader, storage.blob(paths.JOBS, blob_name))
-    return (paths.JOBS, blob_name), index
+    return (paths.JOBS, blob_name), index, timeline
 
 
 def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
@@ -208,6 +270,7 @@ def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
         index = FrameIndex(stream, original.name, settings())
         for packet in container.demux(stream):
             index.add(packet)
+        index.flush()
     if len(index.pts) != len(original.pts):
         raise InputError(
             f"{original.name} has frames too close in time to tell apart: convert it to MP4 first",
@@ -217,34 +280,39 @@ def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
 
 
 def _plan(
-    job: Job, index: FrameIndex, picture: Picture, source: FrameIndex, blend: Blend, nodes: int
+    job: Job,
+    index: FrameIndex,
+    picture: Picture,
+    source: FrameIndex,
+    entries: Iterable[int],
+    blend: Blend,
+    nodes: int,
 ) -> Plan:
     limits = settings()
-    result = _timeline(index)
-    if result.first < 0:
-        raise InputError(
-            f"{job.name} begins before its own zero: convert it to MP4 and upload it",
-            Code.BAD_TIMESTAMPS,
-        )
+    result = _timeline(index, index.times)
+    # Frames that lead up to the first are shown before it, and before all sound.
+    result = replace(result, first=max(0, result.first))
     if result.duration > limits.max_minutes * 60:
         raise too_long(f"{job.name} is {float(result.duration) / 60:.1f} minutes long", limits)
     shards = cut_shards(
         source.pts,
-        source.keyframes,
+        entries,
         longest=max(1, round(SHARD_SECONDS * result.frame_rate)),
         at_least=SHARDS_PER_RANK * nodes * limits.aml_processes_per_node,
+        lead=picture.interlaced,
     )
     return Plan(
         job_id=job.job_id,
         stream=source.stream_index,
-        source=_timeline(source),
+        source=result,
         result=result,
         picture=picture,
         shards=shards,
         encoding=Encoding(limits.encoder_crf, limits.encoder_preset, limits.encoder),
         blend=blend,
+        x264_build=source.x264_build,
     )
 
 
-def _timeline(index: FrameIndex) -> Timeline:
-    return Timeline.of(index.pts, index.last_duration, index.time_base)
+def _timeline(index: FrameIndex, pts: Sequence[int]) -> Timeline:
+    return Timeline.of(pts, index.last_duration, index.time_base)

@@ -5,6 +5,7 @@ Bad input is refused here, in a sentence that says why, before anything is submi
 
 from __future__ import annotations
 
+import io
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO, cast
@@ -15,6 +16,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from function_app.clock import JUMPING
 from function_app.errors import Code, InputError
 from function_app.settings import Settings
 
@@ -33,14 +35,24 @@ FORMATS = (
     "mpegvideo",
     "h264",
     "hevc",
+    "m4v",
     "mxf",
+    "obu",
+    "vc1",
+    "ivf",
+    "dv",
+    "yuv4mpegpipe",
+    "rm",
+    "gif",
+    "apng",
 )
 # Seeking is exact to the frame in these alone: tried on real files of each kind.
 EXACT_FORMATS = {"mov", "matroska"}
 INEXACT_IN_MOV = {"mpeg1video", "mpeg2video", "mpeg4", "vc1"}
 
-_STILL_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+_STILL_IMAGES = (b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 _STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
+STILL = "is a still image, not a video: upload a video"
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<?xml")
 
 
@@ -84,9 +96,12 @@ def _not_a_video(head: bytes) -> str:
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLISTS):
         return "is a playlist, not a video: upload the video itself"
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    if webp and b"ANIM" in head[:64]:
+        return "is an animated WebP, which cannot be read: convert it to GIF, APNG or MP4"
     heif = head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS
-    if head.startswith(_STILL_IMAGES) or webp or heif:
-        return "is a still image, not a video: upload a video"
+    png = head.startswith(b"\x89PNG") and b"acTL" not in head
+    if head.startswith(_STILL_IMAGES) or png or webp or heif:
+        return STILL
     return ""
 
 
@@ -147,7 +162,9 @@ def check_limits(container: InputContainer, stream: VideoStream, name: str, most
             f"{most.max_pixels / 1e6:.1f} megapixels: scale it down",
             Code.TOO_MANY_PIXELS,
         )
-    minutes = (container.duration or 0) / av.time_base / 60
+    # A clock that jumps says nothing of how long a file is.
+    jumps = JUMPING & set(container.format.name.split(","))
+    minutes = 0 if jumps else (container.duration or 0) / av.time_base / 60
     if minutes > most.max_minutes:
         raise too_long(f"{name} is {minutes:.1f} minutes long", most)
     if stream.frames > most.max_frames:
@@ -161,6 +178,20 @@ def too_long(what: str, most: Settings) -> InputError:
         "cut it into parts",
         Code.TOO_LONG,
     )
+
+
+def can_be_copied(stream: VideoStream) -> bool:
+    """Whether Matroska can hold a stream as it is; else it is decoded from its start."""
+    codec = stream.codec_context.codec.canonical_name
+    with av.open(io.BytesIO(), "w", format="matroska") as trial:
+        if codec not in trial.supported_codecs:
+            return False
+        trial.add_stream_from_template(stream, opaque=True)
+        try:
+            trial.start_encoding()
+        except FFmpegError:
+            return False
+    return True
 
 
 def seeks_exactly(container: InputContainer, stream: VideoStream) -> bool:

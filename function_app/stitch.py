@@ -10,7 +10,8 @@ from typing import IO
 from urllib.parse import quote
 
 from function_app import paths, storage
-from function_app.errors import Code, InputError, ServiceError
+from function_app.damage import damage_note
+from function_app.errors import InputError, ServiceError
 from function_app.extras import Sidecar
 from function_app.jobs import Job
 from function_app.join import join, reserved_bytes
@@ -20,7 +21,6 @@ from function_app.storage import BlobReader, BlobWriter, buffered, unchanged
 from function_app.uploads import check_current
 from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan, Shard, seal
 
-MOST_DAMAGED = 0.05
 # The muxer writes a few boxes before and after the index that it rewrites at the end.
 AROUND_INDEX = 2**16
 PIECE = 2**20
@@ -62,7 +62,7 @@ def stitch(job: Job) -> Joined:
     if is_there and not any(storage.names(paths.JOBS, job.folder.root)):
         return Joined()  # the job has ended
     plan = Plan.from_json(_needed(job.folder.plan))
-    note = _damage_note(job, plan)
+    note = damage_note(job, plan)
     if is_there:
         return _proved(job, plan, note)  # from an earlier try, whose answer was lost
     before = found[plan.makes_lines]
@@ -165,30 +165,6 @@ def _stream(blob_name: str) -> IO[bytes]:
         return buffered(BlobReader(storage.blob(paths.JOBS, blob_name)))
     except InputError as error:
         raise ServiceError(f"{blob_name} is missing from the job's folder") from error
-
-
-def _damage_note(job: Job, plan: Plan) -> str:
-    """Weigh the frames that did not decode, which stand still in the result.
-
-    Raises:
-        InputError: there are more of them than a result can bear.
-    """
-    lists = {shard.damage_name for shard in plan.shards}
-    found = [name for name in storage.names(paths.JOBS, job.folder.work) if _base(name) in lists]
-    damaged = sum(len(json.loads(_needed(name))["frames"]) for name in found)
-    if damaged > MOST_DAMAGED * plan.frame_count:
-        raise InputError(
-            f"{job.name} is damaged: {damaged} of its {plan.frame_count} frames cannot be "
-            "decoded: upload it again",
-            Code.DAMAGED_VIDEO,
-        )
-    if not damaged:
-        return ""
-    return f"{damaged} frames could not be decoded; the frame before stands in for each"
-
-
-def _base(blob_name: str) -> str:
-    return blob_name.rpartition("/")[2]
 
 
 def _pictures(job: Job) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from signal import SIGKILL
+from threading import Condition
 from typing import Final
 
 import ffmpeg
@@ -21,12 +23,17 @@ from gpu_worker.frame import Frame, Planes
 from gpu_worker.plan import Picture, Plan, Shard
 from gpu_worker.process import Ffmpeg, Limits, running
 
-_FORMATS: Final = "mov,matroska"
-"""Demuxers that seek exactly; a playlist, whatever its name, is not among them."""
-_MOST_REORDERED: Final = 16
-"""Frames by which decoding may run ahead of showing (H.264 and H.265: max_num_reorder)."""
+_FORMATS: Final = "mov,matroska,avi,asf,flv,rm,gif,apng,mxf"
+"""Demuxers of one file; a playlist, whatever its name, is not among them. The first two seek
+exactly, what the others read is entered at its start alone."""
+_MOST_ENTRIES: Final = 4
+"""Entries to try, one before the other, until decoding goes from the start."""
+_LOG_SECONDS: Final = 60.0
+"""To wait for a line of FFmpeg's log that is on its way."""
 _SCALE_MATRICES: Final = {"bt2020nc": "bt2020"}
 """Matrices that the scale filter calls otherwise than `-colorspace` does."""
+_WITH_ERRORS: Final = b"corrupt decoded frame"
+_DECODED: Final = re.compile(rb"decoder -> pts:(-?\d+) .* time_base:(\d+)/(\d+)")
 _CPU_SECONDS: Final = 60
 _CPU_SECONDS_PER_MEGAPIXEL: Final = 1
 """Processor time to decode with: tens of times what the slowest codecs and filters need."""
@@ -40,12 +47,13 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
 
     A planned frame that does not come out of the decoder is replaced by the last one before it,
     or at the beginning by the first after it, and marked as damaged. A frame that comes out
-    without being planned is dropped.
+    without being planned is dropped. The last frame tells which of the shard's frames the decoder
+    says it decoded with errors.
 
     Args:
         video: a file of the MP4 or Matroska family.
         plan: names the timestamps, and how the pixels are to be read.
-        shard: one of the plan's.
+        shard: one of the plan's, or one that begins earlier.
         threads: of the decoder.
 
     Raises:
@@ -54,15 +62,69 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
     """
     edges = [*plan.source, plan.source.end]
     planned = deque(edges[shard.first : shard.last])
-    with closing(_found(video, plan, _Window.of(plan, shard, edges), threads)) as decoded:
+    number = {tick: index for index, tick in enumerate(planned, shard.first)}
+    evidence = _Evidence(plan.source.seconds_per_tick)
+    window = _Window.of(plan, shard, edges)
+    held: Frame | None = None
+    with closing(_found(video, plan, window, threads, evidence)) as decoded:
         for index, (planes, damaged) in enumerate(_match(decoded, planned), shard.first):
-            yield Frame(shard, index, planes, damaged)
-    if planned:
+            if held:
+                yield held
+            held = Frame(shard, index, planes, damaged)
+    if held is None or planned:
         begin, end = (_clock(edges[at], plan) for at in (shard.first, shard.last))
         raise InputError(
             f"Nothing can be decoded from {begin} to {end} of the video;"
             " cut that part out, or repair the file."
         )
+    yield replace(held, concealed=tuple(sorted(number[t] for t in evidence.ticks & number.keys())))
+
+
+class _Evidence:
+    """What FFmpeg's log says of the frames that it decodes: which of them with errors.
+
+    A line about errors comes right before that of its frame, and both before the frame itself.
+
+    Attributes:
+        ticks: timestamps of the frames that were decoded with errors; whole once FFmpeg has ended.
+    """
+
+    def __init__(self, seconds_per_tick: Fraction) -> None:
+        self.ticks: set[int] = set()
+        self._tick = seconds_per_tick
+        self._errors = False
+        self._clean: set[int] = set()
+        self._heard = Condition()
+        self._latest: int | None = None
+
+    def begin(self) -> None:
+        """Forget what another decoder said."""
+        self.ticks.clear()
+        self._clean.clear()
+        self._errors, self._latest = False, None
+
+    def hear(self, line: bytes) -> bool:
+        """Take a line of FFmpeg's log; return whether it need not be kept."""
+        if _WITH_ERRORS in line:
+            self._errors = True
+        elif frame := _DECODED.search(line):
+            pts, numerator, denominator = map(int, frame.groups())
+            self._take(round(Fraction(pts * numerator, denominator) / self._tick))
+        return b"[info] " in line
+
+    def _take(self, tick: int) -> None:
+        with self._heard:
+            (self.ticks if self._errors else self._clean).add(tick)
+            self._errors, self._latest = False, tick
+            self._heard.notify_all()
+
+    def is_clean(self, tick: int, shown: int) -> bool:
+        """Whether a frame was decoded without errors, once what is said of a later one is heard."""
+        with self._heard:
+            self._heard.wait_for(
+                lambda: self._latest is not None and self._latest >= shown, _LOG_SECONDS
+            )
+            return tick in self._clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +134,15 @@ class _Window:
     Attributes:
         first: timestamp of the first frame, in ticks of the plan's source.
         start: half-way before the first frame; None for the very beginning.
-        earlier: so far before it that no keyframe between is decoded, but not shown, before it.
+        seeks: where to begin, one after the other until that is early enough, and the entry there;
+            None for the very beginning.
         end: when the first frame is shown that is not wanted; None for the very end.
         last: number of that frame.
     """
 
     first: int
     start: Fraction | None
-    earlier: Fraction | None
+    seeks: tuple[tuple[Fraction, int] | None, ...]
     end: Fraction | None
     last: int
 
@@ -89,11 +152,11 @@ class _Window:
         tick = plan.source.seconds_per_tick
         first = max(0, shard.first - plan.picture.interlaced)
         last = shard.last + plan.picture.interlaced
-        before = first - _MOST_REORDERED
+        entries = {each.entry for each in plan.shards if 0 < each.entry <= first}
         return cls(
             first=edges[first],
             start=(edges[first - 1] + edges[first]) * tick / 2 if first > 0 else None,
-            earlier=edges[before] * tick if before > 0 else None,
+            seeks=_seeks(edges, sorted(entries, reverse=True)[:_MOST_ENTRIES], tick),
             end=edges[last] * tick if last < plan.frame_count else None,
             last=last,
         )
@@ -103,6 +166,18 @@ class _Window:
         """The limits there are, as options of the trim filter."""
         limits = {"start": self.start, "end": self.end}
         return {name: _seconds(time) for name, time in limits.items() if time is not None}
+
+
+def _seeks(
+    edges: Sequence[int], entries: Iterable[int], tick: Fraction
+) -> tuple[tuple[Fraction, int] | None, ...]:
+    """Aim between each entry and the frame after it, for the sake of rounding; last, at the start.
+
+    An earlier one is needed where the picture at the entry is damaged, for then what comes of it
+    depends on what was before; and in fragmented MP4, which is sought by the time of decoding.
+    """
+    aims = [((edges[at] + edges[at + 1]) * tick / 2, edges[at]) for at in entries]
+    return (*aims, None)
 
 
 def _match(
@@ -128,30 +203,43 @@ def _match(
         yield latest, True
 
 
-def _found(video: Path, plan: Plan, window: _Window, threads: int) -> Generator[tuple[int, Planes]]:
-    """Decode; if that begins too late, decode again from earlier on.
-
-    Fragmented MP4 is sought by the time of decoding: a frame that is shown just before a keyframe,
-    but decoded after it, is missed then.
-    """
-    for seek in (window.start, window.earlier):
-        with closing(_decoded(video, plan, window, seek, threads)) as decoded:
+def _found(
+    video: Path, plan: Plan, window: _Window, threads: int, evidence: _Evidence
+) -> Generator[tuple[int, Planes]]:
+    """Decode; if that begins too late, decode again from earlier on."""
+    for seek in window.seeks:
+        evidence.begin()
+        where = None if seek is None else seek[0]
+        with closing(_decoded(video, plan, window, where, threads, evidence)) as decoded:
             begin = next(decoded, None)
-            if begin is None or (begin[0] > window.first and seek != window.earlier):
+            if begin is None or (seek and not _is_exact(begin[0], seek[1], window, evidence)):
                 continue
             yield begin
             yield from decoded
             return
 
 
+def _is_exact(begin: int, entry: int, window: _Window, evidence: _Evidence) -> bool:
+    """Whether decoding that was entered gives from its first frame on what it should."""
+    return begin <= window.first and evidence.is_clean(entry, begin)
+
+
 def _decoded(
-    video: Path, plan: Plan, window: _Window, seek: Fraction | None, threads: int
+    video: Path,
+    plan: Plan,
+    window: _Window,
+    seek: Fraction | None,
+    threads: int,
+    evidence: _Evidence,
 ) -> Generator[tuple[int, Planes]]:
     """Yield what the decoder puts out: timestamps in ticks of the plan's source, and planes."""
     reading, writing = os.pipe()
     graph = _graph(video, plan, window, seek, threads, writing)
     limits = _limits(plan, window)
-    with running(graph, [writing], limits) as child, os.fdopen(reading, encoding="ascii") as stamps:
+    with (
+        running(graph, [writing], limits, evidence.hear) as child,
+        os.fdopen(reading, encoding="ascii") as stamps,
+    ):
         os.close(writing)
         while (planes := _read_planes(child, plan.picture)) is not None:
             ticks, time_base = stamps.readline().split()
@@ -197,6 +285,8 @@ def _graph(
     where: dict[str, object] = {}
     if seek is not None:
         where = {"seek_timestamp": 1, "noaccurate_seek": None, "ss": _seconds(seek)}
+    if plan.x264_build >= 0:
+        where["x264_build:v"] = plan.x264_build
     source = ffmpeg.input(
         f"file:{video}",
         copyts=None,

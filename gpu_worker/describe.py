@@ -94,15 +94,18 @@ def write_lines(described: Iterable[Described], plan: Plan, shard: Shard, folder
     times, tick = list(plan.result)[shard.first : shard.last], plan.result.seconds_per_tick
     lines: list[str] = []
     damaged: list[int] = []
+    concealed: list[int] = []
     for each, pts in zip(described, times, strict=False):
         frame, line = each.frame, each.line
         place = {"frame": frame.index, "time": round(float(pts * tick), 6)}
         damage = {"damaged": True} if frame.damaged else {}
         lines.append(json.dumps({**place, **damage, **line}, allow_nan=False) + "\n")
         damaged += [frame.index] * frame.damaged
+        concealed += (index for index in frame.concealed if index >= shard.first)
     if len(lines) != len(shard):
         raise ToolError(f"Shard {shard.name} holds {len(lines)} lines, not {len(shard)}.")
-    if damaged:
-        write_whole(folder / shard.damage_name, json.dumps({"frames": damaged}).encode())
+    if damaged or concealed:
+        said = {"frames": damaged, "concealed": concealed}
+        write_whole(folder / shard.damage_name, json.dumps(said).encode())
     content = "".join(lines).encode()
     write_whole(folder / shard.name, content + seal(plan, shard, [content]))

@@ -42,19 +42,22 @@ def write_shard(
         ToolError: the encoder failed, or its file does not hold what it should.
     """
     damaged: list[int] = []
+    concealed: list[int] = []
     # A file without a name: nothing is left behind, not even by a rank that is killed.
     with TemporaryFile() as file:
         with running(_encoder(plan, threads, file.fileno()), [file.fileno()]) as child:
             for frame in painted:
                 child.write(frame.planes)
+                concealed += frame.concealed
                 if frame.damaged:
                     damaged.append(frame.index)
             child.succeed()
         file.seek(0)
         _verify(file.fileno(), shard)
         file.seek(0)
-        if damaged:
-            write_whole(folder / shard.damage_name, json.dumps({"frames": damaged}).encode())
+        if damaged or concealed:
+            said = {"frames": damaged, "concealed": concealed}
+            write_whole(folder / shard.damage_name, json.dumps(said).encode())
         content = file.read()
         write_whole(folder / shard.name, content + seal(plan, shard, [content]))
 

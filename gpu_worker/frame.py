@@ -23,9 +23,12 @@ class Frame:
         index: of the frame in the whole plan, within `[shard.first, shard.last)`.
         planes: its pixels.
         damaged: it did not decode; `planes` repeat a neighbour.
+        concealed: of a shard's last frame: numbers of the shard's frames that the decoder says it
+            decoded with errors, and mended as it could. Of all others empty.
     """
 
     shard: Shard
     index: int
     planes: Planes
     damaged: bool = False
+    concealed: tuple[int, ...] = ()

@@ -126,12 +126,15 @@ class Shard:
         first: frame.
         last: frame after its last.
         suffix: of the file's name: `.mp4`, or `LINES_SUFFIX` where frames are described.
+        entry: frame at or before `first` at which a decoder can enter, so that from there on it
+            gives what decoding from the start gives; 0 is the start itself.
     """
 
     index: int
     first: int
     last: int
     suffix: str = ".mp4"
+    entry: int = 0
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -165,6 +168,9 @@ class Picture:
         interlaced: the source's frames are two fields each.
         hdr: the source is PQ or HLG and must be tone-mapped to SDR BT.709.
         display_matrix: the nine integers of the container's display matrix; empty if none.
+        source_matrix: of the source, where its colours have to be converted; else empty.
+        source_primaries: likewise.
+        source_transfer: likewise.
     """
 
     width: int
@@ -177,6 +183,9 @@ class Picture:
     interlaced: bool
     hdr: bool
     display_matrix: tuple[int, ...] = ()
+    source_matrix: str = ""
+    source_primaries: str = ""
+    source_transfer: str = ""
 
     @property
     def padded_size(self) -> tuple[int, int]:
@@ -235,6 +244,8 @@ class Plan:
         shards: consecutive frame ranges that cover every frame once.
         encoding: the encoder's settings.
         blend: how much of the video shows through.
+        x264_build: of the x264 that encoded the source, by which FFmpeg knows of its faults; only
+            the stream's first frame tells. -1 if it does not.
         version: of this format.
     """
 
@@ -246,6 +257,7 @@ class Plan:
     shards: tuple[Shard, ...]
     encoding: Encoding = Encoding()
     blend: Blend = Blend()
+    x264_build: int = -1
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -260,6 +272,8 @@ class Plan:
         for index, shard in enumerate(self.shards):
             if (shard.index, shard.first) != (index, edge) or shard.last <= shard.first:
                 raise PlanError(f"shard {index} does not follow the one before it")
+            if not 0 <= shard.entry <= shard.first:
+                raise PlanError(f"shard {index} is entered after it begins")
             edge = shard.last
         if edge != len(self.result):
             raise PlanError(f"the shards hold {edge} frames of {len(self.result)}")
@@ -299,6 +313,7 @@ class Plan:
                 shards=tuple(Shard(**shard) for shard in fields["shards"]),
                 encoding=Encoding(**fields["encoding"]),
                 blend=Blend(**fields["blend"]),
+                x264_build=int(fields.get("x264_build", -1)),
             )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise PlanError(f"the plan cannot be read: {error}") from error
@@ -321,36 +336,58 @@ def seal(plan: Plan, shard: Shard, content: Iterable[bytes]) -> bytes:
     return SEAL_BYTES.to_bytes(4) + b"free" + digest.digest()
 
 
-def cut_shards(
-    pts: Sequence[int], keyframes: Iterable[int], *, longest: int, at_least: int
-) -> tuple[Shard, ...]:
-    """Cut a video into shards that are even in length and start at keyframes where some are near.
+MOST_DECODED = 16
+"""Times that a video may be decoded, all shards together, before there are fewer of them."""
 
-    Decoding starts at a keyframe, so a shard that starts elsewhere decodes some frames twice.
-    That is cheap beside painting, and many short clips have one keyframe only; so evenness comes
-    first, and a boundary moves to a keyframe only within a quarter of a shard's length.
+
+def cut_shards(
+    pts: Sequence[int],
+    entries: Iterable[int],
+    *,
+    longest: int,
+    at_least: int,
+    lead: int = 0,
+) -> tuple[Shard, ...]:
+    """Cut a video into shards that are even in length and start at entries where some are near.
+
+    Decoding starts at an entry, so a shard that starts elsewhere decodes some frames twice. That
+    is cheap beside painting, and many short clips have one entry only; so evenness comes first,
+    and a boundary moves to an entry only within a quarter of a shard's length. Where entries are
+    so rare that the video would be decoded `MOST_DECODED` times over, shards are longer.
 
     Args:
         pts: timestamp of each frame, rising.
-        keyframes: timestamps of the keyframes, in any order.
-        longest: frames in a shard at most, before its ends move to keyframes.
+        entries: timestamps of the frames at which a decoder can enter, in any order; that it can
+            at the first frame need not be said.
+        longest: frames in a shard at most, before its ends move to entries, where entries are not
+            rare.
         at_least: how many shards there should be, as far as there are frames for them.
+        lead: frames before its first that a shard needs to see.
 
     Returns:
         Consecutive shards that cover every frame once.
     """
     total = len(pts)
-    count = min(total, max(at_least, -(-total // longest)))
-    reach = total // count // 4
+    least = min(total, at_least)
+    count = max(least, -(-total // longest))
     position = {tick: frame for frame, tick in enumerate(pts)}
-    starts_clean = [position[tick] for tick in sorted(keyframes) if tick in position]
+    starts = sorted({0} | {position[tick] for tick in entries if tick in position})
+    shards = _cut(total, count, starts, lead)
+    while count > least and sum(s.last - s.entry for s in shards) > MOST_DECODED * total:
+        count = max(least, count // 2)
+        shards = _cut(total, count, starts, lead)
+    return shards
+
+
+def _cut(total: int, count: int, starts: Sequence[int], lead: int) -> tuple[Shard, ...]:
+    reach = total // count // 4
     cuts = [0]
     for part in range(1, count):
         even = total * part // count
-        near = _nearest(starts_clean, even)
+        near = _nearest(starts, even)
         cuts.append(near if abs(near - even) <= reach else even)
     return tuple(
-        Shard(index, first, last)
+        Shard(index, first, last, entry=starts[bisect(starts, max(0, first - lead)) - 1])
         for index, (first, last) in enumerate(zip(cuts, [*cuts[1:], total], strict=True))
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import resource
 import subprocess
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader, BufferedWriter
@@ -62,11 +63,18 @@ class Ffmpeg:
         stdout: what it writes to `pipe:1`.
     """
 
-    def __init__(self, graph: OutputStream, pass_fds: Sequence[int], limits: Limits | None) -> None:
+    def __init__(
+        self,
+        graph: OutputStream,
+        pass_fds: Sequence[int],
+        limits: Limits | None,
+        hear: Callable[[bytes], bool] | None,
+    ) -> None:
         """Start it; `running` is the way to do so."""
-        quiet = graph.global_args("-nostdin", "-nostats", "-hide_banner", "-loglevel", "error")
+        quiet = graph.global_args("-nostdin", "-nostats", "-hide_banner")
+        level = ("repeat+level+info", "-debug_ts") if hear else ("error",)
         self._process = subprocess.Popen(
-            quiet.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe()),
+            quiet.global_args("-loglevel", *level).compile(cmd=imageio_ffmpeg.get_ffmpeg_exe()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,7 +86,8 @@ class Ffmpeg:
         self._stderr = cast(BufferedReader, self._process.stderr)
         self.stdout = cast(BufferedReader, self._process.stdout)
         self._last_words: deque[bytes] = deque(maxlen=_LINES_KEPT)
-        self._listener = Thread(target=self._last_words.extend, args=(self._stderr,))
+        lines = itertools.filterfalse(hear, self._stderr) if hear else self._stderr
+        self._listener = Thread(target=self._last_words.extend, args=(lines,))
         self._listener.start()
 
     def write(self, planes: Planes) -> None:
@@ -126,7 +135,10 @@ class Ffmpeg:
 
 @contextmanager
 def running(
-    graph: OutputStream, pass_fds: Sequence[int] = (), limits: Limits | None = None
+    graph: OutputStream,
+    pass_fds: Sequence[int] = (),
+    limits: Limits | None = None,
+    hear: Callable[[bytes], bool] | None = None,
 ) -> Generator[Ffmpeg]:
     """Start ffmpeg for the body of a `with`; whatever happens there, it ends with it.
 
@@ -134,8 +146,11 @@ def running(
         graph: what it is to do.
         pass_fds: file descriptors that it inherits beside the standard three.
         limits: what it may use, where it reads a stranger's file.
+        hear: is given each line that it logs, in a thread of its own that has ended with the
+            `with`; returns whether the line was for it, and need not be kept. FFmpeg then tells of
+            every packet and frame, each line with its level (`-debug_ts`).
     """
-    child = Ffmpeg(graph, pass_fds, limits)
+    child = Ffmpeg(graph, pass_fds, limits, hear)
     try:
         yield child
     finally:

@@ -114,6 +114,8 @@ RECIPES: dict[str, list[str]] = {
     "theora.ogg": [*numbered(), "-c:v", "libtheora"],
     "flv1.flv": [*numbered(), "-c:v", "flv"],
     "wmv2.asf": [*numbered(), "-c:v", "wmv2"],
+    "newton.gif": [*numbered(frames=12, rate="25")],
+    "newton.apng": [*numbered(frames=12, rate="25")],
     "mpeg4.mp4": [*numbered(), "-c:v", "mpeg4", "-bf", "2"],
     "mpeg2.mpg": [*numbered(rate="25"), *tone(), "-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"],
     "audio.mp4": [*tone(), "-c:a", "aac"],

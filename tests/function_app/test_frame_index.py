@@ -47,11 +47,11 @@ def test_frames_without_timestamps_are_refused(clips: Clips, limits: Settings) -
         probe(clips["before_zero.mkv"], limits)
 
 
-def test_keyframes_are_found(clips: Clips, limits: Settings) -> None:
+def test_entries_are_found(clips: Clips, limits: Settings) -> None:
     index, _ = probe(clips["plain.mp4"], limits)
-    assert [index.pts.index(tick) for tick in sorted(index.keyframes)] == [0, 12, 24, 36]
+    assert [index.pts.index(tick) for tick in sorted(index.entries)] == [0, 12, 24, 36]
     index, _ = probe(clips["one_keyframe.mp4"], limits)
-    assert index.keyframes == {index.pts[0]}
+    assert index.entries == {index.pts[0]}
 
 
 def test_the_last_frame_lasts_as_long_as_stated(clips: Clips, limits: Settings) -> None:

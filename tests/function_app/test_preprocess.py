@@ -64,14 +64,22 @@ def test_a_strength_of_no_use_is_refused(clips: Clips, upload: Upload) -> None:
 def test_every_real_video_is_planned_whole(upload: Upload, file: Path) -> None:
     job = upload(file, file.name)
     preprocess(job)
-    plan = plan_of(job)
-    assert [pts * plan.result.seconds_per_tick for pts in plan.result] == decoded_times(file)
+    assert result_times(plan_of(job)) == since_zero(file)
 
 
-def decoded_times(file: Path) -> list[Fraction]:
+def result_times(plan: Plan) -> list[Fraction]:
+    return [pts * plan.result.seconds_per_tick for pts in plan.result]
+
+
+def since_zero(file: Path) -> list[Fraction]:
+    """When each frame is shown; in a stream of a broadcast, since its earliest picture or sound."""
+    times = [frame.time for frame in frames_of(file)]
+    if file.suffix not in {".ts", ".mpg"}:
+        return times
     with opened(file) as container:
-        video = container.streams.best("video")
-        return [frame.pts * frame.time_base for frame in container.decode(video)]
+        tracks = [each for each in container.streams if each.type in {"video", "audio"}]
+        zero = min(p.pts * p.time_base for p in container.demux(tracks) if p.pts is not None)
+    return [time - zero for time in times]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +92,7 @@ def test_what_does_not_seek_exactly_is_copied_to_matroska(
     work = preprocess(job)
     plan, frames = plan_of(job), frames_of(clips[name])
     assert (work.source_container, work.source_blob) == (paths.JOBS, job.folder.source(".mkv"))
-    assert [pts * plan.result.seconds_per_tick for pts in plan.result] == [f.time for f in frames]
+    assert result_times(plan) == since_zero(clips[name])
     copied = frames_of(content(paths.JOBS, work.source_blob))
     assert [pts * plan.source.seconds_per_tick for pts in plan.source] == [f.time for f in copied]
     assert [frame.grey for frame in copied] == [frame.grey for frame in frames]
@@ -225,9 +233,12 @@ def test_a_video_that_would_cost_too_much_is_refused(
         preprocess(job)
 
 
-@pytest.mark.parametrize(("name", "codec"), [("flv1.flv", "flv1"), ("wmv2.asf", "wmv2")])
-def test_video_that_cannot_be_copied_to_matroska_is_refused(
-    clips: Clips, upload: Upload, name: str, codec: str
+@pytest.mark.parametrize("name", ["flv1.flv", "wmv2.asf", "newton.gif", "newton.apng"])
+def test_what_matroska_cannot_hold_is_decoded_from_its_start(
+    clips: Clips, upload: Upload, name: str
 ) -> None:
-    with pytest.raises(InputError, match=f"{name} holds {codec} video, which cannot be cut"):
-        preprocess(upload(clips[name], name))
+    job = upload(clips[name], name)
+    work, plan = preprocess(job), plan_of(job)
+    assert (work.source_container, work.source_blob) == (paths.VIDEOS, f"plain/{name}")
+    assert {shard.entry for shard in plan.shards} == {0}
+    assert result_times(plan) == [frame.time for frame in frames_of(clips[name])]

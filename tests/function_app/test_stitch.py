@@ -3,7 +3,7 @@
 import hashlib
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -410,10 +410,10 @@ def test_a_result_carries_its_checksums(fresh: Callable[[str], Job]) -> None:
     assert sums["tail_sha256"] == hashlib.sha256(content[head:]).hexdigest()
 
 
-def damage(job: Job, frames: list[int]) -> None:
-    shard = plan_of(job).shards[0]
-    name = job.folder.output(shard.damage_name)
-    storage.write(paths.JOBS, name, json.dumps({"frames": frames}), "application/json")
+def damage(job: Job, frames: Sequence[int] = (), concealed: Sequence[int] = ()) -> None:
+    said = {"frames": [*frames], "concealed": [*concealed]}
+    name = job.folder.output(plan_of(job).shards[0].damage_name)
+    storage.write(paths.JOBS, name, json.dumps(said), "application/json")
 
 
 def test_a_few_damaged_frames_are_noted(clips: Clips, painted: Callable[[Path], Job]) -> None:
@@ -426,6 +426,26 @@ def test_too_many_damaged_frames_are_refused(clips: Clips, painted: Callable[[Pa
     job = painted(clips["plain.mp4"])
     damage(job, [1, 2, 3])
     with pytest.raises(InputError, match="is damaged: 3 of its 48 frames cannot be decoded"):
+        stitch(job)
+
+
+def test_frames_that_decoded_with_errors_are_noted_with_their_times(
+    clips: Clips, painted: Callable[[Path], Job]
+) -> None:
+    job = painted(clips["plain.mp4"])
+    damage(job, concealed=range(12, 31))
+    assert stitch(job).note == (
+        "19 of 48 frames decode with errors, from 0:00:00.5 to 0:00:01.2: "
+        "painted as FFmpeg conceals them"
+    )
+
+
+def test_a_video_that_decodes_with_errors_throughout_is_refused(
+    clips: Clips, painted: Callable[[Path], Job]
+) -> None:
+    job = painted(clips["plain.mp4"])
+    damage(job, concealed=range(44))
+    with pytest.raises(InputError, match="44 of its 48 frames decode with errors: use a copy"):
         stitch(job)
 
 

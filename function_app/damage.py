@@ -1,0 +1,80 @@
+"""What did not decode, or with errors: a note, or the end of the job."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+from function_app import paths, storage
+from function_app.errors import Code, InputError
+from function_app.jobs import Job
+from gpu_worker.plan import Plan
+
+MOST_DAMAGED = 0.05
+MOST_CONCEALED = 0.9
+"""Share of the frames that may decode with errors: beyond, what is painted is no picture."""
+
+
+def damage_note(job: Job, plan: Plan) -> str:
+    """Weigh what the worker says of frames that did not decode, or with errors.
+
+    The former stand still in the result, the latter are painted as FFmpeg conceals them.
+
+    Returns:
+        A sentence; empty if all decoded.
+
+    Raises:
+        InputError: there are more of them than a result can bear.
+    """
+    damaged, concealed = _found(job, plan)
+    if len(damaged) > MOST_DAMAGED * plan.frame_count:
+        raise InputError(
+            f"{job.name} is damaged: {len(damaged)} of its {plan.frame_count} frames cannot be "
+            "decoded: repair it by converting it, or use a copy that plays",
+            Code.DAMAGED_VIDEO,
+        )
+    if len(concealed) > MOST_CONCEALED * plan.frame_count:
+        raise InputError(
+            f"{job.name} is damaged or encrypted: {len(concealed)} of its {plan.frame_count} "
+            "frames decode with errors: use a copy that plays",
+            Code.DAMAGED_VIDEO,
+        )
+    return "; ".join(filter(None, (_damaged_note(damaged), _concealed_note(concealed, plan))))
+
+
+def _found(job: Job, plan: Plan) -> tuple[list[int], list[int]]:
+    """Read the worker's lists, each beside its shard: numbers of frames, rising."""
+    there = set(storage.names(paths.JOBS, job.folder.work))
+    damaged: list[int] = []
+    concealed: list[int] = []
+    for shard in plan.shards:
+        name = job.folder.output(shard.damage_name)
+        if name in there and (content := storage.read(paths.JOBS, name)):
+            said = json.loads(content)
+            damaged += said["frames"]
+            concealed += said.get("concealed", [])
+    return damaged, concealed
+
+
+def _damaged_note(damaged: list[int]) -> str:
+    if not damaged:
+        return ""
+    return f"{len(damaged)} frames could not be decoded; the frame before stands in for each"
+
+
+def _concealed_note(concealed: list[int], plan: Plan) -> str:
+    if not concealed:
+        return ""
+    pts, tick = list(plan.result), plan.result.seconds_per_tick
+    begin, end = (_clock(pts[frame] * tick) for frame in (concealed[0], concealed[-1]))
+    return (
+        f"{len(concealed)} of {plan.frame_count} frames decode with errors, from {begin} to {end}: "
+        "painted as FFmpeg conceals them"
+    )
+
+
+def _clock(seconds: Fraction) -> str:
+    """Write a time as people do: 1:02:03.4."""
+    minutes, rest = divmod(float(seconds), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:04.1f}"
