@@ -198,6 +198,19 @@ def frames_of(file: Media) -> list[Frame]:
         ]
 
 
+def zero_of(file: Path) -> Fraction:
+    """Return the time that a result begins at: a broadcast's earliest picture or sound, else 0."""
+    if file.suffix not in {".ts", ".mpg"}:
+        return Fraction(0)
+    return min(times_of(file, kind)[0] for kind in kinds_of(file) & {"video", "audio"})
+
+
+def kinds_of(file: Media) -> set[str]:
+    """Return the types of the streams."""
+    with opened(file) as container:
+        return {stream.type for stream in container.streams}
+
+
 def packets_of(file: Media, kind: str, number: int = 0) -> list[bytes]:
     """Return the content of the packets of one stream of a kind."""
     with opened(file) as container:

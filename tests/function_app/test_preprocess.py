@@ -12,7 +12,7 @@ from function_app.extras import Sidecar
 from function_app.jobs import Job, Work
 from function_app.preprocess import preprocess
 from gpu_worker.plan import Blend, Plan
-from tests.function_app.media import PLAYLISTS, Clips, frames_of, opened, packets_of
+from tests.function_app.media import PLAYLISTS, Clips, frames_of, packets_of, zero_of
 
 type Upload = Callable[..., Job]
 
@@ -72,14 +72,7 @@ def result_times(plan: Plan) -> list[Fraction]:
 
 
 def since_zero(file: Path) -> list[Fraction]:
-    """When each frame is shown; in a stream of a broadcast, since its earliest picture or sound."""
-    times = [frame.time for frame in frames_of(file)]
-    if file.suffix not in {".ts", ".mpg"}:
-        return times
-    with opened(file) as container:
-        tracks = [each for each in container.streams if each.type in {"video", "audio"}]
-        zero = min(p.pts * p.time_base for p in container.demux(tracks) if p.pts is not None)
-    return [time - zero for time in times]
+    return [frame.time - zero_of(file) for frame in frames_of(file)]
 
 
 @pytest.mark.parametrize(
