@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import wraps
 from http import HTTPStatus
@@ -25,29 +25,56 @@ from function_app.errors import Code, InputError, RequestError, ServiceError
 READ_LIFETIME = timedelta(hours=1)
 REVALIDATE = {"Cache-Control": "no-cache"}
 
+READ = ["GET", "HEAD"]
+"""Methods of a route that reads; the host leaves the body of an answer to HEAD out."""
+DOWNLOAD = "download"
+KEYS = {"code", "clientId"}
+"""Parameters by which the Functions host itself takes a key."""
+
 log = logging.getLogger(__name__)
 
 
-def answering[**P](
-    handler: Callable[Concatenate[func.HttpRequest, P], func.HttpResponse],
-) -> Callable[Concatenate[func.HttpRequest, P], func.HttpResponse]:
-    """Guard a handler; answer what goes wrong as problem details (RFC 9457)."""
+type Handler[**P] = Callable[Concatenate[func.HttpRequest, P], func.HttpResponse]
 
-    @wraps(handler)
-    def wrapped(req: func.HttpRequest, *args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
-        with logs.about(req.route_params.get("id", "")):
-            try:
-                guard.check(req)
-                return handler(req, *args, **kwargs)
-            except RequestError as error:
-                return _problem(req, error.status, error)
-            except InputError as error:
-                return _problem(req, HTTPStatus.BAD_REQUEST, error)
-            except (AzureError, grpc.RpcError):
-                log.exception("%s %s cannot be answered", req.method, req.url)
-                return _problem(req, HTTPStatus.SERVICE_UNAVAILABLE, _unavailable())
 
-    return wrapped
+def answering[**P](*parameters: str) -> Callable[[Handler[P]], Handler[P]]:
+    """Guard a handler; answer what goes wrong as problem details (RFC 9457).
+
+    Args:
+        parameters: of the query that the handler takes.
+    """
+
+    def answer(handler: Handler[P]) -> Handler[P]:
+        @wraps(handler)
+        def wrapped(req: func.HttpRequest, *args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
+            with logs.about(req.route_params.get("id", "")):
+                try:
+                    guard.check(req)
+                    _check_query(req, parameters)
+                    return handler(req, *args, **kwargs)
+                except RequestError as error:
+                    return _problem(req, error.status, error)
+                except InputError as error:
+                    return _problem(req, HTTPStatus.BAD_REQUEST, error)
+                except (AzureError, grpc.RpcError):
+                    log.exception("%s %s cannot be answered", req.method, req.url)
+                    return _problem(req, HTTPStatus.SERVICE_UNAVAILABLE, _unavailable())
+
+        return wrapped
+
+    return answer
+
+
+def _check_query(req: func.HttpRequest, known: Sequence[str]) -> None:
+    """Refuse parameters that would be ignored: who pages by another API's would never end.
+
+    Raises:
+        RequestError: there is one that is not known.
+    """
+    for name in req.params:
+        if name not in known and name not in KEYS:
+            there = f"known are {', '.join(known)}" if known else "none is known here"
+            raise bad_request(f"there is no parameter {name!r}: {there}")
 
 
 def body_of(req: func.HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +133,7 @@ def as_link(req: func.HttpRequest, container: str, blob_name: str) -> func.HttpR
     Raises:
         RequestError: `download` is neither true nor false.
     """
-    download = req.params.get("download", "false")
+    download = req.params.get(DOWNLOAD, "false")
     if download not in {"true", "false"}:
         raise bad_request(f"download must be true or false, not {download!r}")
     blob = storage.blob(container, blob_name)

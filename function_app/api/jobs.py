@@ -11,8 +11,8 @@ from azure.core.exceptions import AzureError
 from durabletask.client import OrchestrationState
 
 from function_app import poison, results
-from function_app.api.answers import answering, as_json, as_polled_json
-from function_app.api.listing import Listing
+from function_app.api.answers import READ, answering, as_json, as_polled_json
+from function_app.api.listing import PARAMETERS, Listing
 from function_app.api.view import ENDED, news, view
 from function_app.errors import Code, RequestError
 from function_app.instances import is_job, job_of
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 Client = df.SyncDurableFunctionsClient
 
 
-@blueprint.route(route="api/jobs", methods=["GET"])
+@blueprint.route(route="api/jobs", methods=READ)
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering(*PARAMETERS)
 def get_jobs(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """List jobs, newest first; `?status=`, `?style=`, `?video=` narrow the list."""
     jobs, following = Listing.read(req).page(client)
@@ -49,9 +49,9 @@ def _missed() -> list[dict[str, str]]:
     return [{"upload": f"{each.container}/{each.blob}", "message": message} for each in events]
 
 
-@blueprint.route(route="api/jobs/{id}", methods=["GET"])
+@blueprint.route(route="api/jobs/{id}", methods=READ)
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering()
 def get_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer how a job stands."""
     shown = view(find(req, client))
@@ -60,7 +60,7 @@ def get_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 
 @blueprint.route(route="api/jobs/{id}/cancel", methods=["POST"])
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering()
 def post_cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Ask for the end of a job."""
     shown = view(find(req, client))
@@ -73,7 +73,7 @@ def post_cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 
 @blueprint.route(route="api/jobs/{id}", methods=["DELETE"])
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering()
 def delete_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Forget a job that has ended, with its result; the uploaded video stays."""
     state = find(req, client)

@@ -24,6 +24,7 @@ from function_app.api.view import STATUSES, View, utc, view
 from function_app.instances import paints_video
 from function_app.jobs import job_id_prefix
 
+PARAMETERS = ("status", "style", "video", "top", "cursor")
 DEFAULT_TOP = 50
 MOST_TOP = 1000
 SPANS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30), None)

@@ -8,9 +8,9 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app import paths, storage
-from function_app.api.answers import answering, as_jpeg, as_link
+from function_app.api.answers import DOWNLOAD, READ, answering, as_jpeg, as_link
 from function_app.api.jobs import Client, find
-from function_app.api.view import view
+from function_app.api.view import ENDED, view
 from function_app.errors import Code, RequestError
 from function_app.instances import job_of
 from gpu_worker.plan import PREVIEW_NAME
@@ -20,9 +20,9 @@ blueprint = df.Blueprint()
 FRESH = {"Cache-Control": "no-store"}
 
 
-@blueprint.route(route="api/jobs/{id}/result", methods=["GET"])
+@blueprint.route(route="api/jobs/{id}/result", methods=READ)
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering(DOWNLOAD)
 def get_result(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Redirect to the painted video."""
     shown = view(find(req, client))
@@ -32,9 +32,9 @@ def get_result(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     return as_link(req, paths.RESULTS, shown["result"])
 
 
-@blueprint.route(route="api/jobs/{id}/source", methods=["GET"])
+@blueprint.route(route="api/jobs/{id}/source", methods=READ)
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering(DOWNLOAD)
 def get_source(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Redirect to the video, painting or checkpoint as it was uploaded."""
     job = job_of(find(req, client))
@@ -44,28 +44,34 @@ def get_source(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     return as_link(req, job.container, job.blob)
 
 
-@blueprint.route(route="api/jobs/{id}/preview", methods=["GET"])
+@blueprint.route(route="api/jobs/{id}/preview", methods=READ)
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering()
 def get_preview(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    """Answer with the latest painted frame, or with the poster once all are painted."""
-    job = job_of(find(req, client))
+    """Answer with the latest painted frame, or with the poster once all are painted.
+
+    With nothing while there is none yet: a page asks again and again, and that is no error.
+    """
+    state = find(req, client)
+    job = job_of(state)
     latest = storage.read(paths.JOBS, job.folder.output(PREVIEW_NAME))
+    if latest is None and view(state)["status"] not in ENDED:
+        return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers=FRESH)
     return as_jpeg(latest or _picture(job.job_id, job.video.poster), FRESH)
 
 
-@blueprint.route(route="api/jobs/{id}/poster", methods=["GET"])
+@blueprint.route(route="api/jobs/{id}/poster", methods=READ)
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering()
 def get_poster(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with one painted frame of a job that is done."""
     job = job_of(find(req, client))
     return as_jpeg(_picture(job.job_id, job.video.poster))
 
 
-@blueprint.route(route="api/jobs/{id}/sheet", methods=["GET"])
+@blueprint.route(route="api/jobs/{id}/sheet", methods=READ)
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering()
 def get_sheet(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with frames of a job that is done, before and after, on one sheet."""
     job = job_of(find(req, client))

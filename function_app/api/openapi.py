@@ -13,7 +13,7 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app.api.answers import answering, as_polled_json
+from function_app.api.answers import DOWNLOAD, READ, answering, as_polled_json
 from function_app.api.listing import DEFAULT_TOP, MOST_TOP
 from function_app.api.page import TYPES
 from function_app.api.schemas import COMPONENTS, STATUS, Schema
@@ -24,8 +24,8 @@ VERSION = "1.0.0"
 JSON = "application/json"
 
 
-@blueprint.route(route="api/openapi.json", methods=["GET"])
-@answering
+@blueprint.route(route="api/openapi.json", methods=READ)
+@answering()
 def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with the description of the API."""
     return as_polled_json(req, document(), document())
@@ -113,11 +113,7 @@ def _jobs() -> Schema:
     accepted = _json("how the job stands; it will end", _ref("Job"), HTTPStatus.ACCEPTED)
     gone = {"204": {"description": "the job and its result are gone"}}
     return {
-        "/api/jobs": {
-            "get": _operation(
-                "get_jobs", "Jobs", {**listed, **_problems({400: "a bad parameter"})}, _QUERY
-            )
-        },
+        "/api/jobs": {"get": _operation("get_jobs", "Jobs", listed, _QUERY)},
         "/api/jobs/{id}": {
             "parameters": [_ID],
             "get": _operation("get_job", "One job", {**shown, **_NO_JOB}, [_IF_NONE_MATCH]),
@@ -140,16 +136,15 @@ def _jobs() -> Schema:
 
 def _media() -> Schema:
     picture: Schema = {"200": {"description": "a picture", "content": {"image/jpeg": {}}}}
+    none_yet = {"204": {"description": "there is none yet"}}
     answers: dict[str, tuple[str, Schema, list[Schema]]] = {
         "result": ("The painted video", _link(), [_DOWNLOAD]),
         "source": ("The video as it was uploaded", _link(), [_DOWNLOAD]),
-        "preview": ("The latest painted frame", picture, []),
+        "preview": ("The latest painted frame", {**picture, **none_yet}, []),
         "poster": ("One painted frame of the result", picture, []),
         "sheet": ("Frames before and after, on one sheet", picture, []),
     }
-    missing = _problems(
-        {400: "a bad parameter", 404: "there is no such job, or it has no such thing"}
-    )
+    missing = _problems({404: "there is no such job, or it has no such thing"})
     return {
         f"/api/jobs/{{id}}/{name}": {
             "parameters": [_ID],
@@ -182,6 +177,7 @@ def _operation(
     name: str, summary: str, answers: Schema, parameters: list[Schema] | None = None
 ) -> Schema:
     always = {
+        400: "a bad parameter",
         403: "a page of another site asks",
         429: "too many requests; `Retry-After` says how long to wait",
         503: "a service that it needs does not answer",
@@ -190,7 +186,7 @@ def _operation(
         "operationId": name,
         "summary": summary,
         "parameters": parameters or [],
-        "responses": {**answers, **_problems(always)},
+        "responses": {**_problems(always), **answers},
     }
 
 
@@ -227,7 +223,7 @@ def _ref(name: str) -> Schema:
 
 _ETAG = {"ETag": {"schema": {"type": "string"}, "required": True}}
 _ID = _in_path("id")
-_DOWNLOAD = _query("download", "whether browsers shall save it", {"type": "boolean"})
+_DOWNLOAD = _query(DOWNLOAD, "whether browsers shall save it", {"type": "boolean"})
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",

@@ -15,6 +15,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app import paths, storage
+from function_app.api.answers import READ
 
 blueprint = df.Blueprint()
 
@@ -30,13 +31,13 @@ TYPES = {
 ROOT = "{nothing:maxlength(0)?}"
 
 
-@blueprint.route(route=ROOT, methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@blueprint.route(route=ROOT, methods=READ, auth_level=func.AuthLevel.ANONYMOUS)
 def get_page(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with the page."""
     return _file(req, "index.html")
 
 
-@blueprint.route(route="assets/{file}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@blueprint.route(route="assets/{file}", methods=READ, auth_level=func.AuthLevel.ANONYMOUS)
 def get_asset(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a file that the page is made of."""
     return _file(req, req.route_params["file"])

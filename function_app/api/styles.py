@@ -14,7 +14,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app import paths, storage, styles
-from function_app.api.answers import answering, as_jpeg, as_polled_json, bad_request, body_of
+from function_app.api.answers import READ, answering, as_jpeg, as_polled_json, bad_request, body_of
 from function_app.api.schemas import STYLE_REQUEST, STYLE_SUFFIXES
 from function_app.api.uploads import LIFETIME, as_leave, check_size, properties
 from function_app.errors import Code, RequestError
@@ -29,8 +29,8 @@ FOR_A_MINUTE = {"Cache-Control": "max-age=60"}
 JPEG = b"\xff\xd8"
 
 
-@blueprint.route(route="api/styles", methods=["GET"])
-@answering
+@blueprint.route(route="api/styles", methods=READ)
+@answering()
 def get_styles(req: func.HttpRequest) -> func.HttpResponse:
     """List the styles that there are, and those that are being made."""
     body = {"styles": [_view(style) for style in styles.all_styles()]}
@@ -38,7 +38,7 @@ def get_styles(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @blueprint.route(route="api/styles", methods=["POST"])
-@answering
+@answering()
 def post_style(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a URL to which a painting or checkpoint may be written, to become a style."""
     fields = body_of(req, STYLE_REQUEST)
@@ -49,8 +49,8 @@ def post_style(req: func.HttpRequest) -> func.HttpResponse:
     return as_leave(blob, properties(blob), datetime.now(UTC) + LIFETIME, HEADERS)
 
 
-@blueprint.route(route="api/styles/{name}/thumbnail", methods=["GET"])
-@answering
+@blueprint.route(route="api/styles/{name}/thumbnail", methods=READ)
+@answering()
 def get_thumbnail(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a landscape that is painted in a style."""
     name = req.route_params["name"]

@@ -42,7 +42,7 @@ LEAVE = BlobSasPermissions(create=True, write=True, read=True)
 
 @blueprint.route(route="api/uploads", methods=["POST"])
 @blueprint.durable_client_input(client_name="client")
-@answering
+@answering()
 def post_upload(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with a URL to which one video may be written, and with the headers to send."""
     upload = Upload.read(req)

@@ -28,9 +28,10 @@ export async function getIfChanged(path, etag) {
   return { etag: answer.headers.get("ETag"), body: await answer.json() };
 }
 
-/** Return a picture as a URL of this document's own; whoever shows it revokes it. */
+/** Return a picture as a URL of this document's own, which whoever shows it revokes; null for none yet. */
 export async function getPicture(path) {
-  return URL.createObjectURL(await (await ask(path, {})).blob());
+  const answer = await ask(path, {});
+  return answer.status === 204 ? null : URL.createObjectURL(await answer.blob());
 }
 
 /** Post JSON; return the JSON of the answer. */

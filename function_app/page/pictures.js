@@ -65,15 +65,19 @@ export class Picture {
     this.#shown = wanted;
     try {
       const url = await getPicture(wanted.path);
-      const before = this.#image.src;
-      this.#image.src = url;
-      await this.#image.decode();
-      this.#image.hidden = false;
-      if (before) URL.revokeObjectURL(before);
+      if (url) await this.#replace(url);
     } catch {
-      // There is none yet, or it is gone: what stands in its place stays, and the next version asks again.
+      // It is gone: what stands in its place stays, and the next version asks again.
     }
     this.#isWaiting = false;
+  }
+
+  async #replace(url) {
+    const before = this.#image.src;
+    this.#image.src = url;
+    await this.#image.decode();
+    this.#image.hidden = false;
+    if (before) URL.revokeObjectURL(before);
   }
 }
 

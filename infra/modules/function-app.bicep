@@ -63,6 +63,7 @@ param tags object
 
 var settings = {
   PYTHON_SCRIPT_FILE_NAME: 'app.py'
+  AzureWebJobsDisableHomepage: 'true'
   AzureWebJobsStorage__blobServiceUri: host.blob
   AzureWebJobsStorage__queueServiceUri: host.queue
   AzureWebJobsStorage__tableServiceUri: host.table

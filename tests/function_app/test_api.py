@@ -545,10 +545,21 @@ def test_get_result_and_get_preview_say_that_there_is_none_yet(
 ) -> None:
     job = upload(b"5", "early.mp4")
     start(idle_hub.client, job)
-    for name, code in (("get_result", "no-result"), ("get_preview", "no-picture")):
-        request = http("GET", f"/api/jobs/{job.job_id}", id=job.job_id)
-        answer = worker.call(name, req=request, client=durable)
-        assert (answer.http.status_code, body(answer)["code"]) == ("404", code)
+    request = http("GET", f"/api/jobs/{job.job_id}", id=job.job_id)
+    answer = worker.call("get_result", req=request, client=durable)
+    assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-result")
+    answer = worker.call("get_preview", req=request, client=durable)
+    assert answer.http.status_code == "204"
+
+
+def test_a_job_that_ended_without_a_picture_has_none(worker: Worker, upload: Upload) -> None:
+    job = upload(b"", "no picture.mp4")
+    with running_hub({}) as hub:
+        start(hub.client, job)
+        ended(hub.client, job)
+        request, client = http("GET", "/", id=job.job_id), durable_client(hub.address)
+        answer = worker.call("get_preview", req=request, client=client)
+    assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-picture")
 
 
 def test_get_preview_answers_with_the_latest_frame(
