@@ -15,7 +15,17 @@ from rich.console import Console
 
 from benchmarks import report
 
-BENCHMARKS = ("network", "end_to_end", "job", "presets", "join", "listing", "package", "scale")
+BENCHMARKS = (
+    "network",
+    "end_to_end",
+    "job",
+    "presets",
+    "join",
+    "listing",
+    "package",
+    "polls",
+    "scale",
+)
 """`scale` last: it builds on what others have kept."""
 
 

@@ -54,6 +54,15 @@ def test_every_result_is_that_of_a_command() -> None:
     assert names <= {*COMMANDS, *RUSHES, "chaos", "fuzz"}
 
 
+def test_polls(tmp_path: Path) -> None:
+    run("polls", "--results", tmp_path)
+    result = kept(tmp_path, "polls")
+    for row in result["rows"]:
+        assert row["shortest_pause_s"] >= 1
+        assert row["looks"] <= 12 + row["painting_s"]
+    assert all(most < 2 for most in result["most looks in a second"].values())
+
+
 def test_presets(tmp_path: Path) -> None:
     run("presets", "--seconds", "0.2", "--results", tmp_path)
     rows = {row["preset"]: row for row in kept(tmp_path, "presets")["rows"]}
