@@ -6,12 +6,11 @@ policy sees it; everything that an activity raises is the world's fault and is t
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, wraps
 from pathlib import PurePosixPath
 from typing import Any, Self
@@ -25,6 +24,7 @@ from function_app import (
     learning,
     logs,
     paths,
+    results,
     spend,
     storage,
     styles,
@@ -35,7 +35,6 @@ from function_app import (
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
 from function_app.paths import JobFolder
-from function_app.results import JOB_ID
 from function_app.settings import settings
 from gpu_worker.plan import (
     FAILURE_NAME,
@@ -50,6 +49,9 @@ from gpu_worker.plan import (
 blueprint = df.Blueprint()
 
 _CACHED = 256
+
+LOST_AFTER = timedelta(minutes=10)
+"""From the plan of a video that waits: in which the making of its style must have begun."""
 
 log = logging.getLogger(__name__)
 
@@ -137,9 +139,16 @@ def take_turn(payload: Payload) -> int:
 @_answering
 def await_style(payload: Payload) -> str:
     """Look whether a video's style is made; return a sentence while it is not."""
-    style = styles.usable(Job(**payload).style)
+    job = Job(**payload)
+    style = styles.usable(job.style)
     if not style.job_id:
         return ""
+    if _is_lost(style.job_id, job):
+        raise InputError(
+            f"the making of the style {style.name!r} has stopped without a word: "
+            "learn it again, and then upload the video again",
+            Code.UNUSABLE_STYLE,
+        )
     told = _told(JobFolder(style.job_id))
     done = told.progress.frames if told else 0
     return f"waits for the style {style.name}, of whose making {done} % is done"
@@ -229,18 +238,7 @@ def report_failure(payload: Payload) -> None:
         return
     if uploads.is_replaced(job):
         return
-    report = {
-        JOB_ID: job.job_id,
-        "video": job.video.blob,
-        "code": payload["code"],
-        "error": payload["message"],
-    }
-    storage.write(
-        paths.RESULTS,
-        job.video.report,
-        json.dumps(report, ensure_ascii=False, indent=2),
-        "application/json",
-    )
+    results.report(job, payload["message"], payload["code"])
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -255,6 +253,17 @@ def clean_up(payload: Payload) -> None:
     storage.delete_all(paths.JOBS, state.job.folder.root)
     turns.leave(state.job.job_id)
     log.info("has ended; its nodes were at work for %.0f s", state.node_seconds)
+
+
+def _is_lost(maker: str, job: Job) -> bool:
+    """Whether nothing makes the style that a video has waited for, though it had time to begin.
+
+    Who makes it has a folder from its first step until the style or the report is there.
+    """
+    if next(storage.names(paths.JOBS, JobFolder(maker).root), None):
+        return False
+    planned = storage.read_dated(paths.JOBS, job.folder.plan)
+    return planned is not None and datetime.now(UTC) - planned[1] > LOST_AFTER
 
 
 def _attempt(state: State) -> compute.Attempt:

@@ -61,7 +61,7 @@ class Code(StrEnum):
     BAD_RESULT = "bad-result", "Report it: the app wrote a wrong result, and would write it again."
 
     # The request
-    BAD_REQUEST = "bad-request", "Correct the request; /api/openapi.json describes it."
+    BAD_REQUEST = "bad-request", "Put that right and ask again."
     TOO_MANY_REQUESTS = "too-many-requests", "Wait as long as Retry-After says, then ask again."
     CROSS_SITE = "cross-site", "Ask from the app's own page, or from a program that is no browser."
     UNAVAILABLE = "unavailable", "Ask again in a minute; if that fails too, see the logs."
@@ -69,8 +69,11 @@ class Code(StrEnum):
     JOB_ENDED = "job-ended", "Nothing is left to be done; delete the job if it is not wanted."
     JOB_RUNNING = "job-running", "Cancel the job first, and delete it when it has ended."
     NO_RESULT = "no-result", "Wait until the job is completed."
+    RESULT_GONE = "result-gone", "Upload the video again to have it painted anew."
     NO_PICTURE = "no-picture", "Ask again in a while; pictures come as the job goes on."
     NO_STYLE = "no-style", "List the styles that there are."
+    STYLE_EXISTS = "style-exists", "Choose another name, or say that it is to be replaced."
+    SHIPPED_STYLE = "shipped-style", "Choose another name."
     NO_SOURCE = "no-source", "Upload the video again; the uploaded file was deleted."
 
 

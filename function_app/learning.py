@@ -21,6 +21,7 @@ def prepare(job: Job) -> Work:
     """
     source = job.style_source
     source.check()
+    styles.check_name(source.style)
     reader = _reader(job)
     _check_size(job, reader.size)
     copy = job.folder.source(source.suffix)

@@ -21,7 +21,7 @@ from azure.storage.blob import BlobProperties
 from function_app import logs, paths, poison, storage, telemetry, uploads
 from function_app.jobs import Job
 from function_app.settings import settings
-from function_app.triggers import job_of_upload, start
+from function_app.triggers import FOLDER_MARKER, job_of_upload, start
 
 blueprint = df.Blueprint()
 
@@ -56,8 +56,9 @@ def _take_up_poisoned(client: df.SyncDurableFunctionsClient) -> None:
 def _between(since: datetime, until: datetime) -> Iterator[BlobProperties]:
     """Yield what was uploaded in a span of time."""
     for name in (paths.VIDEOS, paths.STYLES):
-        for blob in storage.container(name).list_blobs():
-            if since <= blob.last_modified < until:
+        for blob in storage.container(name).list_blobs(include=["metadata"]):
+            is_marker = FOLDER_MARKER in (blob.metadata or {})
+            if since <= blob.last_modified < until and not is_marker:
                 yield blob
 
 

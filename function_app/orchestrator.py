@@ -115,7 +115,7 @@ class _Restyling(Lifecycle):
             yield from self._score()
         if joined.differs:
             raise ServiceError(joined.differs, Code.BAD_RESULT)
-        return (yield from self._end_painted(joined.note))
+        return (yield from self._end_painted(joined))
 
     def _stitch(self) -> Steps[Joined]:
         self._stop_if_cancelled()
@@ -124,14 +124,16 @@ class _Restyling(Lifecycle):
         # In histories of version 1 the answer is the note alone.
         return Joined(answer) if isinstance(answer, str) else Joined(**answer)
 
-    def _end_painted(self, note: str) -> Steps[dict[str, Any]]:
+    def _end_painted(self, joined: Joined) -> Steps[dict[str, Any]]:
         job, work = self.state.job, self._work
         yield from self._call("clean_up", self.state.to_dict())
-        notes = (*work.notes, *([note] if note else []))
+        notes = (*work.notes, *([joined.note] if joined.note else []))
+        # A job that was joined before results had places of their own has the first.
+        first = job.video.lines if work.makes_lines else job.video.painted
         self._show(replace(self._all_painted(Stage.DONE, "painted"), notes=notes))
         return {
             "stage": str(Stage.DONE),
-            "result": job.video.lines if work.makes_lines else job.video.painted,
+            "result": joined.result or first,
             "frames": work.frames,
             "notes": list(notes),
         }

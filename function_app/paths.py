@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import PurePosixPath
 
 from function_app.errors import Code, InputError
 from gpu_worker.plan import LINES_SUFFIX, Shard
 
 VIDEOS = "videos"
+
+VIDEO_SUFFIXES = (
+    *(".264", ".265", ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".h264"),
+    *(".h265", ".hevc", ".ivf", ".m1v", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv"),
+    *(".mod", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogm", ".ogv"),
+    *(".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
+)
+"""Endings that videos are known by where nothing is read, as by who picks files out of a folder. A
+file with another one is painted as well."""
 STYLES = "styles"
 RESULTS = "results"
 JOBS = "jobs"
@@ -35,7 +46,14 @@ LONGEST_NAME = 1000
 
 # Halves of surrogate pairs, which JSON may hold, are no characters.
 # U+FFFE and U+FFFF cannot stand in XML, which storage lists blobs in.
-_FORBIDDEN = re.compile(r"""["'`\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]""")
+_FORBIDDEN = re.compile(r"""["`\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]""")
+_FORBIDDEN_IN_STYLE = re.compile(f"['/]|{_FORBIDDEN.pattern}")
+# What file managers, browsers and copying programs leave beside what people mean.
+_LITTER = re.compile(
+    r"(.*/)?(|\._[^/]*|\.ds_store|thumbs\.db|desktop\.ini"
+    r"|[^/]*\.(part|filepart|partial|crdownload|tmp))",
+    re.IGNORECASE | re.DOTALL,
+)
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
 
@@ -50,6 +68,11 @@ class Video:
     def blob(self) -> str:
         """Blob name in `videos`."""
         return f"{self.style}/{self.name}"
+
+    @property
+    def is_litter(self) -> bool:
+        """Whether nobody means it to be painted: a folder's marker, half a download."""
+        return _LITTER.fullmatch(self.name) is not None
 
     @property
     def has_plain_name(self) -> bool:
@@ -85,6 +108,25 @@ class Video:
         """Blob name in `results`, where `suffix` replaces the video's own."""
         return f"{self.style}/{PurePosixPath(self.name).with_suffix('')}{suffix}"
 
+    def results(self, suffix: str) -> Iterator[str]:
+        """Blob names in `results`, the best first, of which those of other videos are passed over.
+
+        Of `a.mov`: `a.mp4`, then `a.mov.mp4`, then `a.mov-2.mp4` and so on without end.
+        """
+        yield self.result(suffix)
+        yield f"{self.blob}{suffix}"
+        yield from (f"{self.blob}-{number}{suffix}" for number in count(2))
+
+    def numbered(self, number: int) -> Video:
+        """Return the video under the name that it gets where others have its own.
+
+        `a-2.mp4` of `a.mp4` for 2; the video itself for 1.
+        """
+        path = PurePosixPath(self.name)
+        if number == 1 or not path.name:
+            return self
+        return replace(self, name=str(path.with_name(f"{path.stem}-{number}{path.suffix}")))
+
     @property
     def declaration(self) -> str:
         """Blob name in `jobs` of what was declared for the upload."""
@@ -94,8 +136,8 @@ class Video:
         """Refuse names that would be misread where they are downloaded, quoted or linked.
 
         Raises:
-            InputError: the name holds quotes, backslashes or control characters, climbs, or is too
-                long.
+            InputError: the name holds double quotes, backticks, backslashes or control characters,
+                climbs, or is too long.
         """
         if len(self.blob) > LONGEST_NAME:
             raise InputError(
@@ -106,9 +148,11 @@ class Video:
         if found := _FORBIDDEN.search(self.blob):
             raise InputError(
                 f"the name {self.name!r} holds the character {found[0]!r}: "
-                "rename the video without quotes, backslashes and control characters",
+                "rename the video without double quotes, backslashes and control characters",
                 Code.BAD_NAME,
             )
+        if self.name and self.is_litter and not self.name.endswith("/"):
+            raise InputError(f"{self.name} is no video: leave it out", Code.NOT_A_VIDEO)
         if any(part in {"", ".", ".."} for part in self.blob.split("/")):
             raise InputError(
                 f"the name {self.name!r} is no plain path: "
@@ -117,9 +161,14 @@ class Video:
             )
 
 
+def beside(result: str, suffix: str) -> str:
+    """Blob name in `results` of what lies beside a result, under its name with another suffix."""
+    return f"{result.rpartition('.')[0]}{suffix}"
+
+
 def names_style(name: str) -> bool:
     """Whether a style may have the name; storage cannot even be asked for some that it may not."""
-    return not (_FORBIDDEN.search(name) or "/" in name or name in {"", ".", ".."})
+    return not (_FORBIDDEN_IN_STYLE.search(name) or name in {"", ".", ".."})
 
 
 def style(name: str) -> str:
@@ -170,7 +219,7 @@ class StyleSource:
         Raises:
             InputError: the name holds a slash, quotes, backslashes or control characters.
         """
-        if found := _FORBIDDEN.search(self.style) or re.search("/", self.style):
+        if found := _FORBIDDEN_IN_STYLE.search(self.style):
             raise InputError(
                 f"the name {self.style!r} holds the character {found[0]!r}: "
                 "rename the file without slashes, quotes, backslashes and control characters",

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from function_app import cost, paths, results, storage, styles
+from function_app import cost, paths, storage, styles
 from function_app.assembly import Assembler
 from function_app.blending import blend_of
 from function_app.clock import Clock
@@ -65,7 +65,6 @@ def preprocess(job: Job) -> Work:
     """
     job.video.check()
     style = styles.usable(job.style)
-    results.check_free(job.video, lines=style.makes_lines)
     reader = _reader(job)
     blend = blend_of(reader.metadata)
     with open_video(buffered(reader), job.name) as container:

@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 from urllib.parse import quote
 
-from function_app import paths, storage
+from azure.storage.blob import BlobClient
+
+from function_app import paths, results, storage
 from function_app.damage import damage_note
 from function_app.errors import InputError, ServiceError
 from function_app.extras import Sidecar
 from function_app.jobs import Job
 from function_app.join import join, reserved_bytes
 from function_app.proof import DiffersError, prove
-from function_app.results import JOB_ID, VIDEO, check_own, delete_result, is_of, properties
+from function_app.results import JOB_ID, VIDEO
 from function_app.storage import BlobReader, BlobWriter, buffered, unchanged
 from function_app.uploads import check_current
-from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan, Shard, seal
+from gpu_worker.plan import (
+    LINES_SUFFIX,
+    POSTER_NAME,
+    SEAL_BYTES,
+    SHEET_NAME,
+    Plan,
+    Shard,
+    seal,
+)
 
 # The muxer writes a few boxes before and after the index that it rewrites at the end.
 AROUND_INDEX = 2**16
@@ -37,11 +47,13 @@ class Joined:
         lost: shards that are missing or damaged, and so to be painted again; 0 if the result is
             there.
         differs: a sentence where what was written is not what was to be, and so was deleted.
+        result: blob name in `results`; empty where there is none.
     """
 
     note: str = ""
     lost: int = 0
     differs: str = ""
+    result: str = field(default="", compare=False)
 
 
 class _LostError(Exception):
@@ -57,55 +69,59 @@ def stitch(job: Job) -> Joined:
         InputError: too much of the video did not decode, or it was replaced meanwhile.
         ServiceError: something else of the job is missing.
     """
-    found = [properties(job.video), properties(job.video, lines=True)]
-    is_there = any(is_of(job, result) for result in found)
-    if is_there and not any(storage.names(paths.JOBS, job.folder.root)):
-        return Joined()  # the job has ended
+    result = results.find(job)
+    if result and not any(storage.names(paths.JOBS, job.folder.root)):
+        return Joined(result=result)  # the job has ended
     plan = Plan.from_json(_needed(job.folder.plan))
     note = damage_note(job, plan)
-    if is_there:
-        return _proved(job, plan, note)  # from an earlier try, whose answer was lost
-    before = found[plan.makes_lines]
+    if result:  # from an earlier try, whose answer was lost
+        return _ended(job, plan, result, note)
     check_current(job)
-    check_own(job.video, before)
+    place = results.place(job.video, LINES_SUFFIX if plan.makes_lines else ".mp4")
+    blob = storage.blob(paths.RESULTS, place.blob_name)
     try:
-        out = _lines(job, plan) if plan.makes_lines else _video(job, plan)
+        out = _lines(job, plan, blob) if plan.makes_lines else _video(job, plan, blob)
     except (_LostError, InputError):
         return Joined(lost=_clear_lost(job, plan))
-    _pictures(job)
-    out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(before))
-    storage.delete(paths.RESULTS, job.video.report)
-    return _proved(job, plan, note)
+    out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(place.before))
+    return _ended(job, plan, place.blob_name, note)
 
 
-def _proved(job: Job, plan: Plan, note: str) -> Joined:
-    """Say what came of joining once the result is proved; delete one that is not right."""
-    if plan.makes_lines:
-        return Joined(note)  # whose lines were counted on their way
+def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
+    """Put the pictures beside the result, whose place no other job can take any more; prove it."""
+    _pictures(job, result)
+    results.end_report(job.video)
+    if not plan.makes_lines and (differs := _difference(job, plan, result)):
+        results.delete_result(job)
+        return Joined(differs=differs)
+    return Joined(note, result=result)  # lines were counted on their way
+
+
+def _difference(job: Job, plan: Plan, result: str) -> str:
+    """Say what of a result is not as it was to be; nothing where all is right."""
     sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
     extras = _stream(job.folder.extras) if sidecar.tracks else None
     try:
-        prove(buffered(BlobReader(storage.blob(paths.RESULTS, job.video.painted))), plan, extras)
+        prove(buffered(BlobReader(storage.blob(paths.RESULTS, result))), plan, extras)
     except DiffersError as error:
         log.exception("%s", error)
-        delete_result(job)
-        return Joined(differs=str(error))
-    return Joined(note)
+        return str(error)
+    return ""
 
 
-def _video(job: Job, plan: Plan) -> BlobWriter:
+def _video(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:
     """Join the painted shards, and what was put aside of the video."""
     sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
     extras = _stream(job.folder.extras) if sidecar.tracks else None
     head = reserved_bytes(plan, extras) + AROUND_INDEX
-    out = BlobWriter(storage.blob(paths.RESULTS, job.video.painted), head, "video/mp4")
+    out = BlobWriter(blob, head, "video/mp4")
     join(plan, lambda shard: _shard(job, plan, shard), extras, sidecar, out)
     return out
 
 
-def _lines(job: Job, plan: Plan) -> BlobWriter:
+def _lines(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:
     """Put the lines of all shards after each other, and prove them to be one for each frame."""
-    out = BlobWriter(storage.blob(paths.RESULTS, job.video.lines), PIECE, "application/jsonl")
+    out = BlobWriter(blob, PIECE, "application/jsonl")
     for shard in plan.shards:
         lines = _shard(job, plan, shard).read()[:-SEAL_BYTES]
         numbers = [json.loads(line)["frame"] for line in lines.splitlines()]
@@ -167,10 +183,9 @@ def _stream(blob_name: str) -> IO[bytes]:
         raise ServiceError(f"{blob_name} is missing from the job's folder") from error
 
 
-def _pictures(job: Job) -> None:
+def _pictures(job: Job, result: str) -> None:
     """Keep the worker's pictures; a video without any is no worse a result."""
-    video = job.video
-    for name, blob_name in ((POSTER_NAME, video.poster), (SHEET_NAME, video.sheet)):
+    for name, suffix in zip((POSTER_NAME, SHEET_NAME), results.PICTURES, strict=True):
         picture = storage.read(paths.JOBS, job.folder.output(name))
         if picture is not None:
-            storage.write(paths.RESULTS, blob_name, picture, "image/jpeg")
+            storage.write(paths.RESULTS, paths.beside(result, suffix), picture, "image/jpeg")

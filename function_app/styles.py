@@ -8,10 +8,13 @@ container alone tells how each style stands, to everyone and after any restart.
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -31,6 +34,10 @@ _LENGTH = struct.Struct("<Q")
 _FIRST_READ = 2**16
 _LONGEST_HEADER = 2**24
 _CACHED = 256
+
+SHIPPED = frozenset({"composition_vii", "great_wave", "identity", "scream", "starry_night"})
+"""Styles that Atelier comes with. None but a new version of it may replace them: whatever else
+takes their names is gone with the next start."""
 
 
 class State(StrEnum):
@@ -87,6 +94,42 @@ def find(name: str) -> Style | None:
     return _style(name, _blobs_of(name)) if paths.names_style(name) else None
 
 
+def is_shipped(name: str) -> bool:
+    """Whether a name is that of a style that Atelier comes with, in whatever case."""
+    return name.casefold() in SHIPPED
+
+
+def check_name(name: str) -> None:
+    """Refuse to make a style of a name that is taken for good.
+
+    Raises:
+        InputError: it is.
+    """
+    if is_shipped(name):
+        message = f"{name} is a style that Atelier comes with: choose another name"
+        raise InputError(message, Code.SHIPPED_STYLE)
+
+
+def has_source(name: str, md5: str) -> bool:
+    """Whether a style is made, or being made, of a file with that MD5, which is in base64."""
+    newest = _newest_source(_blobs_of(name))
+    there = newest.content_settings.content_md5 if newest else None
+    return there is not None and base64.b64encode(there).decode() == md5
+
+
+def forget(name: str) -> None:
+    """Delete a style, what it was made of and what was said about it.
+
+    Raises:
+        InputError: Atelier comes with it.
+    """
+    if is_shipped(name):
+        raise InputError(f"{name} comes with Atelier and stays", Code.SHIPPED_STYLE)
+    # What it is made of goes first: without, a job that makes it publishes nothing.
+    for blob in sorted(_blobs_of(name), key=lambda blob: not is_source(blob.name)):
+        storage.delete(paths.STYLES, blob.name)
+
+
 def usable(name: str) -> Style:
     """Return a style that is ready, or that is being made.
 
@@ -95,22 +138,32 @@ def usable(name: str) -> Style:
     """
     style = find(name)
     if style is None:
-        known = ", ".join(each.name for each in all_styles() if each.state is State.READY)
-        raise InputError(
-            f"there is no style {name!r}: upload the video to the folder of one of "
-            f"{known or 'the styles, once there are any'}",
-            Code.UNKNOWN_STYLE,
-        )
+        raise InputError(f"there is no style {name!r}: {_meant(name)}", Code.UNKNOWN_STYLE)
     if style.state is State.FAILED:
         message = f"the style {name!r} cannot be used: {style.message}"
         raise InputError(message, Code.UNUSABLE_STYLE)
     return style
 
 
+def _meant(name: str) -> str:
+    """Say which style was meant, or which there are."""
+    known = [style.name for style in all_styles() if style.state is not State.FAILED]
+    plain = {_plain(each): each for each in known}
+    meant = [plain[each] for each in get_close_matches(_plain(name), plain, n=1)]
+    if not known:
+        return "learn a painting first"
+    guess = f"did you mean {meant[0]!r}? There are " if meant else "choose one of "
+    return guess + ", ".join(known)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
 def is_current(job: Job) -> bool:
     """Whether a job makes its style of what is to be made a style now, not of an older upload."""
-    current = _job(_blobs_of(job.style))
-    return current is not None and current.job_id == job.job_id
+    source = _newest_source(_blobs_of(job.style))
+    return source is not None and _job_of(source).job_id == job.job_id
 
 
 def metadata_of(blob_name: str, container_name: str = paths.STYLES) -> Mapping[str, str]:
@@ -151,8 +204,11 @@ def _style(name: str, blobs: Iterable[BlobProperties]) -> Style | None:
     by_name = {blob.name: blob for blob in blobs}
     file = by_name.get(paths.style(name))
     report = by_name.get(f"{name}{paths.REPORT_SUFFIX}")
-    job = _job(by_name.values())
-    if job and job.job_id not in {_job_id(file), _job_id(report)}:
+    source = _newest_source(by_name.values())
+    job = _job_of(source) if source else None
+    outdated = source and file and not _job_id(file) and file.last_modified > source.last_modified
+    settled = outdated or (file and is_shipped(name))
+    if job and not settled and job.job_id not in {_job_id(file), _job_id(report)}:
         return Style(name, State.LEARNING, _lenient_metadata(file), job_id=job.job_id)
     failed = job and job.job_id == _job_id(report)
     message = _reported(name) if failed else ""
@@ -162,13 +218,13 @@ def _style(name: str, blobs: Iterable[BlobProperties]) -> Style | None:
     return Style(name, State.FAILED, {}, message) if failed else None
 
 
-def _job(blobs: Iterable[BlobProperties]) -> Job | None:
-    """Return the job of the newest source."""
+def _newest_source(blobs: Iterable[BlobProperties]) -> BlobProperties | None:
     sources = [blob for blob in blobs if is_source(blob.name)]
-    if not sources:
-        return None
-    newest = max(sources, key=lambda blob: (blob.last_modified, blob.name))
-    return Job.of_style(newest.name, str(newest.etag))
+    return max(sources, key=lambda blob: (blob.last_modified, blob.name), default=None)
+
+
+def _job_of(source: BlobProperties) -> Job:
+    return Job.of_style(source.name, str(source.etag))
 
 
 def is_source(blob_name: str) -> bool:

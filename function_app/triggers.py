@@ -25,6 +25,9 @@ blueprint = df.Blueprint()
 
 log = logging.getLogger(__name__)
 
+# Left by tools that see folders where storage knows names alone.
+FOLDER_MARKER = "hdi_isfolder"
+
 # Read when the functions are indexed, before any setting may be missing: Flex Consumption knows
 # Event Grid only, and Azurite raises no events.
 SOURCE = func.BlobSource(os.environ.get("BLOB_TRIGGER_SOURCE", func.BlobSource.EVENT_GRID))
@@ -57,11 +60,13 @@ def _start_job(
         log.error("events of %s come to the trigger of %s", reference.container_name, container)
         return
     try:
-        etag = str(reference.get_blob_properties().etag)
+        found = reference.get_blob_properties()
     except ResourceNotFoundError:
         log.warning("%s was deleted before its job could start", reference.blob_name)
         return
-    job = job_of_upload(container, reference.blob_name, etag)
+    if FOLDER_MARKER in found.metadata:
+        return
+    job = job_of_upload(container, reference.blob_name, str(found.etag))
     if job is None:
         return
     with logs.about(job.job_id), telemetry.span("upload", job.job_id):
@@ -72,9 +77,11 @@ def _start_job(
 def job_of_upload(container: str, blob_name: str, etag: str) -> Job | None:
     """Return the job that one version of a blob starts; None if there is nothing to be made of it.
 
-    A video lies in the folder of its style, a painting or checkpoint in no folder.
+    A video lies in the folder of its style, a painting or checkpoint in no folder. Of what nobody
+    means to be painted, as a folder's marker or half a download, nothing is made.
     """
-    if container == paths.VIDEOS and all(blob_name.partition("/")):
+    style, _, name = blob_name.partition("/")
+    if container == paths.VIDEOS and style and not paths.Video(style, name).is_litter:
         return Job.of(blob_name, etag)
     if container == paths.STYLES and styles.is_source(blob_name):
         return Job.of_style(blob_name, etag)

@@ -1,15 +1,21 @@
 """Uploads: what was declared before a video was written, and whether it is still there.
 
 A signed URL cannot bound what is written to it. So its size is noted beside the jobs when it is
-given out, where the uploader cannot reach it, and preprocessing holds the upload against that.
+given out, where the uploader cannot reach it, and preprocessing holds the upload against that. The
+note says what the file is, too: two files of one name never get leave for the same blob at once.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 
 from function_app import paths, storage
 from function_app.errors import Code, InputError
@@ -17,10 +23,47 @@ from function_app.jobs import Job
 from function_app.storage import BlobReader
 
 
-def declare(video: paths.Video, size: int, expires: datetime) -> None:
-    """Note how many bytes a video may have that is written by a signed URL before it expires."""
-    declared = {"bytes": size, "expires": expires.isoformat()}
-    storage.write(paths.JOBS, video.declaration, json.dumps(declared), "application/json")
+def declare(video: paths.Video, size: int, expires: datetime, identity: str = "") -> None:
+    """Note how many bytes a video may have that is written by a signed URL before it expires.
+
+    Args:
+        video: whose.
+        size: in bytes.
+        expires: when the URL does.
+        identity: what tells the file from others of its name.
+    """
+    declared = _declaration(size, expires, identity)
+    storage.write(paths.JOBS, video.declaration, declared, "application/json")
+
+
+def claim(video: paths.Video, size: int, expires: datetime, identity: str) -> bool:
+    """Declare a video, unless another file is on its way to the same place; return whether not.
+
+    Of two that ask at the same moment one is told so. For the arguments see `declare`.
+    """
+    blob = storage.blob(paths.JOBS, video.declaration)
+    declared = _declaration(size, expires, identity)
+    try:
+        before = blob.download_blob()
+        if _is_anothers(json.loads(before.readall()), identity):
+            return False
+        known = storage.unchanged(before.properties)
+    except ResourceNotFoundError:
+        known = storage.unchanged(None)
+    try:
+        blob.upload_blob(declared, overwrite=True, **known)
+    except (ResourceExistsError, ResourceModifiedError):
+        return claim(video, size, expires, identity)
+    return True
+
+
+def _declaration(size: int, expires: datetime, identity: str) -> str:
+    return json.dumps({"bytes": size, "expires": expires.isoformat(), "identity": identity})
+
+
+def _is_anothers(declared: dict[str, Any], identity: str) -> bool:
+    in_time = datetime.now(UTC) <= datetime.fromisoformat(declared["expires"])
+    return in_time and declared.get("identity", identity) != identity
 
 
 def check_declared(job: Job, reader: BlobReader) -> None:

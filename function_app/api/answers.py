@@ -16,7 +16,7 @@ import azure.functions as func
 import grpc
 from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobSasPermissions
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from function_app import logs, storage
 from function_app.api import guard
@@ -24,6 +24,14 @@ from function_app.errors import Code, InputError, RequestError, ServiceError
 
 READ_LIFETIME = timedelta(hours=1)
 REVALIDATE = {"Cache-Control": "no-cache"}
+NAMES = {"filename", "style", "name"}
+KINDS = {
+    "object": "a JSON object",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
 
 READ = ["GET", "HEAD"]
 """Methods of a route that reads; the host leaves the body of an answer to HEAD out."""
@@ -80,8 +88,8 @@ def _check_query(req: func.HttpRequest, known: Sequence[str]) -> None:
 def body_of(req: func.HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON object that a request brings.
 
-    Patterns are not looked at: they belong to names, and who takes a name says what is wrong with
-    it better than a regular expression does.
+    Patterns of names are not looked at: who takes a name says what is wrong with it better than a
+    regular expression does.
 
     Raises:
         RequestError: it is none, or not as the schema has it.
@@ -91,9 +99,33 @@ def body_of(req: func.HttpRequest, schema: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         raise bad_request("the body is not JSON") from error
     for error in Draft202012Validator(schema).iter_errors(body):
-        if error.validator != "pattern":
-            raise bad_request(f"the body is no such request: {error.json_path}: {error.message}")
+        if error.validator != "pattern" or NAMES.isdisjoint(error.path):
+            raise bad_request(_wrong(error))
     return body
+
+
+def _wrong(error: ValidationError) -> str:
+    """Say what is wrong with a value as people would."""
+    field = ".".join(map(str, error.path)) or "the body"
+    value: Any = error.instance
+    bound: Any = error.validator_value
+    shown = repr(value)
+    match error.validator:
+        case "required":
+            missing = next(name for name in bound if name not in value)
+            return f"{missing} is missing from {field}"
+        case "type":
+            return f"{field} must be {KINDS.get(str(bound), str(bound))}, not {shown}"
+        case "minimum":
+            return f"{field} must be {bound} or more, not {shown}"
+        case "maximum":
+            return f"{field} must be {bound} or less, not {shown}"
+        case "maxLength":
+            return f"{field} must have {bound} characters or fewer, not {len(value)}"
+        case "minLength":
+            return f"{field} is empty"
+        case _:
+            return f"{field} cannot be {shown}"
 
 
 def as_json(body: Any, status: HTTPStatus = HTTPStatus.OK) -> func.HttpResponse:

@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 import azure.durable_functions as df
 import azure.functions as func
+from durabletask.client import OrchestrationState
 
-from function_app import paths, storage
+from function_app import paths, results, storage
 from function_app.api.answers import DOWNLOAD, READ, answering, as_jpeg, as_link
 from function_app.api.jobs import Client, find
 from function_app.api.view import ENDED, view
@@ -18,6 +19,7 @@ from gpu_worker.plan import PREVIEW_NAME
 blueprint = df.Blueprint()
 
 FRESH = {"Cache-Control": "no-store"}
+POSTER, SHEET = results.PICTURES
 
 
 @blueprint.route(route="api/jobs/{id}/result", methods=READ)
@@ -25,10 +27,14 @@ FRESH = {"Cache-Control": "no-store"}
 @answering(DOWNLOAD)
 def get_result(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Redirect to the painted video."""
-    shown = view(find(req, client))
+    state = find(req, client)
+    shown = view(state)
     if not shown["result"]:
         message = f"the job {shown['id']} has no result: it is {shown['status'].lower()}"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_RESULT, message)
+    if not results.is_of(job_of(state), shown["result"]):
+        message = f"the result of the job {shown['id']} was deleted, or replaced by a later one"
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.RESULT_GONE, message)
     return as_link(req, paths.RESULTS, shown["result"])
 
 
@@ -57,7 +63,7 @@ def get_preview(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     latest = storage.read(paths.JOBS, job.folder.output(PREVIEW_NAME))
     if latest is None and view(state)["status"] not in ENDED:
         return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers=FRESH)
-    return as_jpeg(latest or _picture(job.job_id, job.video.poster), FRESH)
+    return as_jpeg(latest or _picture(state, POSTER), FRESH)
 
 
 @blueprint.route(route="api/jobs/{id}/poster", methods=READ)
@@ -65,8 +71,7 @@ def get_preview(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 @answering()
 def get_poster(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with one painted frame of a job that is done."""
-    job = job_of(find(req, client))
-    return as_jpeg(_picture(job.job_id, job.video.poster))
+    return as_jpeg(_picture(find(req, client), POSTER))
 
 
 @blueprint.route(route="api/jobs/{id}/sheet", methods=READ)
@@ -74,13 +79,16 @@ def get_poster(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 @answering()
 def get_sheet(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with frames of a job that is done, before and after, on one sheet."""
-    job = job_of(find(req, client))
-    return as_jpeg(_picture(job.job_id, job.video.sheet))
+    return as_jpeg(_picture(find(req, client), SHEET))
 
 
-def _picture(job_id: str, blob_name: str) -> bytes:
-    image = storage.read(paths.RESULTS, blob_name)
+def _picture(state: OrchestrationState, suffix: str) -> bytes:
+    """Return a picture that lies beside a job's own result."""
+    job, result = job_of(state), view(state)["result"]
+    image = None
+    if result and results.is_of(job, result):
+        image = storage.read(paths.RESULTS, paths.beside(result, suffix))
     if image is None:
-        message = f"the job {job_id} has no such picture yet"
+        message = f"the job {job.job_id} has no such picture yet"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_PICTURE, message)
     return image

@@ -74,11 +74,25 @@ def _page() -> Schema:
 
 def _styles() -> Schema:
     listed = _json("the styles", _ref("Styles"), polled=True)
+    style = _upload("post_style", "Ask where to put what becomes a style", "StyleRequest")
+    style["responses"] |= _json("the same is being made a style", _ref("Uploaded"))
+    style["responses"] |= _problems({409: "there is a style of that name"})
     picture: Schema = {"200": {"description": "a landscape", "content": {"image/jpeg": {}}}}
     return {
         "/api/styles": {
             "get": _operation("get_styles", "Styles there are", listed, [_IF_NONE_MATCH]),
-            "post": _upload("post_style", "Ask where to put what becomes a style", "StyleRequest"),
+            "post": style,
+        },
+        "/api/styles/{name}": {
+            "parameters": [_in_path("name")],
+            "delete": _operation(
+                "delete_style",
+                "Forget a style, or end its making",
+                {
+                    "204": {"description": "the style is gone"},
+                    **_problems({400: "Atelier comes with it", 404: "there is no such style"}),
+                },
+            ),
         },
         "/api/styles/{name}/thumbnail": {
             "parameters": [_in_path("name")],

@@ -39,11 +39,12 @@ def _count(description: str, **more: Any) -> Schema:
 MOMENT = {"format": "date-time", "pattern": "Z$"}
 # A path: no part of it empty, `.` or `..`; no quotes, backslashes and control characters in it.
 FILENAME = (
-    r"""^(?!\.{0,2}(/|$))(?!.*/\.{0,2}(/|$))[^"'`\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]+$"""
+    r"""^(?!\.{0,2}(/|$))(?!.*/\.{0,2}(/|$))[^"`\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]+$"""
 )
 STYLE_NAME = r"""^(?!\.{0,2}$)[^/"'`\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]+$"""
 
 MD5 = "^[A-Za-z0-9+/]{22}==$"
+FINGERPRINT = "^[A-Za-z0-9-]{1,64}$"
 
 STATUS = {"type": "string", "enum": sorted(set(STATUSES.values()))}
 CODE = {"type": "string", "enum": [str(code) for code in Code]}
@@ -124,8 +125,15 @@ UPLOAD_REQUEST = _object(
         "strength": _number("of the style: 1 paints, 0 leaves the frames as they are", maximum=1),
         "preserve_colour": {"type": "boolean", "description": "keep the video's own colours"},
         "md5": _text("of the file, in base64: the same again has its job already", pattern=MD5),
+        "fingerprint": _text(
+            "tells the file from others of its name, where no MD5 does", pattern=FINGERPRINT
+        ),
+        "replace": {
+            "type": "boolean",
+            "description": "another video of the name; else that stays, and this gets one beside",
+        },
     },
-    optional=("strength", "preserve_colour", "md5"),
+    optional=("strength", "preserve_colour", "md5", "fingerprint", "replace"),
 )
 UPLOAD = _object(
     {
@@ -150,6 +158,7 @@ STYLE = _object(
         "kind": _text("what comes of a video: `frames`, or `lines` of JSON, one a frame"),
         "message": _text("why it, or the last try at making it anew, failed; else empty"),
         "job": _or_null(_text("id of the job that makes it, while it does")),
+        "shipped": {"type": "boolean", "description": "whether Atelier comes with it"},
     }
 )
 STYLE_SUFFIXES = (*PAINTING_SUFFIXES, *CHECKPOINT_SUFFIXES, STYLE_SUFFIX)
@@ -161,7 +170,10 @@ STYLE_REQUEST = _object(
             pattern=f"({'|'.join(map(re.escape, STYLE_SUFFIXES))})$",
         ),
         "bytes": _count("size of the file", minimum=1),
-    }
+        "md5": _text("of the file, in base64: the same again leads to its job", pattern=MD5),
+        "replace": {"type": "boolean", "description": "the style that has the name, if one does"},
+    },
+    optional=("md5", "replace"),
 )
 STYLES = _object({"styles": {"type": "array", "items": STYLE}})
 

@@ -14,17 +14,28 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app import paths, storage, styles
-from function_app.api.answers import READ, answering, as_jpeg, as_polled_json, bad_request, body_of
+from function_app.api.answers import (
+    READ,
+    answering,
+    as_jpeg,
+    as_json,
+    as_polled_json,
+    bad_request,
+    body_of,
+)
+from function_app.api.jobs import Client
 from function_app.api.schemas import STYLE_REQUEST, STYLE_SUFFIXES
 from function_app.api.uploads import LIFETIME, as_leave, check_size, properties
 from function_app.errors import Code, RequestError
+from function_app.lifecycle import CANCEL_EVENT
 from function_app.paths import StyleSource
 from function_app.settings import settings
-from function_app.styles import Style
+from function_app.styles import State, Style
 
 blueprint = df.Blueprint()
 
 HEADERS = {"x-ms-blob-type": "BlockBlob"}
+LEARNT_NOW = ", which is being learnt"
 FOR_A_MINUTE = {"Cache-Control": "max-age=60"}
 JPEG = b"\xff\xd8"
 
@@ -42,11 +53,35 @@ def get_styles(req: func.HttpRequest) -> func.HttpResponse:
 def post_style(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a URL to which a painting or checkpoint may be written, to become a style."""
     fields = body_of(req, STYLE_REQUEST)
+    name, md5 = fields["name"], fields.get("md5", "")
     check_size(fields["filename"], int(fields["bytes"]), settings().max_style_bytes)
-    source = StyleSource(fields["name"] + _suffix(fields["filename"]))
+    source = StyleSource(name + _suffix(fields["filename"]))
     source.check()
+    styles.check_name(source.style)
+    there = styles.find(source.style)
+    if there and there.job_id and md5 and styles.has_source(source.style, md5):
+        return as_json({"blob": source.blob, "job": there.job_id})
+    if there and there.state is not State.FAILED and not fields.get("replace", False):
+        message = f"there is a style {name!r} already{LEARNT_NOW if there.job_id else ''}"
+        raise RequestError(HTTPStatus.CONFLICT, Code.STYLE_EXISTS, message)
     blob = storage.blob(paths.STYLES, source.blob)
-    return as_leave(blob, properties(blob), datetime.now(UTC) + LIFETIME, HEADERS)
+    headers = HEADERS | ({"x-ms-blob-content-md5": md5} if md5 else {})
+    return as_leave(blob, properties(blob), datetime.now(UTC) + LIFETIME, headers)
+
+
+@blueprint.route(route="api/styles/{name}", methods=["DELETE"])
+@blueprint.durable_client_input(client_name="client")
+@answering()
+def delete_style(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Forget a style, or end its making; videos that are painted in it stay."""
+    name = req.route_params["name"]
+    style = styles.find(name)
+    if style is None:
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_STYLE, f"there is no style {name!r}")
+    styles.forget(name)
+    if style.job_id and client.get_orchestration_state(style.job_id):
+        client.raise_orchestration_event(style.job_id, CANCEL_EVENT)
+    return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
 
 
 @blueprint.route(route="api/styles/{name}/thumbnail", methods=READ)
@@ -75,6 +110,7 @@ def _view(style: Style) -> dict[str, Any]:
         "kind": "lines" if style.makes_lines else "frames",
         "message": style.message,
         "job": style.job_id,
+        "shipped": styles.is_shipped(style.name),
     }
 
 

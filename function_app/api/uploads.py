@@ -2,14 +2,16 @@
 
 Asking twice gives the same leave and changes nothing. The leave names the version of the blob that
 it may replace, so the same write twice writes once: the second is told that the condition is not
-met, and the video's job is started once. Who says what is in the file, by its MD5, and has put the
-very same there before, is led to the job that it has.
+met, and the video's job is started once. Who says what is in the file, by its MD5 or a fingerprint,
+and has put the very same there before, is led to the job that it has. Another file of the same name
+is another video: it gets a name beside, unless it is to replace the first.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -20,7 +22,7 @@ import azure.functions as func
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobProperties, BlobSasPermissions
 
-from function_app import paths, results, storage, styles, uploads
+from function_app import paths, storage, styles, uploads
 from function_app.api.answers import answering, as_json, body_of
 from function_app.api.jobs import Client
 from function_app.api.schemas import UPLOAD_REQUEST
@@ -36,6 +38,8 @@ blueprint = df.Blueprint()
 LIFETIME = timedelta(hours=1)
 TO_DO_AGAIN = {"Failed", "Cancelled"}
 OPTIONS = {STRENGTH, PRESERVE_COLOUR}
+FINGERPRINT = "fingerprint"
+MOST_NAMESAKES = 1000
 # Reading is what asking for the blocks of a broken upload takes.
 LEAVE = BlobSasPermissions(create=True, write=True, read=True)
 
@@ -46,13 +50,23 @@ LEAVE = BlobSasPermissions(create=True, write=True, read=True)
 def post_upload(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     """Answer with a URL to which one video may be written, and with the headers to send."""
     upload = Upload.read(req)
-    blob = storage.blob(paths.VIDEOS, upload.video.blob)
-    there = properties(blob)
-    if there and (job_id := _job_of_the_same(upload, there, client)):
-        return as_json({"blob": upload.video.blob, "job": job_id})
     expires = datetime.now(UTC) + LIFETIME
-    uploads.declare(upload.video, upload.size, expires)
-    return as_leave(blob, there, expires, upload.headers)
+    for video in upload.places:
+        blob = storage.blob(paths.VIDEOS, video.blob)
+        there = properties(blob)
+        if there and not upload.may_replace(there):
+            continue
+        if there and (job_id := _job_of_the_same(upload, video, there, client)):
+            return as_json({"blob": video.blob, "job": job_id})
+        if there:
+            uploads.declare(video, upload.size, expires, upload.identity)
+        elif not uploads.claim(video, upload.size, expires, upload.identity):
+            continue
+        return as_leave(blob, there, expires, upload.headers)
+    raise InputError(
+        f"there are {MOST_NAMESAKES} videos called {upload.video.name} already: rename the video",
+        Code.BAD_NAME,
+    )
 
 
 def as_leave(
@@ -87,20 +101,23 @@ class Upload:
         size: in bytes.
         blend: how it is to be painted.
         md5: of its content, in base64; empty where the client does not say.
+        fingerprint: that clients make of a file which they cannot read whole; likewise.
+        replace: whether it is to take the place of what has its name.
     """
 
     video: paths.Video
     size: int
     blend: Blend
     md5: str
+    fingerprint: str
+    replace: bool
 
     @classmethod
     def read(cls, req: func.HttpRequest) -> Self:
         """Check the request's body.
 
         Raises:
-            InputError: the video is empty, has a name, a style or options that cannot be, or would
-                have the result of another.
+            InputError: the video is empty, or has a name, a style or options that cannot be.
             RequestError: the body is another, or the video is too large.
         """
         fields = body_of(req, UPLOAD_REQUEST)
@@ -110,21 +127,51 @@ class Upload:
         check_size(name, size, settings().max_bytes)
         video = paths.Video(fields["style"], name)
         video.check()
-        results.check_free(video, lines=styles.usable(video.style).makes_lines)
+        styles.usable(video.style)
         said = {name: str(fields[name]) for name in OPTIONS & fields.keys()}
-        return cls(video, size, blend_of(said), fields.get("md5", ""))
+        return cls(
+            video,
+            size,
+            blend_of(said),
+            fields.get("md5", ""),
+            fields.get("fingerprint", ""),
+            fields.get("replace", False),
+        )
+
+    @property
+    def places(self) -> Iterator[paths.Video]:
+        """Where it may go, the best first: under its own name, else under one beside it."""
+        numbers = [1] if self.replace else range(1, MOST_NAMESAKES + 1)
+        return (self.video.numbered(number) for number in numbers)
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other uploads of its name."""
+        said = (self.md5, self.fingerprint, self.size, metadata_of(self.blend))
+        return hashlib.sha256(repr(said).encode()).hexdigest()
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers that make the options and the MD5 properties of the blob."""
         said = {f"x-ms-meta-{name}": value for name, value in metadata_of(self.blend).items()}
         md5 = {"x-ms-blob-content-md5": self.md5} if self.md5 else {}
-        return {"x-ms-blob-type": "BlockBlob", **said, **md5}
+        mark = {f"x-ms-meta-{FINGERPRINT}": self.fingerprint} if self.fingerprint else {}
+        return {"x-ms-blob-type": "BlockBlob", **said, **md5, **mark}
 
     def is_like(self, there: BlobProperties) -> bool:
         """Whether a blob has this content, to be painted in this way."""
         md5 = base64.b64encode(there.content_settings.content_md5 or b"").decode()
-        return self.md5 == md5 != "" and self.blend == blend_of(there.metadata)
+        fingerprint = there.metadata.get(FINGERPRINT, "")
+        is_same = self.md5 == md5 != "" or self.fingerprint == fingerprint != ""
+        return is_same and self.blend == blend_of(there.metadata)
+
+    def may_replace(self, there: BlobProperties) -> bool:
+        """Whether what is there is to go: by the client's wish, or since it is the same.
+
+        A client that does not say what is in its file is taken at the size of it.
+        """
+        is_named = self.md5 or self.fingerprint
+        return self.replace or (self.is_like(there) if is_named else self.size == there.size)
 
 
 def check_size(name: str, size: int, most: int) -> None:
@@ -149,11 +196,13 @@ def properties(blob: BlobClient) -> BlobProperties | None:
         return None
 
 
-def _job_of_the_same(upload: Upload, there: BlobProperties, client: Client) -> str | None:
+def _job_of_the_same(
+    upload: Upload, video: paths.Video, there: BlobProperties, client: Client
+) -> str | None:
     """Return the id of the job of what is there, if it is what is to be uploaded and does well."""
     if not upload.is_like(there):
         return None
-    job_id = Job.of(upload.video.blob, str(there.etag)).job_id
+    job_id = Job.of(video.blob, str(there.etag)).job_id
     state = client.get_orchestration_state(job_id)
     return job_id if state and view(state)["status"] not in TO_DO_AGAIN else None
 

@@ -37,6 +37,7 @@ HTTP = {
     "get_openapi": ("GET", "api/openapi.json"),
     "get_styles": ("GET", "api/styles"),
     "post_style": ("POST", "api/styles"),
+    "delete_style": ("DELETE", "api/styles/{name}"),
     "get_thumbnail": ("GET", "api/styles/{name}/thumbnail"),
     "post_upload": ("POST", "api/uploads"),
     "get_jobs": ("GET", "api/jobs"),
@@ -81,6 +82,23 @@ def test_http_functions_have_their_routes(worker: Worker, name: str) -> None:
     read = ["GET", "HEAD"] if method == "GET" else [method]
     assert ([each.upper() for each in trigger["methods"]], trigger["route"]) == (read, route)
     assert trigger["authLevel"].upper() == ("ANONYMOUS" if name in OPEN else "FUNCTION")
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata"), [("._clip.mp4", {}), (".DS_Store", {}), ("day", {"hdi_isfolder": "true"})]
+)
+def test_what_nobody_means_to_be_painted_starts_nothing(
+    worker: Worker,
+    durable: Any,
+    idle_hub: Hub,
+    upload: Upload,
+    name: str,
+    metadata: dict[str, str],
+) -> None:
+    job = upload(b"", name, metadata=metadata)
+    video = blob("DATA", paths.VIDEOS, job.video.blob)
+    worker.call("on_video_uploaded", video=video, client=durable)
+    assert idle_hub.client.get_orchestration_state(job.job_id) is None
 
 
 def test_the_blob_trigger_passes_a_reference_alone(worker: Worker) -> None:

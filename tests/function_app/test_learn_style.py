@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
-from function_app import lifecycle, orchestrator, paths, storage, styles
+from function_app import activities, lifecycle, orchestrator, paths, storage, styles
 from function_app.activities import Look
 from function_app.jobs import Job, State
 from function_app.lifecycle import CANCEL_EVENT
@@ -135,6 +135,19 @@ def test_a_video_waits_for_its_style_and_is_painted_then(
     nodes.go_on.set()
     assert ended(hub, video).get_output()["result"] == video.video.painted
     assert nodes.submitted == [painting.name, video.name]
+
+
+def test_a_wait_for_a_style_that_nothing_makes_ends_in_a_sentence(
+    hub: TaskHubGrpcClient, painting: Job, video: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activities, "LOST_AFTER", timedelta())
+    start(hub, video)
+    assert ended(hub, video).runtime_status == OrchestrationStatus.FAILED
+    report = json.loads(storage.read(paths.RESULTS, video.video.report) or b"{}")
+    assert report["error"] == (
+        f"the making of the style '{painting.style}' has stopped without a word: "
+        "learn it again, and then upload the video again"
+    )
 
 
 def test_a_long_wait_goes_on_in_a_new_history(

@@ -1,11 +1,24 @@
 """Names in blob storage: where things lie, which names are refused, which are plain."""
 
+from itertools import islice
+from pathlib import PurePosixPath
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from function_app import paths
 from function_app.errors import InputError
 from function_app.paths import JobFolder, StyleSource, Video, names_style
 from gpu_worker.plan import Shard
+
+
+def is_usable(name: str) -> bool:
+    try:
+        Video("x", name).check()
+    except InputError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -22,17 +35,57 @@ def test_a_result_is_called_like_its_video(name: str, result: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["clip.mp4", "A/b_c-d.1.mov", "%2F.mp4", "a b.mp4", "Zürich ☃.mp4"]
+    ("name", "results"),
+    [
+        ("a.mov", ["x/a.mp4", "x/a.mov.mp4", "x/a.mov-2.mp4"]),
+        ("12.30 h.mp4", ["x/12.30 h.mp4", "x/12.30 h.mp4.mp4", "x/12.30 h.mp4-2.mp4"]),
+        ("day/a", ["x/day/a.mp4", "x/day/a.mp4", "x/day/a-2.mp4"]),
+    ],
+)
+def test_there_is_always_another_name_for_a_result(name: str, results: list[str]) -> None:
+    assert list(islice(Video("x", name).results(".mp4"), 3)) == results
+
+
+@given(
+    st.text("ab.-/'é ").map("{}.mp4".format).filter(is_usable),
+    st.integers(2, 99),
+)
+def test_a_numbered_name_is_another_that_can_be_used(name: str, number: int) -> None:
+    video = Video("x", name)
+    numbered = video.numbered(number)
+    numbered.check()
+    assert video.numbered(1) == video
+    assert numbered != video
+    assert PurePosixPath(numbered.name).suffix == PurePosixPath(name).suffix
+
+
+@pytest.mark.parametrize(
+    "name", ["clip.mp4", "A/b_c-d.1.mov", "%2F.mp4", "a b.mp4", "Zürich ☃.mp4", "it's Anna's.mp4"]
 )
 def test_a_usable_name_is_accepted(name: str) -> None:
     Video("scream", name).check()
 
 
-@pytest.mark.parametrize("character", ['"', "'", "`", "\\", "\n", "\0", "\x7f", "\ud800", "\uffff"])
+@pytest.mark.parametrize("character", ['"', "`", "\\", "\n", "\0", "\x7f", "\ud800", "\uffff"])
 def test_a_name_with_a_quote_or_control_character_is_refused(character: str) -> None:
-    with pytest.raises(InputError, match="rename the video without quotes") as refusal:
+    with pytest.raises(InputError, match="rename the video without double quotes") as refusal:
         Video("scream", f"a{character}b.mp4").check()
     assert repr(character) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["._clip.mp4", "card/._clip.mp4", ".DS_Store", "a/Thumbs.db", "clip.mp4.part", "day/", ""],
+)
+def test_what_nobody_means_is_known(name: str) -> None:
+    assert Video("x", name).is_litter
+    with pytest.raises(InputError, match=r"leave it out|no plain path"):
+        Video("x", name).check()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", ".clip.mp4", "part.mp4", "a._b.mp4", "._a/clip.mp4"])
+def test_what_is_meant_is_no_litter(name: str) -> None:
+    assert not Video("x", name).is_litter
 
 
 def test_a_name_that_is_too_long_is_refused() -> None:

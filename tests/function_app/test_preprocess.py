@@ -193,8 +193,8 @@ def test_an_unknown_style_is_refused_and_the_known_ones_listed(
 
 
 def test_a_name_with_quotes_is_refused(clips: Clips, upload: Upload) -> None:
-    with pytest.raises(InputError, match="rename the video without quotes"):
-        preprocess(upload(clips["one_frame.mp4"], "it's.mp4"))
+    with pytest.raises(InputError, match="rename the video without double quotes"):
+        preprocess(upload(clips["one_frame.mp4"], 'the "best".mp4'))
 
 
 def test_a_video_replaced_since_the_event_is_refused(clips: Clips, upload: Upload) -> None:

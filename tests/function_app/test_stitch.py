@@ -16,7 +16,7 @@ from function_app.errors import InputError, ServiceError
 from function_app.extras import MOVIE_TIMESCALE
 from function_app.jobs import Job
 from function_app.preprocess import preprocess
-from function_app.results import check_free
+from function_app.results import delete, find, report
 from function_app.stitch import Joined, stitch
 from function_app.storage import BlobWriter
 from fuzz.boxes import boxes
@@ -42,12 +42,12 @@ ADTS_HEADER = 7
 
 
 @pytest.fixture
-def painted(upload: Upload) -> Callable[[Path], Job]:
+def painted(upload: Upload) -> Callable[..., Job]:
     """Return a way to bring a clip to the point where it is to be stitched."""
 
-    def paint_clip(clip: Path) -> Job:
-        # Videos of one stem have one result, so each gets a stem of its own.
-        job = upload(clip, f"{clip.stem} {clip.suffix[1:]}{clip.suffix}")
+    def paint_clip(clip: Path, name: str = "") -> Job:
+        # A stem of its own, so that each has the first name for a result.
+        job = upload(clip, name or f"{clip.stem} {clip.suffix[1:]}{clip.suffix}")
         work = preprocess(job)
         source = read(work.source_container, work.source_blob)
         for shard, content in paint(plan_of(job), source).items():
@@ -384,21 +384,39 @@ def test_a_video_deleted_while_it_was_painted_gets_no_result(fresh: Callable[[st
 
 
 def test_a_result_of_another_video_is_not_replaced(
-    clips: Clips, fresh: Callable[[str], Job], upload: Upload
+    clips: Clips, painted: Callable[..., Job]
 ) -> None:
-    job = fresh("same name.mp4")
-    stitch(job)
+    names = ("same name.mp4", "same name.mov")
+    job, other = (painted(clips["plain.mp4"], name) for name in names)
+    for each in (job, other):
+        storage.write(paths.JOBS, each.folder.output(POSTER_NAME), each.name.encode(), "image/jpeg")
+    assert stitch(job).result == job.video.painted
     before = result_of(job)
-    other = upload(clips["plain.mp4"], "same name mp4.mov")
-    with pytest.raises(InputError) as refusal:
-        check_free(other.video, lines=False)
-    assert str(refusal.value) == (
-        "same name mp4.mov would have the same result as plain/same name mp4.mp4: "
-        "give it another name, not only another suffix, or delete the job of that video first"
-    )
-    again = upload(clips["plain.mp4"], "same name mp4.mp4")
-    check_free(again.video, lines=False)
-    assert result_of(job) == before
+    place = stitch(other).result
+    assert place == f"{other.style}/same name.mov.mp4"
+    assert (result_of(job), storage.read(paths.RESULTS, place) is None) == (before, False)
+    posters = [paths.beside(each, ".jpg") for each in (job.video.painted, place)]
+    assert [storage.read(paths.RESULTS, each) for each in posters] == [
+        b"same name.mp4",
+        b"same name.mov",
+    ]
+    assert stitch(other).result == place, "an answer that was lost is given again"
+    delete(job)
+    assert stitch(other).result == place, "though the first place is free by now"
+    delete(other)
+    assert find(other) is None
+
+
+def test_a_result_leaves_the_report_about_another_video(
+    clips: Clips, painted: Callable[..., Job], upload: Upload
+) -> None:
+    job, other = painted(clips["one_frame.mp4"], "fails.mp4"), upload(b"2", "fails.mov")
+    report(other, "fails.mov is none", "not-a-video")
+    stitch(job)
+    delete(job)
+    assert b"fails.mov is none" in (storage.read(paths.RESULTS, other.video.report) or b"")
+    delete(other)
+    assert storage.read(paths.RESULTS, other.video.report) is None
 
 
 def test_a_result_carries_its_checksums(fresh: Callable[[str], Job]) -> None:

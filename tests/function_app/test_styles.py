@@ -1,6 +1,7 @@
 """How each style stands is told by the container of styles alone."""
 
 import json
+import time
 import uuid
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from function_app import paths, storage, styles
+from emulator.config import PROJECT_ROOT
+from function_app import learning, paths, storage, styles
 from function_app.errors import InputError
 from function_app.jobs import Job
 from function_app.styles import State, Style
@@ -65,6 +67,41 @@ def test_a_newer_painting_is_learnt_anew(name: str, put: Put) -> None:
     style = styles.usable(name)
     assert (style.state, style.job_id) == (State.LEARNING, job.job_id)
     assert style.metadata == {"format_version": "1"}
+
+
+def test_a_style_that_was_given_later_than_its_painting_is_ready(name: str, put: Put) -> None:
+    put(".jpg")
+    time.sleep(1.1)  # storage tells seconds apart
+    put(".safetensors", style_file())
+    assert styles.usable(name).state == State.READY
+
+
+def test_the_styles_that_atelier_comes_with_are_known() -> None:
+    files = (PROJECT_ROOT / "styles").glob("*.safetensors")
+    assert {file.stem for file in files} == styles.SHIPPED
+
+
+def test_nothing_takes_the_name_of_a_shipped_style() -> None:
+    job = Job.of_style("identity.pth", "etag")
+    storage.write(paths.STYLES, "identity.pth", b"weights", "")
+    assert styles.usable("identity").state == State.READY
+    with pytest.raises(InputError, match="identity is a style that Atelier comes with"):
+        learning.prepare(job)
+    storage.delete(paths.STYLES, "identity.pth")
+
+
+def test_a_style_that_is_forgotten_leaves_nothing(name: str, put: Put) -> None:
+    for suffix in (".jpg", ".safetensors", ".error.json"):
+        put(suffix)
+    put("er.jpg")
+    styles.forget(name)
+    assert list(storage.names(paths.STYLES, name)) == [f"{name}er.jpg"]
+
+
+@pytest.mark.parametrize("typed", ["Great Wave", "great-wave", "greatwave", "great_wav"])
+def test_a_style_that_was_meant_is_named(typed: str) -> None:
+    with pytest.raises(InputError, match="did you mean 'great_wave'"):
+        styles.usable(typed)
 
 
 def test_of_two_sources_one_counts_for_all(name: str, put: Put) -> None:
