@@ -220,6 +220,7 @@ DEEDS: dict[str, Callable[[Any], bool]] = {
     "disk full": _fill_disk,
     "nodes taken away, run fails": _of_run("preempt"),
     "nodes taken away, run restarts": _of_run("restart"),
+    "nodes lost before the flush": _of_run("lose"),
     "run not responding": _silence,
     "answers 503": _trouble(4, Trouble("refuse", 503)),
     "answers 429": _trouble(3, Trouble("refuse", 429)),

@@ -2,8 +2,8 @@
 
 It ends, as exactly one of: a result that is the undisturbed one's to the bit, a failure in one
 sentence, a cancellation. A failure or a cancellation needs a cause among what struck. Nothing is
-left: no shard, no place in the queue, no run, no process. No half file was ever to be seen under
-its final name, and the same event never started the job again.
+left: no shard, no place in the queue, no run, no process. No shard was ever sealed before it was
+whole, no half result was to be seen, and the same event never started the job again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chaos.scene import CHILD, ENDED, MPIEXEC, RANK, Scene
 from chaos.schedule import Strike
 from function_app.isolation import MOST_IDLE
 from function_app.paths import Video
-from gpu_worker.plan import SEAL_BYTES
+from gpu_worker.plan import SEAL_BYTES, Plan, seal
 
 TICK = Fraction(1, 1000)
 """Seconds by which times may differ: Matroska has no finer ones."""
@@ -36,7 +36,7 @@ SETTLE_S = 30.0
 MAY_FAIL = {"video replaced", "video deleted", "plan deleted"}
 MAY_CANCEL = {"job cancelled", "instance terminated"}
 TERMINAL = {"Completed", "Failed", "Canceled"}
-SHARD = re.compile(r"PUT .*/work/\d+\.mp4$")
+SHARD = re.compile(r"PUT .*/work/(\d+)\.mp4$")
 RESULT = re.compile(r"PUT .*/results/.*\.mp4(\?|$)")
 
 
@@ -49,7 +49,7 @@ class Observed:
         job_id: of the job.
         reference: SHA-256 of the undisturbed result.
         strikes: that hit something.
-        half_files: shards and results that were there by half under their final names.
+        half_files: shards that were sealed, and results that were there, before they were whole.
         started: when the job was, as first seen.
     """
 
@@ -66,11 +66,19 @@ class Observed:
         return Video(*self.video.split("/", 1))
 
     def note_write(self, line: str, body: bytes, scene: Scene) -> None:
-        """Look at a request that writes: a shard ends with its seal, a result is there whole."""
-        if SHARD.match(line) and body[-SEAL_BYTES:][4:8] != b"free":
+        """Look at a request that writes: a seal proves what is before it, a result is whole."""
+        if (shard := SHARD.match(line)) and not self._is_sound(int(shard[1]), body, scene):
             self.half_files.append(line)
         if RESULT.match(line) and not self.is_whole(scene.read("results", self.names.painted)):
             self.half_files.append(f"before {line}")
+
+    def _is_sound(self, index: int, body: bytes, scene: Scene) -> bool:
+        """Say whether a shard's file may be there: with no seal yet, or with the right one."""
+        content, proof = body[:-SEAL_BYTES], body[-SEAL_BYTES:]
+        if proof[:8] != SEAL_BYTES.to_bytes(4) + b"free":
+            return True
+        plan = Plan.from_json(scene.read("jobs", f"{self.job_id}/plan.json") or b"")
+        return seal(plan, plan.shards[index], [content]) == proof
 
     def is_whole(self, result: bytes | None) -> bool:
         """Say whether what is there of a result, if anything, is the undisturbed one."""
@@ -133,7 +141,7 @@ def _of_cause(seen: Observed, job: dict[str, Any]) -> Iterator[str]:
 
 
 def _of_history(seen: Observed, job: dict[str, Any]) -> Iterator[str]:
-    yield from (f"a half file under its final name: {line}" for line in seen.half_files)
+    yield from (f"half a file, sealed or in the results: {line}" for line in seen.half_files)
     if seen.started and job["created"] != seen.started:
         yield "the same event started the job again"
 

@@ -40,13 +40,16 @@ PLANTS = {
         "    if not seal(plan, shard, content):\n",
         (Schedule(0, "sound.mp4", (Strike("shards exchanged", "join", 1),)),),
     ),
-    "rename": Plant(
+    "seal": Plant(
         "gpu_worker/files.py",
-        '    part = path.with_name(f"{path.name}.part")\n'
-        "    part.write_bytes(content)\n"
-        "    part.replace(path)\n",
-        "    path.write_bytes(content)\n",
-        (Schedule(0, "sound.mp4", (Strike("disk full", "poll", 1),)),),
+        "        file.write(content)\n        file.write(proof)\n",
+        "        file.seek(len(content))\n"
+        "        file.write(proof)\n"
+        "        file.flush()\n"
+        '        __import__("time").sleep(1)\n'
+        "        file.seek(0)\n"
+        "        file.write(content)\n",
+        (Schedule(0, "sound.mp4", (Strike("nodes taken away, run fails", "paint", 1),)),),
     ),
     "commit": Plant(
         "function_app/storage.py",

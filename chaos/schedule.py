@@ -50,10 +50,11 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "instance terminated": ("submit", *PAINTING, "join"),
     "clock set forward": ANYWHERE,
     "clock set back": ANYWHERE,
+    "nodes lost before the flush": PAINTING,
 }
 """The faults, each with the moments at which it makes sense."""
 
-ADDED = frozenset({"clock set forward", "clock set back"})
+ADDED = frozenset({"clock set forward", "clock set back", "nodes lost before the flush"})
 """Faults that come after all the others, so that the seeds that there were mean what they did."""
 
 CLIPS = ("sound.mp4", "uneven.mkv")

@@ -2,6 +2,8 @@
 
     POST /faults/jobs/{name}/restart    its nodes are taken away, the same run starts again
     POST /faults/jobs/{name}/preempt    its nodes are taken away, the run fails: PreemptionError
+    POST /faults/jobs/{name}/lose       nothing is written back from now on, and its nodes are lost
+                                        when its processes have ended
     POST /faults/jobs/{name}/silence    it is NotResponding, though it goes on
     POST /faults/jobs/{name}/speak      it responds again
     POST /faults/answers                {"method", "status", "retry_after", "times"}: the next
@@ -26,6 +28,7 @@ PREFIX = "/faults/"
 FAULTS: dict[str, Callable[[Job], None]] = {
     "restart": Job.restart,
     "preempt": Job.preempt,
+    "lose": Job.lose_node,
     "silence": Job.silence,
     "speak": Job.speak,
 }

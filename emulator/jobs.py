@@ -1,7 +1,8 @@
 """The life of an Azure ML command job, on this machine.
 
 Queued (for nodes) -> Preparing (inputs are brought) -> Starting -> Running (outputs are written
-back meanwhile) -> Finalizing (the last of them) -> Completed, Failed or Canceled.
+back meanwhile) -> Finalizing (the last of them, for a limited time) -> Completed, Failed or
+Canceled.
 """
 
 import json
@@ -27,7 +28,16 @@ from emulator.spec import JobSpec
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 
 WRITE_BACK_S = 0.1
-"""Seconds between two looks at a running job's outputs; what Azure mounts is there once closed."""
+"""Seconds between two looks at a running job's outputs, each of which writes back a piece."""
+
+FLUSH_VARIABLE = "DATASET_UNMOUNT_TIMEOUT_SECONDS"
+FLUSH_S = 30.0
+"""Seconds in which outputs may be written back after the processes, where a job says nothing else.
+
+https://learn.microsoft.com/azure/machine-learning/how-to-read-write-data-v2"""
+
+NODE = PROJECT_ROOT / "emulator" / "node"
+"""Folder of what every Python process on a node imports first."""
 
 GRACE_S = 2.0
 """Seconds that a cancelled job's processes have before they are killed."""
@@ -67,6 +77,7 @@ class Job:
         self._stopped = threading.Event()
         self._preempted: PreemptedError | None = None
         self._silent = False
+        self._loses_node = False
         self._tracking_uri = ""
         self._thread: threading.Thread | None = None
 
@@ -101,6 +112,11 @@ class Job:
         """File with the metrics that the job's processes have sent, one a line, as JSON."""
         return self.folder / "metrics.jsonl"
 
+    @property
+    def _outputs(self) -> Path:
+        """Folder in which outputs are mounted, absolute."""
+        return (self.folder / "outputs").absolute()
+
     def start(
         self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster, tracking_uri: str
     ) -> None:
@@ -132,6 +148,10 @@ class Job:
     def preempt(self) -> None:
         """Take the nodes away; the run fails by it."""
         self._preempted = PreemptedError(restarts=False)
+
+    def lose_node(self) -> None:
+        """Write nothing back from now on; let the nodes be gone once the processes end."""
+        self._loses_node = True
 
     def silence(self) -> None:
         """Let the job respond no more, though it goes on."""
@@ -196,10 +216,15 @@ class Job:
         finally:
             processes.end(self.folder, GRACE_S)
         self._enter("Finalizing")
-        for mount in outputs.values():
-            mount.write_back()
+        if self._loses_node:
+            raise PreemptedError(restarts=False)
+        deadline = time.monotonic() + float(dict(spec.environment).get(FLUSH_VARIABLE, FLUSH_S))
+        left = [name for name, mount in outputs.items() if not mount.flush(deadline)]
         status = "Failed" if process.returncode else "Completed"
-        return status, f"mpiexec ended with exit status {process.returncode}."
+        reason = f"mpiexec ended with exit status {process.returncode}."
+        if left:
+            reason += f" The time was not enough to write back all of {', '.join(left)}."
+        return status, reason
 
     def _bring_inputs(self, spec: JobSpec, storage: BlobServiceClient) -> dict[str, Path]:
         paths: dict[str, Path] = {}
@@ -210,9 +235,8 @@ class Job:
         return paths
 
     def _mount_outputs(self, spec: JobSpec, storage: BlobServiceClient) -> dict[str, OutputMount]:
-        folder = self.folder / "outputs"
         return {
-            f"outputs.{item.name}": OutputMount(storage, item.path, folder / item.name)
+            f"outputs.{item.name}": OutputMount(storage, item.path, self._outputs / item.name)
             for item in spec.outputs
         }
 
@@ -231,6 +255,8 @@ class Job:
             "MLFLOW_RUN_ID": self.name,
             "MLFLOW_TRACKING_URI": self._tracking_uri,
             processes.OWNER_VARIABLE: str(self.folder),
+            "EMULATOR_OUTPUTS": str(self._outputs),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(NODE), os.environ.get("PYTHONPATH")))),
         }
         with self.log.open("ab") as log:
             return subprocess.Popen(
@@ -259,7 +285,7 @@ class Job:
             except subprocess.TimeoutExpired:
                 if self._preempted is not None:
                     raise self._preempted from None
-                for mount in mounts:
+                for mount in mounts if not self._loses_node else ():
                     mount.write_back()
             else:
                 return

@@ -3,11 +3,15 @@
 A datastore has the name of its container. An input is brought to disk before the job
 starts. An output is a folder that begins with what its path holds already and whose files
 are written back while the job runs; a file that did not change is not written again.
-Names that end in `.part` are work in progress and stay on the node until renamed.
+
+The manners are those of Azure ML's mount: a file is seen late, and in pieces, its beginning first;
+what is written back after the processes have ended is so only until a time limit; what a lost node
+has not written back is lost. Renames and appends are refused by `emulator/node/sitecustomize.py`.
 """
 
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -23,6 +27,10 @@ _URI = re.compile(
 
 type Stamp = tuple[int, int, int]
 """Inode, size (bytes) and modification time (ns) of a file: what tells that it changed."""
+
+
+FIRST_PIECE = 2**16
+"""Bytes, at most, of a file's first half that are there before the whole is."""
 
 
 class MountError(Exception):
@@ -82,39 +90,77 @@ class OutputMount:
         self._prefix = target.prefix
         self.folder = bring_folder(storage, target, folder)
         self._written = self._look()
+        self._begun: dict[str, Stamp] = {}
 
     def write_back(self) -> None:
-        """Upload what is new or changed since the last call; remove what is gone."""
+        """Upload a piece of what is new or changed since the last call; remove what is gone.
+
+        The first piece of a file is its beginning, the second, if it is still the same, the whole.
+        """
         present = self._look()
-        for name, stamp in present.items():
-            if self._written.get(name) != stamp:
+        for name, stamp in self._changed(present):
+            if self._begun.get(name) == stamp:
                 self._upload(name, stamp)
-        for name in self._written.keys() - present.keys():
-            self._remove(name)
+            else:
+                self._upload(name, stamp, min(stamp[1] // 2, FIRST_PIECE))
+        self._remove_absent(present)
+
+    def flush(self, deadline: float) -> bool:
+        """Upload the whole of what is new or changed, in the order in which it was written.
+
+        Args:
+            deadline: when to stop, whatever is left then, by `time.monotonic()`.
+
+        Returns:
+            Whether nothing is left.
+        """
+        present = self._look()
+        for name, stamp in self._changed(present):
+            if time.monotonic() > deadline:
+                return False
+            self._upload(name, stamp)
+        self._remove_absent(present)
+        return True
+
+    def _changed(self, present: dict[str, Stamp]) -> list[tuple[str, Stamp]]:
+        """Return what is to be uploaded, in the order in which it was written."""
+        changed = [item for item in present.items() if self._written.get(item[0]) != item[1]]
+        return sorted(changed, key=lambda item: item[1][2])
 
     def _look(self) -> dict[str, Stamp]:
         """Return the stamp of each file by its name relative to the folder."""
         found: dict[str, Stamp] = {}
         for folder, _, names in os.walk(self.folder):
-            for file in (Path(folder, name) for name in names if not name.endswith(".part")):
+            for file in (Path(folder, name) for name in names):
                 try:
                     stat = file.stat()
                 except FileNotFoundError:
-                    continue  # renamed or removed since it was listed
+                    continue  # removed since it was listed
                 name = file.relative_to(self.folder).as_posix()
                 found[name] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         return found
 
-    def _upload(self, name: str, stamp: Stamp) -> None:
+    def _upload(self, name: str, stamp: Stamp, length: int | None = None) -> None:
+        """Upload a file, or its first `length` bytes."""
         try:
             with (self.folder / name).open("rb") as file:
-                self._container.upload_blob(self._prefix + name, file, overwrite=True)
+                content = file if length is None else file.read(length)
+                self._container.upload_blob(self._prefix + name, content, overwrite=True)
         except FileNotFoundError:
-            return  # renamed or removed since it was listed: the next look sees it
-        self._written[name] = stamp
+            return  # removed since it was listed: the next look sees it
+        if length is None:
+            self._written[name] = stamp
+            self._begun.pop(name, None)
+        else:
+            self._begun[name] = stamp
+
+    def _remove_absent(self, present: dict[str, Stamp]) -> None:
+        for name in (self._written | self._begun).keys() - present.keys():
+            self._remove(name)
 
     def _remove(self, name: str) -> None:
-        del self._written[name]
+        self._written.pop(name, None)
+        self._begun.pop(name, None)
         try:
             self._container.delete_blob(self._prefix + name)
         except ResourceNotFoundError:

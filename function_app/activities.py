@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,6 +50,8 @@ from gpu_worker.plan import (
 blueprint = df.Blueprint()
 
 _CACHED = 256
+_LOOKS = 3
+_LOOK_AGAIN_SECONDS = 0.15
 
 LOST_AFTER = timedelta(minutes=10)
 """From the plan of a video that waits: in which the making of its style must have begun."""
@@ -326,15 +329,26 @@ def _told(folder: JobFolder, attempt: int = 0) -> _Told | None:
     found = _progress(folder, attempt, int(now.timestamp()))
     if not found:
         return None
-    content, written = found
-    return _Told(Progress.from_json(content), round(max(0.0, (now - written).total_seconds()), 1))
+    progress, written = found
+    return _Told(progress, round(max(0.0, (now - written).total_seconds()), 1))
 
 
 @lru_cache(_CACHED)
-def _progress(folder: JobFolder, attempt: int, second: int) -> tuple[bytes, datetime] | None:
-    """Read the worker's progress, once a second at most: looks are closer together at the end."""
+def _progress(folder: JobFolder, attempt: int, second: int) -> tuple[Progress, datetime] | None:
+    """Read the worker's progress, once a second at most: looks are closer together at the end.
+
+    A file on the nodes' mount may be seen half; the whole of it comes a moment later.
+    """
     del attempt, second  # parts of what is remembered, no more
-    return storage.read_dated(paths.JOBS, folder.output(PROGRESS_NAME))
+    for _ in range(_LOOKS):
+        found = storage.read_dated(paths.JOBS, folder.output(PROGRESS_NAME))
+        if not found:
+            return None
+        try:
+            return Progress.from_json(found[0]), found[1]
+        except PlanError:
+            time.sleep(_LOOK_AGAIN_SECONDS)
+    return None
 
 
 def _called_as_uploaded(sentence: str, state: State) -> str:

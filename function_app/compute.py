@@ -33,6 +33,17 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.ai.ml.entities import Command
 
+MOUNT = {
+    # Of the last shards a node may have hundreds of MB left to upload when its ranks end; after the
+    # usual 30 s they would be dropped, and painted again.
+    "DATASET_UNMOUNT_TIMEOUT_SECONDS": "600",
+    # Else a node downloads the whole video before a rank can seek to its first shard.
+    "DATASET_MOUNT_BLOCK_BASED_CACHE_ENABLED": "true",
+}
+"""Of Azure Machine Learning's mounts, on every node.
+
+https://learn.microsoft.com/azure/machine-learning/how-to-read-write-data-v2"""
+
 EXPERIMENT = "atelier"
 SHARED_MEMORY = "16g"
 
@@ -156,7 +167,7 @@ def studio_url(name: str) -> str | None:
 
 
 def _command(attempt: Attempt) -> Command:
-    from azure.ai.ml import Input, MpiDistribution, Output
+    from azure.ai.ml import Input, ManagedIdentityConfiguration, MpiDistribution, Output
     from azure.ai.ml import command as make_command  # pyright: ignore[reportUnknownVariableType]
 
     job, work, limits = attempt.job, attempt.work, settings()
@@ -172,6 +183,8 @@ def _command(attempt: Attempt) -> Command:
         tags=_tags(attempt),
         command=task.command,
         environment=limits.aml_environment,
+        environment_variables=MOUNT,
+        identity=ManagedIdentityConfiguration(),  # of the nodes
         inputs={name: file(*blob) for name, blob in task.inputs.items()},
         outputs={
             "work": Output(

@@ -15,6 +15,10 @@ MOST_CONCEALED = 0.9
 """Share of the frames that may decode with errors: beyond, what is painted is no picture."""
 
 
+class HalfListError(Exception):
+    """What the worker said of a shard reached storage by half; the worker paints that one anew."""
+
+
 def damage_note(job: Job, plan: Plan) -> str:
     """Weigh what the worker says of frames that did not decode, or with errors.
 
@@ -25,6 +29,7 @@ def damage_note(job: Job, plan: Plan) -> str:
 
     Raises:
         InputError: there are more of them than a result can bear.
+        HalfListError: a list is not whole.
     """
     damaged, concealed = _found(job, plan)
     if len(damaged) > MOST_DAMAGED * plan.frame_count:
@@ -50,7 +55,10 @@ def _found(job: Job, plan: Plan) -> tuple[list[int], list[int]]:
     for shard in plan.shards:
         name = job.folder.output(shard.damage_name)
         if name in there and (content := storage.read(paths.JOBS, name)):
-            said = json.loads(content)
+            try:
+                said = json.loads(content)
+            except ValueError as error:
+                raise HalfListError(name) from error
             damaged += said["frames"]
             concealed += said.get("concealed", [])
     return damaged, concealed

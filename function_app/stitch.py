@@ -12,7 +12,7 @@ from urllib.parse import quote
 from azure.storage.blob import BlobClient
 
 from function_app import paths, results, storage
-from function_app.damage import damage_note
+from function_app.damage import HalfListError, damage_note
 from function_app.errors import InputError, ServiceError
 from function_app.extras import Sidecar
 from function_app.jobs import Job
@@ -28,6 +28,7 @@ from gpu_worker.plan import (
     SHEET_NAME,
     Plan,
     Shard,
+    is_whole_jpeg,
     seal,
 )
 
@@ -73,7 +74,10 @@ def stitch(job: Job) -> Joined:
     if result and not any(storage.names(paths.JOBS, job.folder.root)):
         return Joined(result=result)  # the job has ended
     plan = Plan.from_json(_needed(job.folder.plan))
-    note = damage_note(job, plan)
+    try:
+        note = damage_note(job, plan)
+    except HalfListError:
+        return Joined(lost=1)
     if result:  # from an earlier try, whose answer was lost
         return _ended(job, plan, result, note)
     check_current(job)
@@ -187,5 +191,5 @@ def _pictures(job: Job, result: str) -> None:
     """Keep the worker's pictures; a video without any is no worse a result."""
     for name, suffix in zip((POSTER_NAME, SHEET_NAME), results.PICTURES, strict=True):
         picture = storage.read(paths.JOBS, job.folder.output(name))
-        if picture is not None:
+        if picture is not None and is_whole_jpeg(picture):
             storage.write(paths.RESULTS, paths.beside(result, suffix), picture, "image/jpeg")

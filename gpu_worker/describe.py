@@ -16,10 +16,10 @@ from torch import Tensor
 from gpu_worker.colour import Coding, to_rgb
 from gpu_worker.decode import frames
 from gpu_worker.errors import ToolError
-from gpu_worker.files import write_whole
+from gpu_worker.files import write_shard_file, write_whole
 from gpu_worker.frame import Frame
 from gpu_worker.paint import batch_size
-from gpu_worker.plan import Plan, Shard, seal
+from gpu_worker.plan import Plan, Shard
 from gpu_worker.scorers import Line, Scorer
 
 
@@ -107,5 +107,4 @@ def write_lines(described: Iterable[Described], plan: Plan, shard: Shard, folder
     if damaged or concealed:
         said = {"frames": damaged, "concealed": concealed}
         write_whole(folder / shard.damage_name, json.dumps(said).encode())
-    content = "".join(lines).encode()
-    write_whole(folder / shard.name, content + seal(plan, shard, [content]))
+    write_shard_file(folder / shard.name, "".join(lines).encode(), plan, shard)

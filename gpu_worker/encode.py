@@ -1,4 +1,4 @@
-"""Encoding: one shard's frames into one file that appears whole and verified, or not at all."""
+"""Encoding: one shard's frames into one file, verified before it is put where it belongs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import ffmpeg
 from ffmpeg.nodes import FilterableStream, OutputStream
 
 from gpu_worker.errors import ToolError
-from gpu_worker.files import write_whole
+from gpu_worker.files import write_shard_file, write_whole
 from gpu_worker.frame import Frame
-from gpu_worker.plan import Encoding, Plan, Shard, seal
+from gpu_worker.plan import Encoding, Plan, Shard
 from gpu_worker.process import running
 
 _RATES: Final = range(1, 1001)
@@ -58,8 +58,7 @@ def write_shard(
         if damaged or concealed:
             said = {"frames": damaged, "concealed": concealed}
             write_whole(folder / shard.damage_name, json.dumps(said).encode())
-        content = file.read()
-        write_whole(folder / shard.name, content + seal(plan, shard, [content]))
+        write_shard_file(folder / shard.name, file.read(), plan, shard)
 
 
 def _encoder(plan: Plan, threads: int, file: int) -> OutputStream:

@@ -336,6 +336,11 @@ def seal(plan: Plan, shard: Shard, content: Iterable[bytes]) -> bytes:
     return SEAL_BYTES.to_bytes(4) + b"free" + digest.digest()
 
 
+def is_whole_jpeg(content: bytes) -> bool:
+    """Tell a JPEG from a part of one, which lacks the marker at its end (EOI, ITU-T T.81 B.2.1)."""
+    return content.endswith(b"\xff\xd9")
+
+
 MOST_DECODED = 16
 """Times that a video may be decoded, all shards together, before there are fewer of them."""
 

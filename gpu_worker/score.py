@@ -3,9 +3,9 @@
     mpiexec -n N python -m gpu_worker.score --plan plan.json --video FILE --style FILE --out DIR
 
 Each rank takes a ticket for a shard, decodes it, paints it and encodes it; the three stages work at
-the same time, across the borders of shards. Shards that are in DIR already are left as they are,
-so a run that was cut off goes on where it stopped. When a rank fails, `failure.json` in DIR says
-why, and all ranks end.
+the same time, across the borders of shards. Shards that are whole in DIR already are left as they
+are, so a run that was cut off goes on where it stopped. When a rank fails, `failure.json` in DIR
+says why, and all ranks end.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from gpu_worker.describe import Described, describe, frames_with_context, write_
 from gpu_worker.encode import write_shard
 from gpu_worker.errors import ToolError
 from gpu_worker.failure import report_failure
+from gpu_worker.files import is_json, is_sealed
 from gpu_worker.frame import Frame
 from gpu_worker.machine import PRECISIONS, Machine, Precision
 from gpu_worker.metrics import Metrics
@@ -111,8 +112,10 @@ def score(task: Task, comm: MPI.Intracomm) -> None:
     """
     plan = Plan.from_json(task.plan.read_bytes())
     logs.about(plan.job_id)
-    # First of all, lest the clearing away take what a rank of this run has to say.
-    pending = comm.bcast(_pending(plan, task.out) if comm.rank == 0 else None)
+    if comm.rank == 0:
+        # First of all, lest it take what a rank of this run has to say.
+        _clear_away(task.out)
+    pending = _pending(plan, task.out, comm)
     if not task.video.is_file():
         raise ToolError(f"The video {task.video.name} is not there.")
     machine = Machine.share(comm)
@@ -173,18 +176,30 @@ def _describing(task: Task, plan: Plan, machine: Machine, comm: MPI.Intracomm) -
     yield work
 
 
-def _pending(plan: Plan, out: Path) -> list[Shard]:
-    """Clear away what an earlier run said; return the shards that are not there yet.
+def _clear_away(out: Path) -> None:
+    """Forget what an earlier run said."""
+    out.mkdir(parents=True, exist_ok=True)
+    for said in (out / FAILURE_NAME, *out.glob(f"{PROGRESS_PREFIX}*")):
+        said.unlink(missing_ok=True)
+
+
+def _pending(plan: Plan, out: Path, comm: MPI.Intracomm) -> list[Shard]:
+    """Return the shards that are not there yet, or not whole; each rank reads its share of them.
 
     The longest first: what is short comes last, when a rank may have nothing left but to wait for
     the others (Graham 1969, doi:10.1137/0117039).
     """
-    out.mkdir(parents=True, exist_ok=True)
-    for said in (out / FAILURE_NAME, *out.glob(f"{PROGRESS_PREFIX}*")):
-        said.unlink(missing_ok=True)
-    there = {file.name for file in out.iterdir()}
-    missing = (shard for shard in plan.shards if shard.name not in there)
+    names = comm.bcast({file.name for file in out.iterdir()} if comm.rank == 0 else None)
+    there = [shard for shard in plan.shards if shard.name in names]
+    mine = {shard.index for shard in there[comm.rank :: comm.size] if _is_done(plan, shard, out)}
+    done = {index for indexes in comm.allgather(mine) for index in indexes}
+    missing = (shard for shard in plan.shards if shard.index not in done)
     return sorted(missing, key=len, reverse=True)
+
+
+def _is_done(plan: Plan, shard: Shard, out: Path) -> bool:
+    damage = out / shard.damage_name
+    return is_sealed(out / shard.name, plan, shard) and (not damage.exists() or is_json(damage))
 
 
 def _decoded(

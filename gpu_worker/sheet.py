@@ -16,7 +16,7 @@ from PIL import Image
 
 from gpu_worker.files import write_whole
 from gpu_worker.frame import Frame
-from gpu_worker.plan import POSTER_NAME, SHEET_NAME, Plan
+from gpu_worker.plan import POSTER_NAME, SHEET_NAME, Plan, is_whole_jpeg
 from gpu_worker.still import jpeg, still
 
 COLUMNS: Final = 3
@@ -82,9 +82,10 @@ class Sampler:
         write_whole(self._file(index), self._pairs[index])
 
     def _kept(self, index: int) -> bytes | None:
-        """Return a pair of an earlier attempt; None where that attempt was not ours to see."""
+        """Return a pair of an earlier attempt; None where there is none, or not the whole of it."""
         file = self._file(index)
-        return file.read_bytes() if file.exists() else None
+        content = file.read_bytes() if file.exists() else b""
+        return content if is_whole_jpeg(content) else None
 
     def _file(self, index: int) -> Path:
         return self._folder / sample_name(index)

@@ -14,7 +14,7 @@ from function_app.api.jobs import Client, find
 from function_app.api.view import ENDED, view
 from function_app.errors import Code, RequestError
 from function_app.instances import job_of
-from gpu_worker.plan import PREVIEW_NAME
+from gpu_worker.plan import PREVIEW_NAME, is_whole_jpeg
 
 blueprint = df.Blueprint()
 
@@ -61,6 +61,8 @@ def get_preview(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     state = find(req, client)
     job = job_of(state)
     latest = storage.read(paths.JOBS, job.folder.output(PREVIEW_NAME))
+    if latest is not None and not is_whole_jpeg(latest):
+        latest = None
     if latest is None and view(state)["status"] not in ENDED:
         return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers=FRESH)
     return as_jpeg(latest or _picture(state, POSTER), FRESH)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from gpu_worker.errors import InputError
-from gpu_worker.files import write_whole
+from gpu_worker.files import Kept
 from gpu_worker.learning.learner import Learner, Lesson
 from gpu_worker.networks import Architecture
 
@@ -22,7 +22,8 @@ class State:
 
     def __init__(self, style: Path, lesson: Lesson, architecture: Architecture) -> None:
         """Name the file, and tell this lesson from any other."""
-        self._path = style.with_name(style.name + ".state")
+        self._kept = Kept(style.with_name(style.name + ".state"))
+        self._name = style.name + ".state"
         self._lesson = _fingerprint(lesson, architecture)
 
     def restore(self, learner: Learner) -> float:
@@ -31,12 +32,13 @@ class State:
         Raises:
             InputError: the file is damaged, or of another lesson.
         """
-        if not self._path.exists():
+        content = self._kept.read()
+        if content is None:
             return 0.0
-        state = self._read()
+        state = self._loaded(content)
         if state.get("lesson") != self._lesson:
             raise InputError(
-                f"{self._path.name} was left by a run with other pictures or options; "
+                f"{self._name} was left by a run with other pictures or options; "
                 "repeat its command to go on, or delete the file to start anew."
             )
         learner.load_state_dict(state["learner"])
@@ -47,17 +49,17 @@ class State:
         state = {"lesson": self._lesson, "minutes": minutes, "learner": learner.state_dict()}
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        write_whole(self._path, buffer.getvalue())
+        self._kept.write(buffer.getvalue())
 
     def forget(self) -> None:
         """Delete the file, once the style is learnt."""
-        self._path.unlink(missing_ok=True)
+        self._kept.forget()
 
-    def _read(self) -> Mapping[str, Any]:
+    def _loaded(self, content: bytes) -> Mapping[str, Any]:
         try:
-            return torch.load(self._path, map_location="cpu", weights_only=True)
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-            raise InputError(f"{self._path.name} is damaged; delete it to start anew.") from error
+            raise InputError(f"{self._name} is damaged; delete it to start anew.") from error
 
 
 def _fingerprint(lesson: Lesson, architecture: Architecture) -> str:

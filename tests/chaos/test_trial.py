@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +15,8 @@ from chaos.oracle import Observed
 from chaos.scene import Scene
 from chaos.schedule import Schedule, Strike
 from chaos.trial import LIMIT_S, Trials
+from gpu_worker.plan import seal
+from tests.gpu_worker.plans import even, synthetic_plan
 
 AGAIN = Strike("event again", "end", 1)
 LOST_ANSWER = Strike("answers lost", "commit", 1)
@@ -73,11 +76,18 @@ def test_the_oracle_sees(scene: Scene, job: dict | None, violation: str) -> None
     assert [each for each in found if each.startswith(violation)]
 
 
-def test_the_oracle_sees_a_half_shard(scene: Scene) -> None:
-    seen = Observed("identity/none.mp4", "none-000000000000", "0" * 64)
-    line = "PUT /devstoreaccount1/jobs/none-000000000000/work/00001.mp4"
-    half = b"half a shard, as long as you please, but without the seal at its end"
-    seen.note_write(line, half, scene)
+def test_the_oracle_sees_a_shard_that_is_sealed_before_it_is_whole(scene: Scene) -> None:
+    job_id = "none-000000000000"
+    seen = Observed("identity/none.mp4", job_id, "0" * 64)
+    plan = replace(synthetic_plan(even(20), shard_length=10), job_id=job_id)
+    scene.blobs.get_blob_client("jobs", f"{job_id}/plan.json").upload_blob(plan.to_json())
+    line = f"PUT /devstoreaccount1/jobs/{job_id}/work/00000.mp4"
+    content = bytes(range(200))
+    proof = seal(plan, plan.shards[0], [content])
+    for sound in (content[:100], content + proof):
+        seen.note_write(line, sound, scene)
+    assert seen.half_files == []
+    seen.note_write(line, bytes(200) + proof, scene)
     assert seen.half_files == [line]
 
 

@@ -1,7 +1,8 @@
 """What the tests submit: an MPI program that does what its arguments say, in their order.
 
 copy NAME      rank r writes its r-th copy of the input file to NAME.r
-write NAME TEXT, rename OLD NEW, remove NAME      rank 0 changes the output folder
+write NAME TEXT, rename OLD NEW, append NAME TEXT, remove NAME   rank 0 changes the output folder,
+               and prints what is refused
 list           rank 0 prints the names in the output folder
 chatter NAME   rank 0 prints lines without end until the output folder's parent holds the file NAME
 env NAME       rank 0 prints an environment variable
@@ -12,7 +13,7 @@ exit STATUS    every rank ends with STATUS
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mpi4py import MPI
@@ -34,14 +35,17 @@ def main(source: Path, out: Path, *words: str) -> None:
 
 def alone(verb: str, script: Iterator[str], out: Path, rank: int) -> None:
     """Do what only rank 0 does; the others skip it, arguments included."""
-    arguments = [next(script) for _ in range({"write": 2, "rename": 2, "list": 0}.get(verb, 1))]
+    words = {"write": 2, "rename": 2, "append": 2, "list": 0}.get(verb, 1)
+    arguments = [next(script) for _ in range(words)]
     if rank != 0:
         return
     match verb, arguments:
         case "write", [name, text]:
             (out / name).write_text(text)
         case "rename", [old, new]:
-            (out / old).rename(out / new)
+            refused(lambda: (out / old).rename(out / new))
+        case "append", [name, text]:
+            refused(lambda: (out / name).open("a").write(text))
         case "remove", [name]:
             (out / name).unlink()
         case "list", []:
@@ -54,6 +58,13 @@ def alone(verb: str, script: Iterator[str], out: Path, rank: int) -> None:
             print(f"{name}={os.environ[name]}", flush=True)
         case _:
             raise ValueError(verb)
+
+
+def refused(deed: Callable[[], object]) -> None:
+    try:
+        deed()
+    except OSError as error:
+        print("refused", error.strerror, flush=True)
 
 
 def wait_for(file: Path) -> None:

@@ -72,16 +72,38 @@ def test_outputs_are_written_back_while_the_job_runs(
 ):
     workspace.submit(
         cancelling,
-        *("write", "0.part", "half", "write", "progress", "1", "await", "one"),
-        *("rename", "0.part", "0.mp4", "write", "progress", "2", "await", "two"),
+        *("write", "0.mp4", "whole", "write", "progress", "1", "await", "one"),
+        *("write", "progress", "2", "await", "two"),
         *("remove", "progress", "await", "never"),
     )
-    wait_until(lambda: workspace.outputs(cancelling) == {"progress": b"1"})
+    wait_until(lambda: workspace.outputs(cancelling) == {"0.mp4": b"whole", "progress": b"1"})
     workspace.let_go(cancelling, "one")
-    wait_until(lambda: workspace.outputs(cancelling) == {"0.mp4": b"half", "progress": b"2"})
+    wait_until(lambda: workspace.outputs(cancelling) == {"0.mp4": b"whole", "progress": b"2"})
     workspace.let_go(cancelling, "two")
-    wait_until(lambda: workspace.outputs(cancelling) == {"0.mp4": b"half"})
+    wait_until(lambda: workspace.outputs(cancelling) == {"0.mp4": b"whole"})
     assert workspace.status(cancelling) == "Running"
+
+
+def test_the_mount_neither_renames_nor_appends(workspace: Workspace, name: str):
+    words = ("write", "a", "text", "rename", "a", "b", "append", "a", "more")
+    assert workspace.run(name, *words) == "Completed"
+    assert workspace.outputs(name) == {"a": b"text"}
+    log = workspace.log(name)
+    assert "refused Azure ML's mount does not do os.rename" in log
+    assert "refused Azure ML's mount does not append" in log
+
+
+def test_a_node_that_is_lost_before_its_flush_loses_what_it_wrote(
+    workspace: Workspace, cancelling: str, wait_until: Callable[..., None]
+):
+    words = ("write", "early", "seen", "await", "one", "copy", "late")
+    workspace.submit(cancelling, *words)
+    wait_until(lambda: workspace.outputs(cancelling) == {"early": b"seen"})
+    httpx.post(f"{workspace.config.aml_url}/faults/jobs/{cancelling}/lose").raise_for_status()
+    workspace.let_go(cancelling, "one")
+    assert workspace.reaches(cancelling, *FINAL) == "Failed"
+    assert workspace.outputs(cancelling) == {"early": b"seen"}
+    assert "PreemptionError" in workspace.log(cancelling)
 
 
 def test_a_job_finds_earlier_outputs_and_leaves_them_as_they_are(workspace: Workspace, name: str):

@@ -1,5 +1,6 @@
 """Datastore paths as files on disk."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from azure.storage.blob import BlobServiceClient
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from emulator.mount import DatastorePath, MountError, bring_file
+from emulator.mount import DatastorePath, MountError, OutputMount, bring_file
 
 WORKSPACE = "subscriptions/s/resourcegroups/g/workspaces/w/"
 
@@ -34,3 +35,36 @@ def test_a_name_never_leads_out_of_the_folder(
 ):
     with pytest.raises(MountError, match="leads out of the mounted folder"):
         bring_file(storage, DatastorePath("videos", path), tmp_path / "inputs")
+
+
+def test_a_file_is_seen_late_and_in_pieces(storage: BlobServiceClient, tmp_path: Path):
+    mount = OutputMount(storage, DatastorePath("jobs", "pieces/work"), tmp_path / "work")
+    blob = storage.get_blob_client("jobs", "pieces/work/file")
+    file = tmp_path / "work" / "file"
+    file.write_bytes(b"first content")
+    assert not blob.exists()
+    mount.write_back()
+    assert blob.download_blob().readall() == b"first "
+    mount.write_back()
+    assert blob.download_blob().readall() == b"first content"
+    written = blob.get_blob_properties().etag
+    mount.write_back()
+    assert blob.get_blob_properties().etag == written
+    file.write_bytes(b"second")
+    mount.write_back()
+    assert blob.download_blob().readall() == b"sec"
+    file.unlink()
+    mount.write_back()
+    assert not blob.exists()
+
+
+def test_a_flush_writes_the_whole_unless_its_time_is_over(
+    storage: BlobServiceClient, tmp_path: Path
+):
+    mount = OutputMount(storage, DatastorePath("jobs", "flush/work"), tmp_path / "work")
+    blob = storage.get_blob_client("jobs", "flush/work/file")
+    (tmp_path / "work" / "file").write_bytes(b"content")
+    assert not mount.flush(time.monotonic() - 1)
+    assert not blob.exists()
+    assert mount.flush(time.monotonic() + 60)
+    assert blob.download_blob().readall() == b"content"

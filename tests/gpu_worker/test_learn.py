@@ -1,5 +1,6 @@
 """A style is learnt from a painting and photos alone, says how, and goes on after a kill."""
 
+import io
 import json
 import os
 import subprocess
@@ -18,6 +19,7 @@ from torch import Generator, Tensor
 from torchvision.models import vgg16
 
 from gpu_worker.errors import ToolError
+from gpu_worker.files import Kept
 from gpu_worker.learn import main
 from gpu_worker.learning.content import Content
 from gpu_worker.learning.learner import Budget, Learner, Learnt, Lesson, learn
@@ -190,20 +192,11 @@ def test_a_killed_run_goes_on_when_its_command_is_repeated(pictures: Path, tmp_p
             time.sleep(0.05)
         process.kill()
     assert not out.exists()
-    done = len(torch.load(state, weights_only=True)["learner"]["losses"])
+    kept = torch.load(io.BytesIO(Kept(state).read() or b""), weights_only=True)
+    done = len(kept["learner"]["losses"])
     assert main(command(pictures, out, "--steps", str(done + 1))) == 0
     assert load_style(out).metadata["steps"] == str(done + 1)
     assert not state.exists()
-
-
-def test_what_is_half_kept_has_the_name_of_work_in_progress(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gpu_worker.learning.learner.KEEP_SECONDS", 0.0)
-    out = tmp_path / "tiny.safetensors"
-    (tmp_path / "tiny.safetensors.state.part").mkdir()
-    with pytest.raises(IsADirectoryError):
-        main(command(pictures, out, "--steps", "2"))
 
 
 def test_what_another_lesson_left_is_not_gone_on_with(
@@ -211,9 +204,11 @@ def test_what_another_lesson_left_is_not_gone_on_with(
 ) -> None:
     out = tmp_path / "tiny.safetensors"
     state = tmp_path / "tiny.safetensors.state"
-    torch.save({"lesson": "another", "minutes": 1.0, "learner": {}}, state)
+    buffer = io.BytesIO()
+    torch.save({"lesson": "another", "minutes": 1.0, "learner": {}}, buffer)
+    Kept(state).write(buffer.getvalue())
     assert main(command(pictures, out, "--steps", "1")) == 1
-    state.write_bytes(b"a poem")
+    Kept(state).write(b"a poem")
     assert main(command(pictures, out, "--steps", "1")) == 1
     other, damaged = (record.getMessage() for record in caplog.records)
     assert "tiny.safetensors.state was left by a run with other pictures or options" in other

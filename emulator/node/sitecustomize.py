@@ -1,0 +1,37 @@
+"""What Azure ML's mount refuses, refused in a job's own Python processes: renames and appends.
+
+Python imports this module at its start because the job's PYTHONPATH names its folder. An audit
+hook (PEP 578) sees what a process asks of files before the system does. Programs that are not
+Python are not seen; the worker lets none write to its output.
+"""
+
+import os
+import sys
+from typing import Any
+
+OUTPUTS = os.environ.get("EMULATOR_OUTPUTS", "")
+"""The folder in which the job's outputs are mounted."""
+
+EPERM = 1
+
+
+def _is_mounted(path: object) -> bool:
+    if not isinstance(path, str | bytes | os.PathLike):
+        return False
+    absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - asks nothing of the disk
+    return absolute.startswith(f"{OUTPUTS}/")
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in {"os.rename", "os.link", "os.symlink"}:
+        source, target = arguments[0], arguments[1]
+        if _is_mounted(source) or _is_mounted(target):
+            raise OSError(EPERM, f"Azure ML's mount does not do {event}", os.fsdecode(target))
+    elif event == "open":
+        path, _, flags = arguments
+        if isinstance(flags, int) and flags & os.O_APPEND and _is_mounted(path):
+            raise OSError(EPERM, "Azure ML's mount does not append", os.fsdecode(path))
+
+
+if OUTPUTS:
+    sys.addaudithook(_refuse)
