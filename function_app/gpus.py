@@ -25,12 +25,16 @@ class Node:
 
     Attributes:
         gpus: that it has; one MPI process paints on each.
+        vcpus: that it has.
+        memory_gib: of RAM.
         rate: megapixels a second that one GPU paints of the default style.
         dollars: an hour, dedicated; None if not known.
         dollars_low_priority: an hour, where the node may be taken away; None if not known.
     """
 
     gpus: int
+    vcpus: int
+    memory_gib: int
     rate: float
     dollars: float | None
     dollars_low_priority: float | None

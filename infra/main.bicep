@@ -4,7 +4,7 @@ targetScope = 'subscription'
 
 @description('Name of the deployment; names of resources are derived from it.')
 @minLength(2)
-@maxLength(32)
+@maxLength(64)
 param name string
 
 @description('Region. It must offer Flex Consumption and the GPU SKU.')
@@ -92,21 +92,30 @@ param budgetStart string = ''
 param thisMonth string = utcNow('yyyy-MM-01')
 
 var short = loadJsonContent('abbreviations.json')
-var token = uniqueString(subscription().id, name, location)
+// 'West Europe' is 'westeurope': names must not change with the spelling.
+var region = toLower(replace(location, ' ', ''))
+var token = uniqueString(subscription().id, name, region)
 var tags = { 'azd-env-name': name }
 
 // Sizes of nodes, and what the app knows of them: one table for both.
-var nodeSizes = loadJsonContent('../function_app/gpus.json')
-var gpusPerNode = nodeSizes[gpuSku].gpus
+var nodeSizes = items(loadJsonContent('../function_app/gpus.json'))
+var sizes = filter(nodeSizes, each => toLower(each.key) == toLower(gpuSku))
+var size = empty(sizes) ? fail('gpuSku is none of those in function_app/gpus.json') : sizes[0]
+var gpusPerNode = size.value.gpus
+var nodesLow = nodesMin <= nodesMax ? nodesMin : fail('nodesMin is above nodesMax')
 
 var appName = '${short.functionApp}${token}'
 var computeName = 'gpu'
 var instanceType = 'gpu'
 var packageContainer = 'app-package'
 var onKubernetes = !empty(kubernetesClusterId)
+// '/subscriptions/{2}/resourceGroups/{4}/providers/.../{name}'; what is not deployed is checked too.
+var clusterPath = split(onKubernetes ? kubernetesClusterId : '/////none', '/')
 var attaches = onKubernetes && !kubernetesAttached
 var addresses = filter(map(split(clientAddresses, ','), each => trim(each)), each => !empty(each))
 var clients = privateNetwork ? addresses : []
+// The first day of a budget cannot change: azd keeps the output, and gives it back.
+var budgetSince = empty(budgetStart) ? thisMonth : budgetStart
 
 var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
 var queueZone = 'privatelink.queue.${environment().suffixes.storage}'
@@ -250,8 +259,8 @@ module cluster 'modules/gpu-cluster.bicep' = if (!onKubernetes) {
     location: location
     workspaceName: workspace.outputs.name
     name: computeName
-    gpuSku: gpuSku
-    nodesMin: nodesMin
+    gpuSku: size.key
+    nodesMin: nodesLow
     nodesMax: nodesMax
     tier: tier
     idleSeconds: idleSeconds
@@ -264,8 +273,16 @@ module cluster 'modules/gpu-cluster.bicep' = if (!onKubernetes) {
 }
 
 module kubernetesExtension 'modules/kubernetes-extension.bicep' = if (onKubernetes) {
-  scope: resourceGroup(split(kubernetesClusterId, '/')[2], split(kubernetesClusterId, '/')[4])
-  params: { clusterName: last(split(kubernetesClusterId, '/')) }
+  scope: resourceGroup(clusterPath[2], clusterPath[4])
+  params: { clusterName: last(clusterPath) }
+}
+
+module rbacKubernetes 'modules/rbac-kubernetes.bicep' = if (onKubernetes) {
+  scope: resourceGroup(clusterPath[2], clusterPath[4])
+  params: {
+    principals: { workspace: identities.outputs.workspacePrincipalId }
+    clusterName: last(clusterPath)
+  }
 }
 
 module kubernetesCompute 'modules/kubernetes-compute.bicep' = if (attaches) {
@@ -276,10 +293,10 @@ module kubernetesCompute 'modules/kubernetes-compute.bicep' = if (attaches) {
     name: computeName
     clusterId: kubernetesClusterId
     instanceType: instanceType
-    gpusPerNode: gpusPerNode
     identityId: identities.outputs.workerId
   }
-  dependsOn: [rbac, kubernetesExtension]
+  // The workspace attaches the cluster by its own identity.
+  dependsOn: [rbac, rbacKubernetes, kubernetesExtension]
 }
 
 module scheduler 'modules/durable-task.bicep' = if (durableTaskScheduler) {
@@ -313,7 +330,7 @@ module functionApp 'modules/function-app.bicep' = {
       workspace: workspace.outputs.name
       compute: computeName
       instanceType: onKubernetes ? instanceType : ''
-      sku: gpuSku
+      sku: size.key
       tier: onKubernetes ? 'Dedicated' : tier
       environment: workspace.outputs.environment
     }
@@ -373,6 +390,7 @@ module rbacWorkspace 'modules/rbac-workspace.bicep' = {
       workspace: identities.outputs.workspacePrincipalId
     }
     workspaceName: workspace.outputs.name
+    token: token
   }
 }
 
@@ -413,6 +431,8 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
     topicId: topic.outputs.id
     location: location
     insightsId: monitoring.outputs.insightsId
+    logsId: monitoring.outputs.logsId
+    dailyGigabytes: monitoring.outputs.dailyGigabytes
     tags: tags
   }
 }
@@ -422,7 +442,7 @@ module budget 'modules/budget.bicep' = if (budgetPerMonth > 0) {
   params: {
     name: '${short.budget}${token}'
     amount: max(1, budgetPerMonth)
-    startDate: empty(budgetStart) ? thisMonth : budgetStart
+    startDate: budgetSince
     actionGroupId: empty(alertEmail) ? '' : alerts.?outputs.?actionGroupId ?? ''
   }
 }
@@ -438,3 +458,11 @@ output INSIGHTS_ID string = monitoring.outputs.insightsId
 output REGISTRY_NAME string = registry.outputs.name
 output WORKER_IMAGE string = 'gpu-worker:${workerVersion}'
 output PRIVATE_NETWORK bool = privateNetwork
+output BUDGET_START string = budgetPerMonth > 0 ? budgetSince : budgetStart
+output KUBERNETES_CLUSTER_ID string = kubernetesClusterId
+output KUBERNETES_ATTACHED bool = onKubernetes
+output INSTANCE_TYPE string = instanceType
+// What AKS and its daemons keep of a node is no more than one CPU and a quarter of the memory.
+output NODE_GPUS int = gpusPerNode
+output NODE_CPUS int = size.value.vcpus - 1
+output NODE_MEMORY_GIB int = size.value.memory_gib * 3 / 4

@@ -1,7 +1,8 @@
 # Builds the worker's image, unless this version is there, uploads the shipped styles, and brings
 # the operator's workbook up to date, a template as the portal gives it back after an edit.
 # Reads: AZURE_SUBSCRIPTION_ID, REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK,
-# AZURE_RESOURCE_GROUP, INSIGHTS_ID, and BASE_DIGEST if set.
+# AZURE_RESOURCE_GROUP, INSIGHTS_ID, KUBERNETES_CLUSTER_ID, INSTANCE_TYPE, NODE_CPUS,
+# NODE_MEMORY_GIB, NODE_GPUS, and BASE_DIGEST if set.
 
 $ErrorActionPreference = 'Stop'
 Set-Location (Join-Path $PSScriptRoot '../..')
@@ -51,6 +52,21 @@ function Send-Styles {
         --pattern '*.safetensors' --overwrite --output none
 }
 
+# The AKS cluster is told what a job asks of a node: /subscriptions/{2}/resourceGroups/{4}/.../{8}.
+function Set-InstanceType {
+    $cluster = $env:KUBERNETES_CLUSTER_ID -split '/'
+    $file = Join-Path ([IO.Path]::GetTempPath()) 'instance-type.yaml'
+    (Get-Content infra/hooks/instance-type.yaml -Raw) `
+        -replace 'INSTANCE_TYPE', $env:INSTANCE_TYPE -replace 'NODE_CPUS', $env:NODE_CPUS `
+        -replace 'NODE_MEMORY_GIB', $env:NODE_MEMORY_GIB -replace 'NODE_GPUS', $env:NODE_GPUS |
+        Set-Content $file
+    az aks command invoke `
+        --subscription $cluster[2] --resource-group $cluster[4] --name $cluster[8] `
+        --command 'kubectl apply --filename instance-type.yaml' --file $file
+    Assert-Success 'az aks command invoke'
+    Remove-Item $file
+}
+
 if ((Get-Tags) -contains $tag) {
     Write-Output "$env:WORKER_IMAGE is in the registry already: set WORKER_VERSION for a new one"
 } elseif ($env:PRIVATE_NETWORK -eq 'true') {
@@ -67,6 +83,8 @@ foreach ($wait in 15, 30, 60, 120) {
     Send-Styles
 }
 Assert-Success 'az storage blob upload-batch'
+
+if ($env:KUBERNETES_CLUSTER_ID) { Set-InstanceType }
 
 Invoke-Azure deployment group create --resource-group $env:AZURE_RESOURCE_GROUP --name workbook `
     --template-file infra/workbook.json --output none --parameters "insightsId=$env:INSIGHTS_ID"

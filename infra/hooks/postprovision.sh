@@ -2,7 +2,8 @@
 # Builds the worker's image, unless this version is there, uploads the shipped styles, and brings
 # the operator's workbook up to date, a template as the portal gives it back after an edit.
 # Reads: AZURE_SUBSCRIPTION_ID, REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK,
-# AZURE_RESOURCE_GROUP, INSIGHTS_ID, and BASE_DIGEST if set.
+# AZURE_RESOURCE_GROUP, INSIGHTS_ID, KUBERNETES_CLUSTER_ID, INSTANCE_TYPE, NODE_CPUS,
+# NODE_MEMORY_GIB, NODE_GPUS, and BASE_DIGEST if set.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -52,6 +53,21 @@ again() {
     "$@"
 }
 
+# The AKS cluster is told what a job asks of a node: /subscriptions/{3}/resourceGroups/{5}/.../{9}.
+describe_nodes() {
+    folder=$(mktemp -d)
+    sed -e "s/INSTANCE_TYPE/$INSTANCE_TYPE/" -e "s/NODE_CPUS/$NODE_CPUS/" \
+        -e "s/NODE_MEMORY_GIB/$NODE_MEMORY_GIB/" -e "s/NODE_GPUS/$NODE_GPUS/" \
+        infra/hooks/instance-type.yaml >"$folder/instance-type.yaml"
+    az aks command invoke \
+        --subscription "$(echo "$KUBERNETES_CLUSTER_ID" | cut -d/ -f3)" \
+        --resource-group "$(echo "$KUBERNETES_CLUSTER_ID" | cut -d/ -f5)" \
+        --name "$(echo "$KUBERNETES_CLUSTER_ID" | cut -d/ -f9)" \
+        --command "kubectl apply --filename instance-type.yaml" \
+        --file "$folder/instance-type.yaml"
+    rm -r "$folder"
+}
+
 tags=$(list_tags)
 if echo "$tags" | grep -Fqx "${WORKER_IMAGE#*:}"; then
     echo "$WORKER_IMAGE is in the registry already: set WORKER_VERSION for a new one"
@@ -62,6 +78,10 @@ else
 fi
 
 again upload_styles
+
+if [ -n "$KUBERNETES_CLUSTER_ID" ]; then
+    describe_nodes
+fi
 
 azure deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name workbook \
     --template-file infra/workbook.json --output none --parameters insightsId="$INSIGHTS_ID"

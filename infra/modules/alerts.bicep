@@ -21,6 +21,12 @@ param location string
 @description('Application Insights component, which the app tells of jobs that failed.')
 param insightsId string
 
+@description('Log Analytics workspace.')
+param logsId string
+
+@description('GB a day that it takes in.')
+param dailyGigabytes int
+
 param tags object
 
 var alerts = [
@@ -110,7 +116,7 @@ resource failedJobs 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
     criteria: {
       allOf: [
         {
-          query: 'traces | where message has_any ("service-failed", "painting-failed")'
+          query: 'traces | where message has_any ("service-failed", "painting-failed", "no-gpu", "bad-result")'
           timeAggregation: 'Count'
           operator: 'GreaterThan'
           threshold: 0
@@ -118,6 +124,36 @@ resource failedJobs 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
       ]
     }
     autoMitigate: false
+    actions: { actionGroups: [people.id] }
+  }
+}
+
+// Above the cap nothing is taken in until the next day, and whoever asks the logs is told nothing.
+resource nearCap 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
+  name: 'logs-near-cap'
+  location: location
+  tags: tags
+  properties: {
+    displayName: 'Most of the day\'s logs are used up'
+    description: 'Above the daily cap no log is kept, and no alert on logs comes: find what floods them.'
+    severity: 2
+    enabled: true
+    scopes: [logsId]
+    evaluationFrequency: 'PT1H'
+    windowSize: 'P1D'
+    criteria: {
+      allOf: [
+        {
+          query: 'Usage | where IsBillable and StartTime >= startofday(now()) | project Quantity'
+          metricMeasureColumn: 'Quantity'
+          timeAggregation: 'Total'
+          operator: 'GreaterThan'
+          // Quantity is in MB.
+          threshold: dailyGigabytes * 1024 * 8 / 10
+        }
+      ]
+    }
+    autoMitigate: true
     actions: { actionGroups: [people.id] }
   }
 }

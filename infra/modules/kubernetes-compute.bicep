@@ -1,5 +1,6 @@
 // An AKS cluster with GPU nodes as the compute target, in place of a GPU cluster of the workspace's
-// own. Attaching is not idempotent: deploy this once.
+// own. Attaching is not idempotent: deploy this once. What its instance type asks of a node is told
+// to the cluster itself, by hooks/postprovision.
 
 @description('Region.')
 param location string
@@ -13,27 +14,14 @@ param name string
 @description('Resource id of the AKS cluster.')
 param clusterId string
 
-@description('Name of the instance type that jobs ask for.')
+@description('Name of the instance type that jobs ask for, as in hooks/instance-type.yaml.')
 param instanceType string
-
-@description('GPUs of a node.')
-@minValue(1)
-param gpusPerNode int
-
-@description('Label of the GPU node pool: its nodes are the ones that paint.')
-param nodePool string = 'gpu'
 
 @description('User-assigned identity by which pods read videos and write shards.')
 param identityId string
 
 resource workspace 'Microsoft.MachineLearningServices/workspaces@2025-12-01' existing = {
   name: workspaceName
-}
-
-var resources = {
-  'nvidia.com/gpu': string(gpusPerNode)
-  cpu: string(4 * gpusPerNode)
-  memory: '${24 * gpusPerNode}Gi'
 }
 
 resource target 'Microsoft.MachineLearningServices/workspaces/computes@2025-12-01' = {
@@ -52,12 +40,6 @@ resource target 'Microsoft.MachineLearningServices/workspaces/computes@2025-12-0
       namespace: 'default'
       // For jobs that name none: the service's own default has no GPU.
       defaultInstanceType: instanceType
-      instanceTypes: {
-        '${instanceType}': {
-          nodeSelector: { agentpool: nodePool }
-          resources: { requests: resources, limits: resources }
-        }
-      }
     }
   }
 }

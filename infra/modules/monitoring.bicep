@@ -45,6 +45,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 output logsId string = logs.id
+output dailyGigabytes int = dailyGigabytes
 output insightsId string = insights.id
 output insightsName string = insights.name
 output insightsConnectionString string = insights.properties.ConnectionString

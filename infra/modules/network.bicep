@@ -12,7 +12,20 @@ param zones array
 
 param tags object
 
-var region = toLower(replace(location, ' ', ''))
+// Regions whose service tags have other names than they have themselves.
+// https://learn.microsoft.com/azure/virtual-network/service-tags-overview
+var tagNames = {
+  francecentral: 'centralfrance'
+  francesouth: 'southfrance'
+  germanynorth: 'germanyn'
+  germanywestcentral: 'germanywc'
+  norwayeast: 'norwaye'
+  norwaywest: 'norwayw'
+  switzerlandnorth: 'switzerlandn'
+  switzerlandwest: 'switzerlandw'
+}
+var place = toLower(replace(location, ' ', ''))
+var region = tagNames[?place] ?? place
 
 // What a node without a public address must reach; all else is denied, so that a hostile video that
 // takes a decoder over gets at little from there.

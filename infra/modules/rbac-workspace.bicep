@@ -6,6 +6,9 @@ param principals object
 @description('Name of the workspace.')
 param workspaceName string
 
+@description('Suffix of the custom role\'s name, which is unique in the tenant.')
+param token string
+
 var groupId = resourceGroup().id
 var definitions = 'Microsoft.Authorization/roleDefinitions'
 
@@ -19,13 +22,12 @@ var onWorkspace = [
   { who: 'workspace', role: 'Contributor', why: 'manages itself' }
 ]
 
-// The documented least for submitting a job, without the rights to build images and upload code,
-// since both come from the registry.
+// What is documented for submitting any kind of run, and jobs themselves.
 // https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles
 resource jobSubmitter 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: roles['Atelier Job Submitter']
   properties: {
-    roleName: 'Atelier Job Submitter (${resourceGroup().name})'
+    roleName: 'Atelier Job Submitter (${token})'
     description: 'Submit, follow and cancel jobs of Azure Machine Learning.'
     type: 'CustomRole'
     assignableScopes: [groupId]
@@ -33,9 +35,14 @@ resource jobSubmitter 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
       {
         actions: [
           'Microsoft.MachineLearningServices/workspaces/*/read'
+          'Microsoft.MachineLearningServices/workspaces/environments/build/action'
+          'Microsoft.MachineLearningServices/workspaces/environments/readSecrets/action'
           'Microsoft.MachineLearningServices/workspaces/environments/write'
+          'Microsoft.MachineLearningServices/workspaces/experiments/runs/submit/action'
+          'Microsoft.MachineLearningServices/workspaces/experiments/runs/write'
           'Microsoft.MachineLearningServices/workspaces/jobs/*'
           'Microsoft.MachineLearningServices/workspaces/metadata/artifacts/write'
+          'Microsoft.MachineLearningServices/workspaces/metadata/snapshots/write'
           'Microsoft.MachineLearningServices/workspaces/read'
         ]
       }

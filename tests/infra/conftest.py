@@ -1,7 +1,8 @@
 """The compiler, what it makes of the templates, and what they would deploy: each once a session."""
 
+import json
 from collections.abc import Callable, Iterator
-from functools import cache
+from typing import Any
 
 import pytest
 
@@ -47,13 +48,21 @@ def events(compiler: Compiler) -> Compiled:
 @pytest.fixture(scope="session")
 def deploy(compiler: Compiler) -> Callable[..., Deployment]:
     """Return what main.bicep deploys by parameters beside the required ones."""
-    return lambda **given: compiler.deploy(REQUIRED | given, INFRA / "main.bicep")
+    known: dict[str, Deployment] = {}
+
+    def deploy(**given: Any) -> Deployment:
+        key = json.dumps(given, sort_keys=True)
+        if key not in known:
+            known[key] = compiler.deploy(REQUIRED | given, INFRA / "main.bicep")
+        return known[key]
+
+    return deploy
 
 
 @pytest.fixture(scope="session")
 def deployed(deploy: Callable[..., Deployment]) -> Callable[[str], Deployment]:
     """Return what a variant deploys."""
-    return cache(lambda variant: deploy(**VARIANTS[variant]))
+    return lambda variant: deploy(**VARIANTS[variant])
 
 
 @pytest.fixture(params=VARIANTS)

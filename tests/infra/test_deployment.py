@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from function_app import activities
-from function_app.errors import Code
+from function_app.errors import WORLD, Code
 from function_app.telemetry import JOB_ID
 from tests.infra.compiler import INFRA, SUBSCRIPTION, Compiled, Deployment
 
@@ -25,6 +25,7 @@ FAKE_AZ = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$LOG"
 case "$*" in "${BROKEN:-nothing}"*) echo "the service says why" >&2; exit 3 ;; esac
 case "$*" in
+"aks command invoke"*) for last; do :; done; cp "$last" "$(dirname "$LOG")/told.yaml" ;;
 "acr repository list"*) echo "$BUILT" | cut -d: -f1 ;;
 "acr repository show-tags"*) echo "$BUILT" | cut -d: -f2 ;;
 "deployment group"*) [ "$(grep -c 'deployment group' "$LOG")" -gt "$FAILURES" ] ;;
@@ -147,6 +148,29 @@ def test_styles_are_uploaded_once_that_is_allowed(forbidden: str, code: int, tmp
     assert len(tries) == min(int(forbidden), 4) + 1
 
 
+@pytest.mark.parametrize("sub", ["x", "y"])
+def test_an_aks_cluster_is_told_what_a_job_asks_of_a_node(sub: str, tmp_path: Path):
+    cluster = f"/subscriptions/{sub}/resourceGroups/rg/providers/Microsoft.X/managedClusters/aks"
+    node = {"NODE_CPUS": "3", "NODE_MEMORY_GIB": "21", "NODE_GPUS": "1", "INSTANCE_TYPE": "gpu"}
+    done, calls = _run(
+        "postprovision",
+        tmp_path,
+        BUILT="gpu-worker:2",
+        PRIVATE_NETWORK="false",
+        FAILURES="0",
+        KUBERNETES_CLUSTER_ID=cluster,
+        **node,
+    )
+    assert done.returncode == 0, done.stderr
+    (call,) = [call for call in calls if "aks command invoke" in call]
+    assert f"--subscription {sub} --resource-group rg --name aks" in call
+    told = yaml.safe_load((tmp_path / "told.yaml").read_text())
+    assert told["metadata"]["name"] == "gpu"
+    resources = told["spec"]["resources"]
+    assert resources["requests"] == {"cpu": "3", "memory": "21Gi"}
+    assert resources["limits"] == {"cpu": "3", "memory": "21Gi", "nvidia.com/gpu": 1}
+
+
 @pytest.mark.parametrize("step", ["acr repository list", "acr build"])
 def test_postprovision_ends_with_the_error_of_a_step(step: str, tmp_path: Path):
     done, calls = _run(
@@ -173,8 +197,8 @@ def test_every_call_names_the_subscription(hook: str, tmp_path: Path):
         assert asked
         assert all(f"--subscription {SUBSCRIPTION}" in call for call in asked)
     text = (INFRA / "hooks" / f"{hook}.ps1").read_text()
-    plain = re.findall(r"^ *az .*(?:`\n.*)*", text, re.MULTILINE)
-    assert all("--subscription $env:AZURE_SUBSCRIPTION_ID" in call for call in plain)
+    plain = re.findall(r"^ *az .*(?:(?<=`)\n.*)*", text, re.MULTILINE)
+    assert all("--subscription $" in call for call in plain)
 
 
 def _run(
@@ -188,6 +212,7 @@ def _run(
     text = (INFRA / "main.bicep").read_text()
     outputs = dict.fromkeys(re.findall(r"^output (\w+) ", text, re.MULTILINE), "x")
     outputs |= {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION, "WORKER_IMAGE": "gpu-worker:2"}
+    outputs |= {"KUBERNETES_CLUSTER_ID": ""}
     log.unlink(missing_ok=True)
     path = f"{folder}:{os.environ['PATH']}"
     done = subprocess.run(
@@ -217,4 +242,17 @@ def test_alert_asks_for_the_codes_of_what_is_nobodys_fault(
     (rule,) = [each["properties"] for each in rules if each["name"] == "job-failed"]
     (criterion,) = rule["criteria"]["allOf"]
     codes = {Code(code) for code in re.findall(r'"([\w-]+)"', criterion["query"])}
-    assert codes == {Code.SERVICE_FAILED, Code.PAINTING_FAILED}
+    assert codes == WORLD
+
+
+def test_an_alert_comes_before_the_logs_are_full(deployed: Callable[[str], Deployment]):
+    watched = deployed("watched")
+    rules = {
+        each["name"]: each["properties"]
+        for each in watched.of("Microsoft.Insights/scheduledQueryRules")
+    }
+    logs = watched.one("Microsoft.OperationalInsights/workspaces")
+    assert rules["logs-near-cap"]["scopes"] == [logs["id"]]
+    (criterion,) = rules["logs-near-cap"]["criteria"]["allOf"]
+    cap = logs["properties"]["workspaceCapping"]["dailyQuotaGb"] * 1024
+    assert 0.5 * cap < criterion["threshold"] < 0.9 * cap

@@ -15,10 +15,13 @@ DEFINITION = "Microsoft.Authorization/roleDefinitions"
 
 BUILT_IN = {
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
+    "0ab0b1a8-8aac-4efd-b8c2-3ee1fb270be8": "Azure Kubernetes Service Cluster Admin Role",
     "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
     "0ad04412-c4d5-4796-b79c-f76d14c8d402": "Durable Task Data Contributor",
     "00482a5a-887f-4fb3-b363-3b7fe8e74483": "Key Vault Administrator",
+    "85cb6faf-e071-4c9b-8136-154b5a04f717": "Kubernetes Extension Contributor",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
     "17d1049b-9a84-46fb-8f53-869881c3d3ab": "Storage Account Contributor",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
@@ -41,6 +44,7 @@ SCOPES = {
     r"vaults/kv-\w+": "key vault",
     r"components/appi-\w+": "Application Insights",
     r"schedulers/dts-\w+": "Durable Task Scheduler",
+    r"managedClusters/\w+": "AKS cluster",
 }
 WHO = {r"/id-(\w+)-\w+'": None, "/egst-": "events", "000000cc": "deployer"}
 
@@ -48,7 +52,8 @@ type Row = tuple[str, str, str, str]
 
 
 def test_security_page_lists_exactly_the_roles_assigned(deployed: Callable[[str], Deployment]):
-    assigned = {row for name in ("default", "scheduler") for row in _assigned(deployed(name))}
+    variants = ("default", "scheduler", "kubernetes")
+    assigned = {row for name in variants for row in _assigned(deployed(name))}
     assert sorted(_documented()) == sorted(assigned)
 
 
@@ -79,6 +84,36 @@ def test_nodes_write_shards_and_logs_alone(default: Deployment):
     assert writing == {"container `jobs`", "runs account"}
 
 
+RUNS = """
+    environments/build/action environments/readSecrets/action environments/write
+    experiments/runs/submit/action experiments/runs/write metadata/artifacts/write
+    metadata/snapshots/write
+"""
+"""What submitting any kind of run takes, in a workspace, beside reading.
+
+https://learn.microsoft.com/azure/machine-learning/how-to-assign-roles"""
+
+
+def test_custom_role_has_what_is_documented_for_runs(default: Deployment):
+    role = default.one(DEFINITION)["properties"]
+    (permission,) = role["permissions"]
+    workspaces = "Microsoft.MachineLearningServices/workspaces"
+    needed = {f"{workspaces}/{action}" for action in RUNS.split()}
+    assert set(permission["actions"]) == needed | {
+        f"{workspaces}/read",
+        f"{workspaces}/*/read",
+        f"{workspaces}/jobs/*",
+    }
+
+
+def test_custom_role_has_a_name_of_its_own_in_the_tenant(deploy: Callable[..., Deployment]):
+    names = [
+        deploy(name="aa", location=place).one(DEFINITION)["properties"]["roleName"]
+        for place in ("westeurope", "norwayeast")
+    ]
+    assert len(set(names)) == 2
+
+
 def test_deployer_is_of_the_kind_that_is_said(deploy: Callable[..., Deployment]):
     kinds = {"User": 1, "ServicePrincipal": 0}
     for kind, expected in kinds.items():
@@ -90,8 +125,7 @@ def test_deployer_is_of_the_kind_that_is_said(deploy: Callable[..., Deployment])
 def _assigned(deployment: Deployment) -> list[Row]:
     own = {each["name"]: each["properties"]["roleName"] for each in deployment.of(DEFINITION)}
     roles = BUILT_IN | {guid: name.partition(" (")[0] for guid, name in own.items()}
-    rows = [each for each in deployment.of(ASSIGNMENT) if "managedClusters" not in each["id"]]
-    return [_row(each, roles) for each in rows]
+    return [_row(each, roles) for each in deployment.of(ASSIGNMENT)]
 
 
 def _row(assignment: dict[str, Any], roles: dict[str, str]) -> Row:
