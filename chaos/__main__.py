@@ -23,6 +23,10 @@ FRESH_AFTER = 25
 """Trials after which a new scene is set up: an old one remembers every job."""
 
 
+FOUND = 4
+"""Exit status of a copy with a planted bug whose schedules found it; a crash has another."""
+
+
 def main() -> int:
     """Run what the command line asks for; return 1 where a trial went wrong, or a plant passed."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
@@ -37,7 +41,7 @@ def main() -> int:
     if arguments.plant:
         return _find(arguments.plant)
     if arguments.planted:
-        return int(any([*_run(PLANTS[arguments.planted].schedules)]))
+        return FOUND if any([*_run(PLANTS[arguments.planted].schedules)]) else 0
     return _keep(range(arguments.first, arguments.first + arguments.seeds), again=arguments.again)
 
 
@@ -91,7 +95,10 @@ def _find(name: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         plant(name, Path(folder))
         command = [str(PROJECT_ROOT / ".venv/bin/python"), "-m", "chaos", "--planted", name]
-        found = subprocess.run(command, cwd=folder, check=False).returncode != 0
+        status = subprocess.run(command, cwd=folder, check=False).returncode
+    if status not in {0, FOUND}:
+        raise SystemExit(f"the schedules for the bug {name!r} could not be run")
+    found = status == FOUND
     print(f"the bug {name!r} was {'found' if found else 'NOT found'}")
     return 0 if found else 1
 

@@ -71,7 +71,7 @@ class Look:
         fps: frames painted a second at present, all ranks together.
         fault: "input" or "world", once the worker has given up.
         message: the worker's sentence about it.
-        code: of the error, where it is the input's fault.
+        code: of the error, where the worker gave one.
         age: seconds since the frames were counted.
     """
 

@@ -28,6 +28,7 @@ from function_app.identity import identity
 from function_app.jobs import Job, Work
 from function_app.settings import settings
 from function_app.tasks import task_of
+from gpu_worker.plan import NEEDS_GPU
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -183,7 +184,7 @@ def _command(attempt: Attempt) -> Command:
         tags=_tags(attempt),
         command=task.command,
         environment=limits.aml_environment,
-        environment_variables=MOUNT,
+        environment_variables=MOUNT | ({NEEDS_GPU: "1"} if limits.aml_sku else {}),
         identity=ManagedIdentityConfiguration(),  # of the nodes
         inputs={name: file(*blob) for name, blob in task.inputs.items()},
         outputs={

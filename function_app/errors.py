@@ -58,6 +58,10 @@ class Code(StrEnum):
     # The world
     SERVICE_FAILED = "service-failed", "Upload the video again; if that fails too, see the logs."
     PAINTING_FAILED = "painting-failed", "See the painting job's logs, then upload the video again."
+    NO_GPU = (
+        "no-gpu",
+        "Build the worker's image for the nodes' driver (docs/operations.md), then upload again.",
+    )
     BAD_RESULT = "bad-result", "Report it: the app wrote a wrong result, and would write it again."
 
     # The request
@@ -77,7 +81,7 @@ class Code(StrEnum):
     NO_SOURCE = "no-source", "Upload the video again; the uploaded file was deleted."
 
 
-WORLD = frozenset({Code.SERVICE_FAILED, Code.PAINTING_FAILED, Code.BAD_RESULT})
+WORLD = frozenset({Code.SERVICE_FAILED, Code.PAINTING_FAILED, Code.NO_GPU, Code.BAD_RESULT})
 """Of a job's failures those that are not the input's fault."""
 
 

@@ -143,6 +143,8 @@ class Lifecycle:
                 raise _Cancelled
             if look.fault == "input":
                 raise InputError(look.message, Code(look.code))
+            if look.code == Code.NO_GPU:  # as will be that of the next attempt
+                raise ServiceError(look.message, Code.NO_GPU)
             if self._lost_its_nodes(look):
                 yield from self._submit_elsewhere()
             else:

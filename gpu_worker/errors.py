@@ -3,6 +3,7 @@
 WorkerError
 ├── InputError     the video's or the style's fault: final, trying again would change nothing
 └── ToolError      a tool or the machine failed: worth another attempt
+    └── NoGpuError the node has no GPU that works, as will no other node of its kind
 """
 
 
@@ -18,3 +19,9 @@ class InputError(WorkerError):
 
 class ToolError(WorkerError):
     """A tool (ffmpeg, the disk, the device) failed on input that may well be good."""
+
+
+class NoGpuError(ToolError):
+    """The node should have a GPU that PyTorch can use; the sentence says what it has."""
+
+    code = "no-gpu"

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gpu_worker.errors import InputError, WorkerError
+from gpu_worker.errors import InputError, NoGpuError, WorkerError
 from gpu_worker.files import write_whole
 from gpu_worker.plan import FAILURE_NAME, Failure, PlanError
 
@@ -42,12 +42,16 @@ def report_failure(error: BaseException, folder: Path, code: str = InputError.co
     failure = Failure(
         "input" if isinstance(error, InputError) else "world",
         str(error) if known else f"The worker failed ({type(error).__name__}); its log says more.",
-        _code(error, code) if isinstance(error, InputError) else "",
+        _code(error, code),
     )
     log.error("giving up: %s", failure.message, exc_info=error)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / FAILURE_NAME, failure.to_json().encode())
 
 
-def _code(error: InputError, otherwise: str) -> str:
+def _code(error: BaseException, otherwise: str) -> str:
+    if isinstance(error, NoGpuError):
+        return error.code
+    if not isinstance(error, InputError):
+        return ""
     return otherwise if error.code == InputError.code else error.code

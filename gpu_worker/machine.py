@@ -9,7 +9,9 @@ from typing import Final, Self
 import torch
 from mpi4py import MPI
 
-from gpu_worker import cpu
+from gpu_worker import cpu, driver
+from gpu_worker.errors import NoGpuError
+from gpu_worker.plan import NEEDS_GPU
 
 PRECISIONS: Final = {
     "float32": torch.float32,
@@ -61,11 +63,16 @@ class Machine:
 
     @classmethod
     def share(cls, comm: MPI.Intracomm) -> Self:
-        """Share devices and cores evenly among the ranks of `comm` that run on this machine."""
+        """Share devices and cores evenly among the ranks of `comm` that run on this machine.
+
+        Raises:
+            NoGpuError: a GPU is needed, and none works.
+        """
         local = comm.Split_type(MPI.COMM_TYPE_SHARED)
         threads = max(1, _cores() // local.size)
-        if not torch.cuda.is_available():
-            return cls(torch.device("cpu"), threads)
+        device = usable_device()
+        if device.type == "cpu":
+            return cls(device, threads)
         return cls(torch.device("cuda", local.rank % torch.cuda.device_count()), threads)
 
     def __str__(self) -> str:
@@ -73,6 +80,31 @@ class Machine:
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
         return f"{self.threads}-core CPU"
+
+
+def usable_device() -> torch.device:
+    """Return the kind of device to compute on: a GPU if one works, else the CPU.
+
+    Raises:
+        NoGpuError: none works, where `NEEDS_GPU` says that one must.
+    """
+    why = _why_no_gpu()
+    if not why:
+        return torch.device("cuda")
+    if os.environ.get(NEEDS_GPU):
+        raise NoGpuError(f"This node has no GPU that PyTorch can use ({why}): {driver.told()}.")
+    return torch.device("cpu")
+
+
+def _why_no_gpu() -> str:
+    """Try a GPU; return what is wrong, empty if nothing is."""
+    if not torch.cuda.is_available():
+        return "CUDA is not available"
+    try:
+        torch.ones(1, device="cuda").add(1).item()
+    except RuntimeError as error:  # built for other GPUs than this
+        return str(error).partition("\n")[0].rstrip(".")
+    return ""
 
 
 def _cores() -> int:

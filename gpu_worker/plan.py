@@ -29,6 +29,9 @@ PROGRESS_NAME = f"{PROGRESS_PREFIX}000.json"
 STYLE_NAME = "style.safetensors"
 LINES_SUFFIX = ".jsonl"
 
+NEEDS_GPU = "ATELIER_NEEDS_GPU"
+"""Environment variable of a worker's job that is set where its nodes are known to have GPUs."""
+
 BUDGET_PARTS = 100
 """Of the learning of a style, which has no frames: hundredths of its budget stand for them."""
 

@@ -7,7 +7,7 @@ Python are not seen; the worker lets none write to its output.
 
 import os
 import sys
-from typing import Any
+from typing import Any, cast
 
 OUTPUTS = os.environ.get("EMULATOR_OUTPUTS", "")
 """The folder in which the job's outputs are mounted."""
@@ -18,7 +18,8 @@ EPERM = 1
 def _is_mounted(path: object) -> bool:
     if not isinstance(path, str | bytes | os.PathLike):
         return False
-    absolute = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - asks nothing of the disk
+    name = os.fsdecode(cast("str", path))
+    absolute = os.path.abspath(name)  # noqa: PTH100 - asks nothing of the disk
     return absolute.startswith(f"{OUTPUTS}/")
 
 

@@ -102,7 +102,11 @@ def test_a_job_says_all_that_azure_machine_learning_must_know(
             "properties": {},
             **({"instanceType": "gpu"} if variables is KUBERNETES else {}),
         },
-        "environmentVariables": {},
+        "environmentVariables": {
+            "DATASET_UNMOUNT_TIMEOUT_SECONDS": "600",
+            "DATASET_MOUNT_BLOCK_BASED_CACHE_ENABLED": "true",
+        },
+        "identity": {"identityType": "Managed"},
         "limits": {"jobLimitsType": "Command", "timeout": "PT1H30M"},
         "tags": {
             "job_id": job.job_id,

@@ -216,6 +216,16 @@ def test_what_the_worker_refuses_is_not_tried_again(
     assert script.submitted == [1]
 
 
+def test_nodes_without_a_gpu_are_not_tried_again(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[replace(LOST, fault="world", message="no GPU here", code=Code.NO_GPU)]]
+    start(hub, job)
+    assert "no GPU here" in failure(ended(hub, job))
+    assert script.submitted == [1]
+    assert json.loads(storage.read(paths.RESULTS, job.video.report) or b"{}")["code"] == "no-gpu"
+
+
 def test_a_cancelled_job_ends_what_paints_and_leaves_nothing(
     hub: TaskHubGrpcClient, script: Script, job: Job
 ) -> None:

@@ -39,6 +39,7 @@ type Result = Callable[[str], bytes]
 
 # Bytes ahead of each AAC packet in an MPEG transport stream (ISO/IEC 13818-7, 6.2).
 ADTS_HEADER = 7
+JPEG_END = b"\xff\xd9"
 
 
 @pytest.fixture
@@ -232,10 +233,27 @@ def test_the_workers_pictures_stand_beside_the_result(
 ) -> None:
     job = painted(clips["plain.mp4"])
     for name in (POSTER_NAME, SHEET_NAME):
-        storage.write(paths.JOBS, job.folder.output(name), name.encode(), "image/jpeg")
+        storage.write(paths.JOBS, job.folder.output(name), name.encode() + JPEG_END, "image/jpeg")
     stitch(job)
-    assert storage.read(paths.RESULTS, job.video.poster) == POSTER_NAME.encode()
-    assert storage.read(paths.RESULTS, job.video.sheet) == SHEET_NAME.encode()
+    assert storage.read(paths.RESULTS, job.video.poster) == POSTER_NAME.encode() + JPEG_END
+    assert storage.read(paths.RESULTS, job.video.sheet) == SHEET_NAME.encode() + JPEG_END
+
+
+def test_half_a_picture_is_none(clips: Clips, painted: Callable[[Path], Job]) -> None:
+    job = painted(clips["one_frame.mp4"])
+    storage.write(paths.JOBS, job.folder.output(POSTER_NAME), b"half a JPEG", "image/jpeg")
+    stitch(job)
+    assert storage.read(paths.RESULTS, job.video.poster) is None
+
+
+def test_half_a_list_of_damaged_frames_has_its_shard_painted_again(
+    clips: Clips, painted: Callable[[Path], Job]
+) -> None:
+    job = painted(clips["three_frames.mp4"])
+    half = job.folder.output(plan_of(job).shards[0].damage_name)
+    storage.write(paths.JOBS, half, b'{"frames": [', "application/json")
+    assert stitch(job) == Joined(lost=1)
+    assert storage.read(paths.RESULTS, job.video.painted) is None
 
 
 def test_a_result_ends_the_report_of_an_earlier_failure(

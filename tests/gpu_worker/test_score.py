@@ -19,6 +19,7 @@ from gpu_worker.files import is_sealed
 from gpu_worker.model import Architecture, build, save_style
 from gpu_worker.plan import (
     FAILURE_NAME,
+    NEEDS_GPU,
     POSTER_NAME,
     PREVIEW_NAME,
     PROGRESS_NAME,
@@ -244,6 +245,15 @@ def test_a_video_that_does_not_decode_is_the_inputs_fault(job: Job):
     failure = job.fail(ranks=2)
     assert failure.fault == "input"
     assert failure.message.startswith("Nothing can be decoded from 0:00:00.")
+    assert not job.shards
+
+
+def test_a_node_that_should_have_a_gpu_does_not_paint_without(job: Job):
+    result = run(1, *job.words, **{NEEDS_GPU: "1", "CUDA_VISIBLE_DEVICES": ""})
+    assert result.returncode != 0
+    failure = Failure.from_json((job.out / FAILURE_NAME).read_bytes())
+    assert (failure.fault, failure.code) == ("world", "no-gpu")
+    assert failure.message.startswith("This node has no GPU that PyTorch can use")
     assert not job.shards
 
 
