@@ -143,7 +143,7 @@ class Lifecycle:
                 raise _Cancelled
             if look.fault == "input":
                 raise InputError(look.message, Code(look.code))
-            if look.code == Code.NO_GPU:  # as will be that of the next attempt
+            if look.fault and Code(look.code) is Code.NO_GPU:  # as on the next node
                 raise ServiceError(look.message, Code.NO_GPU)
             if self._lost_its_nodes(look):
                 yield from self._submit_elsewhere()
