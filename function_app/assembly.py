@@ -104,14 +104,18 @@ class _Order:
             self._decoder.copy_opaque = True
 
     def add(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
-        packets: list[Packet[Any]] = self._unpack.filter(packet) if self._unpack else [packet]
-        for whole in packets:
+        for whole in self._unpacked(packet):
             number, self._count = self._count, self._count + 1
             if whole.dts is None:
                 whole.dts = number * self._step
             self._waiting[number] = whole
             self._decode(whole, number)
             yield from self._known(self._count - _MOST_HELD)
+
+    def _unpacked(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        if self._unpack is None:
+            return [packet]
+        return cast("list[Packet[Any]]", self._unpack.filter(packet))
 
     def flush(self) -> Iterator[Packet[Any]]:
         self._decode(None, self._count)

@@ -48,6 +48,7 @@ class Code(StrEnum):
     NO_VIDEO_TRACK = "no-video-track", "Upload a file that holds moving pictures."
     UNKNOWN_CODEC = "unknown-codec", "Convert the video to H.264 in MP4."
     DAMAGED_VIDEO = "damaged-video", "Upload the file again, or repair it by converting it to MP4."
+    ENCRYPTED_VIDEO = "encrypted-video", "Upload a copy without copy protection (DRM)."
     EXHAUSTING_VIDEO = "exhausting-video", "Convert the video to H.264 in MP4 and upload it again."
     BAD_TIMESTAMPS = "bad-timestamps", "Convert the video to MP4, which gives each frame its time."
     UNPAINTABLE_VIDEO = "unpaintable-video", "Do what the sentence says and upload the video again."

@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from function_app.bits import Bits
 from function_app.entries import entries_of
 from function_app.errors import Code, InputError
+from function_app.headers import encrypted
 from function_app.probe import STILL, too_long
 from function_app.settings import Settings
 
@@ -77,6 +78,8 @@ class FrameIndex:
         if not packet.size:
             return
         self._packets += 1
+        if packet.has_sidedata("encryption_info"):
+            raise encrypted(self.name)
         is_entry = self._watcher.at(packet)
         pts, dts, duration = packet.pts, packet.dts, packet.duration or 0
         hidden = packet.is_discard or _is_hidden(packet, self._codec)

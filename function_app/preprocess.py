@@ -22,8 +22,9 @@ from function_app.clock import Clock
 from function_app.errors import Code, InputError
 from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
 from function_app.frame_index import FrameIndex
+from function_app.headers import check_readable, header_of
 from function_app.jobs import Job, Work
-from function_app.picture import picture_of
+from function_app.picture import picture_notes, picture_of
 from function_app.probe import (
     can_be_copied,
     check_limits,
@@ -67,8 +68,11 @@ def preprocess(job: Job) -> Work:
     style = styles.usable(job.style)
     reader = _reader(job)
     blend = blend_of(reader.metadata)
-    with open_video(buffered(reader), job.name) as container:
+    file = buffered(reader)
+    with open_video(file, job.name) as container:
         stream = find_video(container, job.name)
+        header = header_of(file, container, stream)
+        check_readable(header, job.name)
         check_limits(container, stream, job.name, settings())
         seekable = seeks_exactly(container, stream)
         exact = seekable or not can_be_copied(stream)
@@ -76,8 +80,9 @@ def preprocess(job: Job) -> Work:
         index = FrameIndex(stream, job.name, settings(), untimed=assembler.untimed)
         reading = _Reading(container, clock, assembler, index)
         notes = _one_pass(job, reading, remuxed=None if exact else stream)
-        picture = replace(picture_of(index.first_frame(), stream), interlaced=index.interlaced)
-    notes += _notes(clock, index)
+        picture = picture_of(first := index.first_frame(), stream, header)
+        picture = replace(picture, interlaced=index.interlaced)
+    notes += [*_notes(clock, index), *picture_notes(picture, int(first.color_trc))]
     work, source, timeline = _source(job, index, exact, clock.origin)
     amount = cost.megapixels(len(index.pts), picture, style.flop_per_pixel)
     nodes = cost.nodes_for(amount, settings())
@@ -168,8 +173,6 @@ def _notes(clock: Clock, index: FrameIndex) -> list[str]:
     if clock.jumps:
         times = ", ".join(f"{float(time):.1f} s" for time in clock.jumps[:_JUMPS_NAMED])
         notes.append(f"its clock jumps: from {times} on, what follows is joined on")
-    if index.interlaced:
-        notes.append("interlaced: deinterlaced (bwdif), one frame for each frame")
     return notes
 
 

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from signal import SIGKILL
 from threading import Condition
@@ -28,10 +29,15 @@ _FORMATS: Final = "mov,matroska,avi,asf,flv,rm,gif,apng,mxf"
 exactly, what the others read is entered at its start alone."""
 _MOST_ENTRIES: Final = 4
 """Entries to try, one before the other, until decoding goes from the start."""
+_MOST_AGAIN: Final = 3000
+"""Frames up to which a video with errors is decoded from its start for the sake of exactness."""
 _LOG_SECONDS: Final = 60.0
 """To wait for a line of FFmpeg's log that is on its way."""
 _SCALE_MATRICES: Final = {"bt2020nc": "bt2020"}
 """Matrices that the scale filter calls otherwise than `-colorspace` does."""
+_NO_ZSCALE_TRANSFERS: Final = {"bt1361e", "smpte428"}
+_RGB: Final = "gbr"
+_ERROR: Final = b"[error] "
 _WITH_ERRORS: Final = b"corrupt decoded frame"
 _DECODED: Final = re.compile(rb"decoder -> pts:(-?\d+) .* time_base:(\d+)/(\d+)")
 _CPU_SECONDS: Final = 60
@@ -92,7 +98,7 @@ class _Evidence:
     def __init__(self, seconds_per_tick: Fraction) -> None:
         self.ticks: set[int] = set()
         self._tick = seconds_per_tick
-        self._errors = False
+        self._errors = self._trouble = False
         self._clean: set[int] = set()
         self._heard = Condition()
         self._latest: int | None = None
@@ -101,12 +107,15 @@ class _Evidence:
         """Forget what another decoder said."""
         self.ticks.clear()
         self._clean.clear()
-        self._errors, self._latest = False, None
+        self._errors = self._trouble = False
+        self._latest = None
 
     def hear(self, line: bytes) -> bool:
         """Take a line of FFmpeg's log; return whether it need not be kept."""
         if _WITH_ERRORS in line:
-            self._errors = True
+            self._errors = self._trouble = True
+        elif _ERROR in line:
+            self._trouble = True
         elif frame := _DECODED.search(line):
             pts, numerator, denominator = map(int, frame.groups())
             self._take(round(Fraction(pts * numerator, denominator) / self._tick))
@@ -120,11 +129,19 @@ class _Evidence:
 
     def is_clean(self, tick: int, shown: int) -> bool:
         """Whether a frame was decoded without errors, once what is said of a later one is heard."""
+        self._listen(shown)
+        return tick in self._clean
+
+    def is_trouble(self, shown: int) -> bool:
+        """Whether anything went wrong until a frame came out."""
+        self._listen(shown)
+        return self._trouble
+
+    def _listen(self, shown: int) -> None:
         with self._heard:
             self._heard.wait_for(
                 lambda: self._latest is not None and self._latest >= shown, _LOG_SECONDS
             )
-            return tick in self._clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,17 +223,33 @@ def _match(
 def _found(
     video: Path, plan: Plan, window: _Window, threads: int, evidence: _Evidence
 ) -> Generator[tuple[int, Planes]]:
-    """Decode; if that begins too late, decode again from earlier on."""
+    """Decode; if that begins too late, decode again from earlier on.
+
+    What FFmpeg makes of an error may depend on all that it decoded before. So if one comes, and not
+    too much was before, go on with what decoding from the start gives.
+    """
+    latest: int | None = None
+    troubled = False
     for seek in window.seeks:
+        if troubled and seek:
+            continue
         evidence.begin()
-        where = None if seek is None else seek[0]
+        where = seek[0] if seek else None
         with closing(_decoded(video, plan, window, where, threads, evidence)) as decoded:
+            if seek is None:
+                yield from (each for each in decoded if latest is None or each[0] > latest)
+                return
             begin = next(decoded, None)
-            if begin is None or (seek and not _is_exact(begin[0], seek[1], window, evidence)):
+            if begin is None or not _is_exact(begin[0], seek[1], window, evidence):
                 continue
-            yield begin
-            yield from decoded
-            return
+            for pts, planes in chain((begin,), decoded):
+                troubled = window.last <= _MOST_AGAIN and evidence.is_trouble(pts)
+                if troubled:
+                    break
+                latest = pts
+                yield pts, planes
+            else:
+                return
 
 
 def _is_exact(begin: int, entry: int, window: _Window, evidence: _Evidence) -> bool:
@@ -309,32 +342,67 @@ def _graph(
 
 def _pictures(stream: FilterableStream, picture: Picture) -> FilterableStream:
     """Bring every frame to 8-bit 4:2:0 of the plan's size, changing no more than that needs."""
+    if picture.transparent:
+        stream = _over_white(stream)
     if picture.interlaced:
         stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
     if picture.hdr:
-        stream = _tone_mapped(stream)
+        stream = _tone_mapped(stream, picture)
+    elif picture.source_matrix not in {"", _RGB}:
+        stream = _converted(stream, picture)
     codes = "full" if picture.full_range else "limited"
     matrix = _SCALE_MATRICES.get(picture.matrix, picture.matrix)
     return stream.filter(
         "scale",
         picture.width,
         picture.height,
-        in_range=codes,
+        in_range="full" if picture.source_matrix == _RGB else codes,
         out_range=codes,
         in_color_matrix=matrix,
         out_color_matrix=matrix,
     ).filter("format", "yuv420p")
 
 
-def _tone_mapped(stream: FilterableStream) -> FilterableStream:
+def _over_white(stream: FilterableStream) -> FilterableStream:
+    twice = stream.filter("format", "rgba").filter_multi_output("split")
+    white = twice[0].filter("drawbox", color="white", thickness="fill", replace=1)
+    return ffmpeg.filter([white, twice[1]], "overlay", format="gbrp")
+
+
+def _tone_mapped(stream: FilterableStream, picture: Picture) -> FilterableStream:
     """Map PQ or HLG to SDR BT.709, with white at 100 cd/m2 (FFmpeg's tonemap, Hable's curve)."""
     return (
-        stream.filter("zscale", transfer="linear", npl=100, primariesin="2020", matrixin="2020_ncl")
+        stream.filter(
+            "zscale",
+            transfer="linear",
+            npl=100,
+            primariesin=picture.source_primaries or "bt2020",
+            matrixin=picture.source_matrix or "bt2020nc",
+        )
         .filter("format", "gbrpf32le")
         .filter("zscale", primaries="bt709")
         .filter("tonemap", "hable", desat=0)
         .filter("zscale", transfer="bt709", matrix="bt709", range="limited")
         .filter("format", "yuv420p")
+    )
+
+
+def _converted(stream: FilterableStream, picture: Picture) -> FilterableStream:
+    """Bring colours to the matrix of the result, and change neither primaries nor transfer."""
+    codes = "full" if picture.full_range else "limited"
+    primaries, transfer = picture.source_primaries, picture.source_transfer
+    if transfer in _NO_ZSCALE_TRANSFERS:
+        transfer = "bt709"  # there and back, so any will do that the matrix can be told by
+    return stream.filter(
+        "zscale",
+        matrixin=picture.source_matrix,
+        matrix=picture.matrix,
+        primariesin=primaries,
+        primaries=primaries,
+        transferin=transfer,
+        transfer=transfer,
+        rangein=codes,
+        range=codes,
     )
 
 

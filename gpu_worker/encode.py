@@ -19,6 +19,8 @@ from gpu_worker.process import running
 
 _RATES: Final = range(1, 1001)
 """Frames per second that an encoder's rate control knows how to deal with."""
+_MOST_ASPECT: Final = 65535
+"""Width or height of a pixel, at most (ITU-T H.264, E.2.1)."""
 _NVENC: Final = "h264_nvenc"
 _NVENC_PRESET: Final = "p4"
 
@@ -98,7 +100,7 @@ def _tagged(raw: FilterableStream, plan: Plan) -> FilterableStream:
         color_primaries=picture.primaries,
         color_trc=picture.transfer,
         colorspace=picture.matrix,
-    ).filter("setsar", "{}/{}".format(*picture.sample_aspect_ratio))
+    ).filter("setsar", "{}/{}".format(*picture.sample_aspect_ratio), max=_MOST_ASPECT)
 
 
 def _verify(file: int, shard: Shard) -> None:

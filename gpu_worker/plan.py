@@ -171,9 +171,11 @@ class Picture:
         interlaced: the source's frames are two fields each.
         hdr: the source is PQ or HLG and must be tone-mapped to SDR BT.709.
         display_matrix: the nine integers of the container's display matrix; empty if none.
-        source_matrix: of the source, where its colours have to be converted; else empty.
-        source_primaries: likewise.
-        source_transfer: likewise.
+        source_matrix: of the source, where its colours have to be converted: "gbr" for RGB; else
+            empty.
+        source_primaries: of the source.
+        source_transfer: of the source.
+        transparent: the source's frames have an alpha channel, and are painted over white.
     """
 
     width: int
@@ -189,6 +191,7 @@ class Picture:
     source_matrix: str = ""
     source_primaries: str = ""
     source_transfer: str = ""
+    transparent: bool = False
 
     @property
     def padded_size(self) -> tuple[int, int]:

@@ -4,6 +4,7 @@ The frames of most clips are flat and tell by their grey which one they are.
 """
 
 import io
+import struct
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
@@ -51,6 +52,13 @@ UNEVEN = [
 ]
 X265 = ["-c:v", "libx265", "-x265-params", "log-level=none"]
 
+# Numbers of ITU-T H.273 that FFmpeg decodes.
+NUMBERS = {
+    "colour_primaries": (1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22),
+    "transfer_characteristics": (1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17),
+    "matrix_coefficients": (0, 1, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14),
+}
+
 # A word that begins with @ is the path of another clip.
 RECIPES: dict[str, list[str]] = {
     "plain.mp4": [*numbered(), *tone(), *B_FRAMES, "-c:a", "aac"],
@@ -81,6 +89,25 @@ RECIPES: dict[str, list[str]] = {
         *("-i", "@plain.mp4", "-itsoffset", "0.5", "-i", "@plain.mp4"),
         *("-map", "0:v", "-map", "1:a", "-c", "copy"),
     ],
+    "encrypted.mp4": [
+        *("-i", "@plain.mp4", "-c", "copy", "-encryption_scheme", "cenc-aes-ctr"),
+        *("-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb"),
+        *("-encryption_kid", "a7e61c373e219033c21091fa607bf3b8"),
+    ],
+    "rgb.mov": [*numbered(frames=2), "-pix_fmt", "rgb24", "-c:v", "png"],
+    "see_through.mov": [
+        *("-f", "lavfi", "-i", "color=red@0.5:s=64x48:r=24,format=rgba,trim=end_frame=3"),
+        *("-c:v", "png"),
+    ],
+    "p3.mp4": [*numbered(), *X265, *tagged("smpte432", "smpte2084", "bt2020nc")],
+    **{
+        f"{kind}_{number}.mp4": [
+            *("-i", "@plain.mp4", "-map", "0:v", "-c", "copy"),
+            *("-bsf:v", f"h264_metadata={kind}={number}"),
+        ]
+        for kind, numbers in NUMBERS.items()
+        for number in numbers
+    },
     "full_range.mp4": [
         *(*numbered(), *tagged("bt709", "iec61966-2-1", "bt709", full_range=True), *B_FRAMES),
     ],
@@ -168,6 +195,23 @@ class Clips:
             return
         words = [str(self[word[1:]]) if word[0] == "@" else word for word in RECIPES[file.name]]
         ffmpeg(*words, str(file))
+
+
+def with_box(content: bytes, entry: bytes, box: bytes) -> bytes:
+    """Put a box at the end of a MOV's sample entry; its index must stand last."""
+    start = content.rindex(entry) - 4
+    end = start + int.from_bytes(content[start : start + 4])
+    kinds = (b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov")
+    grown = bytearray(content[:end] + box + content[end:])
+    for at in (start, *(content.rindex(kind, 0, start) - 4 for kind in kinds)):
+        size = int.from_bytes(content[at : at + 4]) + len(box)
+        grown[at : at + 4] = size.to_bytes(4)
+    return bytes(grown)
+
+
+def clean_aperture(width: int, height: int) -> bytes:
+    """Return the box that says that the middle of the picture is shown, of that size."""
+    return struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
 
 
 def ffmpeg(*words: str) -> None:

@@ -1,5 +1,7 @@
 """Plans for clips, made from their packets."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,7 +29,10 @@ def cut(frames: int, length: int) -> tuple[Shard, ...]:
 
 
 def plan_of(video: Path, shard_length: int = 7, **picture: object) -> Plan:
-    """Plan a clip; `picture` says what differs from BT.709 in limited range."""
+    """Plan a clip; `picture` says what differs from BT.709 in limited range.
+
+    A decoder enters at keyframes: those of the clips that are planned here are closed.
+    """
     with av.open(video) as container:
         stream = container.streams.best("video")
         packets = [packet for packet in container.demux(stream) if packet.size]
@@ -36,7 +41,13 @@ def plan_of(video: Path, shard_length: int = 7, **picture: object) -> Plan:
     pts = sorted(packet.pts for packet in packets)
     last = next(packet for packet in packets if packet.pts == pts[-1])
     timeline = Timeline.of(pts, last.duration or 1, time_base)
-    return synthetic_plan(timeline, index, shard_length, **size | picture)
+    plan = synthetic_plan(timeline, index, shard_length, **size | picture)
+    keys = [0, *(pts.index(packet.pts) for packet in packets if packet.is_keyframe)]
+    return replace(plan, shards=tuple(entered(shard, keys) for shard in plan.shards))
+
+
+def entered(shard: Shard, keys: Iterable[int]) -> Shard:
+    return replace(shard, entry=max(key for key in keys if key <= shard.first))
 
 
 def synthetic_plan(

@@ -115,6 +115,69 @@ def test_hdr_becomes_sdr(tmp_path: Path):
         assert np.ptp(luma(frame)) <= 2
 
 
+RED = (81, 90, 240)
+"""Y, Cb and Cr of red in BT.601, limited range."""
+
+
+def colours(frame: Frame) -> tuple[float, float, float]:
+    rows = len(frame.planes) * 2 // 3
+    blue, red = np.split(frame.planes[rows:].reshape(-1), 2)
+    return luma(frame).mean(), blue.mean(), red.mean()
+
+
+@pytest.mark.parametrize("matrix", ["ycgco", "bt2020c", "chroma-derived-nc"])
+def test_a_matrix_that_is_no_sum_of_colours_is_converted(tmp_path: Path, matrix: str):
+    video = tmp_path / "red.mkv"
+    tags = "setparams=color_primaries=smpte170m:color_trc=smpte170m:colorspace=gbr:range=pc"
+    coded = f"zscale=matrix={matrix}:range=limited,format=yuv444p"
+    red = f"color=red:s=64x48:r=24,trim=end_frame=2,format=gbrp,{tags},{coded}"
+    ffmpeg("-f", "lavfi", "-i", red, "-c:v", "ffv1", str(video))
+    source = {"source_primaries": "smpte170m", "source_transfer": "smpte170m"}
+    plan = plan_of(video, matrix="smpte170m", source_matrix=matrix, **source)
+    assert colours(decode(video, plan)[0]) == pytest.approx(RED, abs=2)
+
+
+def test_rgb_is_of_full_range(clips: Clips):
+    video = clips["rgb.mov"]
+    plan = plan_of(video, matrix="smpte170m", source_matrix="gbr")
+    assert [round(colours(frame)[0]) for frame in decode(video, plan)] == pytest.approx(
+        [20, 24], abs=1
+    )
+
+
+def test_what_is_transparent_is_painted_over_white(clips: Clips):
+    video = clips["see_through.mov"]
+    plan = plan_of(video, matrix="smpte170m", source_matrix="gbr", transparent=True)
+    half = [(a + b) / 2 for a, b in zip(RED, (235, 128, 128), strict=True)]
+    assert [colours(frame) for frame in decode(video, plan)] == [pytest.approx(half, abs=2)] * 3
+
+
+def test_frames_that_decode_with_errors_are_named_by_the_last_of_their_shard(tmp_path: Path):
+    video, noisy = tmp_path / "good.mkv", tmp_path / "noisy.mkv"
+    ffmpeg(*MOVING, "-c:v", "libx264", "-g", "10", "-bf", "0", str(video))
+    noise = r"noise=amount='if(between(n\,22\,27)\,300\,0)'"
+    ffmpeg("-i", str(video), "-c", "copy", "-bsf:v", noise, str(noisy))
+    plan = plan_of(noisy, 10)
+    decoded = decode(noisy, plan)
+    named = {frame.index: frame.concealed for frame in decoded if frame.concealed}
+    assert list(named) == [29]
+    assert set(named[29]) <= set(range(22, 30))
+    assert len(named[29]) >= 2
+    assert not any(frame.concealed for frame in decode(video, plan_of(video, 10)))
+
+
+def test_what_is_damaged_is_mended_alike_wherever_a_shard_begins(tmp_path: Path):
+    """The picture at an entry is damaged too, so that what is mended there is of before."""
+    video, noisy = tmp_path / "good.mkv", tmp_path / "noisy.mkv"
+    ffmpeg(*MOVING, "-c:v", "libx264", "-g", "10", "-bf", "0", str(video))
+    noise = r"noise=amount='if(between(n\,18\,24)\,300\,0)'"
+    ffmpeg("-i", str(video), "-c", "copy", "-bsf:v", noise, str(noisy))
+    plan = plan_of(noisy, 5)
+    whole = decode(noisy, replace(plan, shards=cut(plan.frame_count, plan.frame_count)))
+    for part, frame in zip(decode(noisy, plan), whole, strict=True):
+        assert np.array_equal(part.planes, frame.planes), f"frame {part.index}"
+
+
 def test_interlaced_frames_come_one_for_one_and_without_combs(tmp_path: Path):
     video = tmp_path / "interlaced.mp4"
     ffmpeg(*INTERLACED, "-c:v", "libx264", "-crf", "1", "-x264-params", "tff=1", str(video))
