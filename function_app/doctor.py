@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,8 +31,9 @@ from azure.storage.blob import BlobClient, BlobSasPermissions
 
 from function_app import paths, poison, storage
 from function_app.errors import AtelierError, SettingsError
+from function_app.gpus import NODES, quota_family
 from function_app.identity import identity
-from function_app.settings import DEDICATED, Connection, settings
+from function_app.settings import LOW_PRIORITY, Connection, settings
 from function_app.styles import all_styles
 
 RESOURCE_MANAGER = "https://management.azure.com"
@@ -242,17 +242,15 @@ def _datastores() -> str:
 
 def _quota() -> str:
     limits = settings()
-    size = re.fullmatch(r"Standard_([A-Z]{2})(\d+)[a-z]+_([A-Z]+\d+)_v\d", limits.aml_sku)
-    if size is None:
+    if not limits.aml_sku:
         return "not looked at without AML_SKU"
-    series, cores, model = size.groups()
     compute = _found(f"{_workspace()}/computes/{limits.aml_compute}", limits.aml_compute)
     where = f"/subscriptions/{limits.aml_subscription_id}/{MACHINE_LEARNING}/locations"
     usages = _found(f"{where}/{compute['location']}/usages", "the quota")["value"]
-    family = rf"{series}\w*{model}(?!\d)" if limits.aml_tier == DEDICATED else "low.?pri"
-    needed = int(cores) * limits.aml_nodes_max
+    family = quota_family(limits.aml_sku, limits.aml_tier == LOW_PRIORITY)
+    needed = NODES[limits.aml_sku].vcpus * limits.aml_nodes_max
     for usage in usages:
-        if re.search(family, str(usage["name"]), re.IGNORECASE):
+        if family.search(str(usage["name"])):
             if usage["limit"] < needed:
                 raise _WrongError(f"{usage['limit']} cores, but AML_NODES_MAX nodes have {needed}")
             return f"{usage['limit']} cores, of which {needed} are enough"

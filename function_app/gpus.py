@@ -10,6 +10,7 @@ from outside: MEGAPIXELS_PER_SECOND and NODE_PRICE_PER_HOUR.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,3 +45,19 @@ TABLE = Path(__file__).with_name("gpus.json")
 
 NODES = {sku: Node(**fields) for sku, fields in json.loads(TABLE.read_text()).items()}
 """The sizes by SKU."""
+
+_SKU = re.compile(r"Standard_([A-Z]{2})\d+[a-z]+_([A-Z]+\d+)_v\d")
+
+
+def quota_family(sku: str, low_priority: bool) -> re.Pattern[str]:
+    """Return by what Azure Machine Learning's name of the quota for nodes of a size is known.
+
+    Args:
+        sku: one of `NODES`.
+        low_priority: nodes that may be taken away have one quota for all sizes together.
+    """
+    size = _SKU.fullmatch(sku)
+    if size is None:
+        raise ValueError(f"{sku} is no size of nodes with GPUs")
+    family = "low.?pri" if low_priority else rf"{size[1]}\w*{size[2]}(?!\d)"
+    return re.compile(family, re.IGNORECASE)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -67,8 +68,18 @@ def _check_site(headers: Mapping[str, str], url: str) -> None:
 
 
 def _client(headers: Mapping[str, str]) -> str:
-    """Return the address that the last proxy, which is Azure's own, saw; any before may be lies."""
-    return headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    """Return the address that the last proxy, which is Azure's own, saw; any before may be lies.
+
+    Without the port, which is another for each connection: `203.0.113.7:49152` and
+    `[2001:db8::1]:49152` are those of `203.0.113.7` and `2001:db8::1`.
+    """
+    said = headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    for text in (said, said.rpartition(":")[0].strip("[]"), said.strip("[]")):
+        try:
+            return ip_address(text).compressed
+        except ValueError:
+            continue
+    return said
 
 
 def _check_rate(client: str) -> None:

@@ -2,7 +2,7 @@
 # the operator's workbook up to date, a template as the portal gives it back after an edit.
 # Reads: AZURE_SUBSCRIPTION_ID, REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK,
 # AZURE_RESOURCE_GROUP, INSIGHTS_ID, KUBERNETES_CLUSTER_ID, INSTANCE_TYPE, NODE_CPUS,
-# NODE_MEMORY_GIB, NODE_GPUS, and BASE_DIGEST if set.
+# NODE_MEMORY_GIB, NODE_GPUS, and BASE_DIGEST and BUILD_WITH_DOCKER if set.
 
 $ErrorActionPreference = 'Stop'
 Set-Location (Join-Path $PSScriptRoot '../..')
@@ -35,7 +35,7 @@ function Build-ImageInRegistry {
     Assert-Success 'az acr build'
 }
 
-# The registry's own builders are outside the private network.
+# The registry's own builders are outside the private network, and are not for free credit.
 function Build-ImageHere {
     $image = "$env:REGISTRY_NAME.azurecr.io/$env:WORKER_IMAGE"
     Invoke-Azure acr login --name $env:REGISTRY_NAME
@@ -69,7 +69,7 @@ function Set-InstanceType {
 
 if ((Get-Tags) -contains $tag) {
     Write-Output "$env:WORKER_IMAGE is in the registry already: set WORKER_VERSION for a new one"
-} elseif ($env:PRIVATE_NETWORK -eq 'true') {
+} elseif ($env:PRIVATE_NETWORK -eq 'true' -or $env:BUILD_WITH_DOCKER -eq 'true') {
     Build-ImageHere
 } else {
     Build-ImageInRegistry

@@ -3,7 +3,7 @@
 # the operator's workbook up to date, a template as the portal gives it back after an edit.
 # Reads: AZURE_SUBSCRIPTION_ID, REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK,
 # AZURE_RESOURCE_GROUP, INSIGHTS_ID, KUBERNETES_CLUSTER_ID, INSTANCE_TYPE, NODE_CPUS,
-# NODE_MEMORY_GIB, NODE_GPUS, and BASE_DIGEST if set.
+# NODE_MEMORY_GIB, NODE_GPUS, and BASE_DIGEST and BUILD_WITH_DOCKER if set.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -28,7 +28,7 @@ build_in_registry() {
         --build-arg BASE_DIGEST="${BASE_DIGEST:-}" gpu_worker
 }
 
-# The registry's own builders are outside the private network.
+# The registry's own builders are outside the private network, and are not for free credit.
 build_here() {
     azure acr login --name "$REGISTRY_NAME"
     docker build --tag "$REGISTRY_NAME.azurecr.io/$WORKER_IMAGE" \
@@ -71,7 +71,7 @@ describe_nodes() {
 tags=$(list_tags)
 if echo "$tags" | grep -Fqx "${WORKER_IMAGE#*:}"; then
     echo "$WORKER_IMAGE is in the registry already: set WORKER_VERSION for a new one"
-elif [ "$PRIVATE_NETWORK" = true ]; then
+elif [ "$PRIVATE_NETWORK" = true ] || [ "${BUILD_WITH_DOCKER:-}" = true ]; then
     build_here
 else
     build_in_registry

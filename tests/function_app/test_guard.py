@@ -84,3 +84,38 @@ def test_an_address_that_the_client_made_up_does_not_count(ask: Ask, configure: 
         ask("GET", {"X-Forwarded-For": f"198.51.100.{number}, 203.0.113.7"}) for number in range(2)
     ]
     assert [answer.http.status_code for answer in answers] == ["200", "429"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("203.0.113.7:49152", "203.0.113.7:50000"),
+        ("203.0.113.7", "1.2.3.4:80, 203.0.113.7:443"),
+        ("[2001:db8::1]:49152", "[2001:db8::1]:50000"),
+        ("2001:db8::1", "[2001:0db8:0:0::1]:443"),
+        ("[2001:db8::1]", "2001:db8::1"),
+    ],
+)
+def test_another_port_is_the_same_client(
+    first: str, second: str, ask: Ask, configure: Configure
+) -> None:
+    configure(REQUESTS_PER_MINUTE="1")
+    answers = [ask("GET", {"X-Forwarded-For": said}) for said in (first, second)]
+    assert [answer.http.status_code for answer in answers] == ["200", "429"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("203.0.113.7:443", "203.0.113.8:443"),
+        ("[2001:db8::1]:443", "[2001:db8::2]:443"),
+        ("2001:db8::1:443", "2001:db8::1"),
+        ("unknown", "203.0.113.7"),
+    ],
+)
+def test_another_address_is_another_client(
+    first: str, second: str, ask: Ask, configure: Configure
+) -> None:
+    configure(REQUESTS_PER_MINUTE="1")
+    answers = [ask("GET", {"X-Forwarded-For": said}) for said in (first, second)]
+    assert [answer.http.status_code for answer in answers] == ["200", "200"]

@@ -18,7 +18,7 @@ from tests.infra.compiler import INFRA, SUBSCRIPTION, Compiled, Deployment
 ROOT = INFRA.parent
 OPERATIONS = ROOT / "docs" / "operations.md"
 HOOKS = ["postprovision", "postdeploy"]
-OPTIONAL = {"BASE_DIGEST"}
+OPTIONAL = {"BASE_DIGEST", "BUILD_WITH_DOCKER"}
 """Variables that a hook does without; the others are outputs of main.bicep."""
 
 FAKE_AZ = """#!/bin/sh
@@ -64,7 +64,7 @@ def test_abbreviations_are_those_in_use():
     assert used == known.keys()
 
 
-@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("hook", ["preprovision", *HOOKS])
 def test_hook_exists_for_both_shells(hook: str):
     steps = yaml.safe_load((ROOT / "azure.yaml").read_text())["hooks"][hook]
     assert steps["posix"]["shell"] == "sh"
@@ -131,6 +131,14 @@ def test_postprovision_builds_a_version_once(
     assert done.returncode == 0, done.stderr
     steps = [*expected, *STYLES_AND_WORKBOOK]
     assert [step in call for step, call in zip(steps, calls, strict=True)] == [True] * len(calls)
+
+
+def test_free_credit_has_the_image_built_here(tmp_path: Path):
+    free = {"BUILD_WITH_DOCKER": "true", "PRIVATE_NETWORK": "false"}
+    done, calls = _run("postprovision", tmp_path, BUILT="", FAILURES="0", **free)
+    assert done.returncode == 0, done.stderr
+    assert not [call for call in calls if "acr build" in call]
+    assert [call for call in calls if call.startswith("docker push")]
 
 
 @pytest.mark.parametrize(("forbidden", "code"), [("2", 0), ("9", 1)])
