@@ -245,7 +245,7 @@ def _join(plan: Plan, shards: Path, video: Path, folder: Path) -> None:
         return (shards / shard.name).open("rb")
 
     with joined.open("wb+") as file:
-        join(plan, opened, None, Sidecar((), {}, 0), file)
+        join(plan, opened, [], Sidecar(), file)
     tracks = ("-map", "0:v", "-map", "1:a?", "-c", "copy")
     ffmpeg("-i", joined, "-i", video, *tracks, painted)
 

@@ -84,8 +84,8 @@ def _measure(container: ContainerClient, plan: Plan) -> Measured:
         return cast("IO[bytes]", io.BufferedReader(BlobReader(shard_blob)))
 
     memory, start = psutil.Process().memory_info().rss, time.perf_counter()
-    out = BlobWriter(result_blob, reserved_bytes(plan, None) + AROUND_INDEX, "video/mp4")
-    join(plan, open_shard, None, Sidecar((), {}, 0), out)
+    out = BlobWriter(result_blob, reserved_bytes(plan) + AROUND_INDEX, "video/mp4")
+    join(plan, open_shard, [], Sidecar(), out)
     out.commit()
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kibibytes on Linux

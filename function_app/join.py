@@ -1,4 +1,4 @@
-"""The join: painted shards and the kept tracks become one MP4, without re-encoding anything.
+"""The join: painted shards and the kept tracks become one file, without re-encoding anything.
 
 Streaming: packets go through one at a time, so an hour costs no more memory than a minute, but
 for the MP4's index. Each frame gets the timestamp that the plan says, each shard is proved to
@@ -8,7 +8,7 @@ hold the frames that it should.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from typing import IO, Any
@@ -19,46 +19,50 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from function_app.container import index_size
 from function_app.errors import ServiceError
-from function_app.extras import KEPT, Sidecar, describe, index_size, most_packets, mp4_options
+from function_app.extras import KEPT, Sidecar
+from function_app.tracks import describe
 from gpu_worker.plan import Plan, Shard
 
 OpenShard = Callable[[Shard], IO[bytes]]
 
 
-def reserved_bytes(plan: Plan, extras: IO[bytes] | None) -> int:
-    """Return the size of the MP4's index, which stays ahead of the data."""
+def reserved_bytes(plan: Plan, tracks: Iterable[IO[bytes]] = ()) -> int:
+    """Return the size of an MP4's index, which stays ahead of the data."""
     packets = plan.frame_count
-    if extras:
-        with av.open(extras, "r") as container:
-            packets += most_packets(container)
-        extras.seek(0)
+    for track in tracks:
+        with av.open(track, "r") as file:
+            packets += sum(stream.frames for stream in file.streams)
+        track.seek(0)
     return index_size(packets)
 
 
 def join(
-    plan: Plan, open_shard: OpenShard, extras: IO[bytes] | None, sidecar: Sidecar, out: Any
+    plan: Plan, open_shard: OpenShard, tracks: Sequence[IO[bytes]], sidecar: Sidecar, out: Any
 ) -> None:
     """Write the result.
 
     Args:
         plan: names every frame and its timestamp.
         open_shard: opens a painted shard.
-        extras: the kept tracks, as MP4.
-        sidecar: chapters and metadata.
+        tracks: the kept tracks of sound and subtitles, in the container of the result.
+        sidecar: chapters and metadata, and which container.
         out: seekable stream; only the first `reserved_bytes` (and a few more) are written twice.
 
     Raises:
         ServiceError: a shard does not hold the frames that the plan says.
     """
-    options = mp4_options(reserved_bytes(plan, extras))
+    container = sidecar.container
+    options = container.options(reserved_bytes(plan, tracks))
     with ExitStack() as stack:
-        result = stack.enter_context(av.open(out, "w", format="mp4", options=options))
+        result = stack.enter_context(av.open(out, "w", format=container.muxer, options=options))
         first = stack.enter_context(av.open(open_shard(plan.shards[0]), "r"))
         video = _add_video(result, first, plan)
         sources = [_video_packets(plan, open_shard, video, first)]
-        if extras:
-            sources.append(_extra_packets(stack.enter_context(av.open(extras, "r")), result))
+        for track in tracks:
+            file = stack.enter_context(av.open(track, "r"))
+            sources.append(_track_packets(file, result))
         _describe(result, sidecar)
         for packet in heapq.merge(*sources, key=_decoding_time):
             result.mux(packet)
@@ -163,17 +167,17 @@ def _pts(packet: Packet[Any]) -> int:
     return packet.pts
 
 
-def _extra_packets(extras: InputContainer, result: OutputContainer) -> Iterator[Packet[Any]]:
+def _track_packets(track: InputContainer, result: OutputContainer) -> Iterator[Packet[Any]]:
     streams: dict[int, Stream] = {}
-    for source in extras.streams:
+    for source in track.streams:
         if source.type in KEPT:
             streams[source.index] = result.add_stream_from_template(source)
             describe(streams[source.index], source)
-    return _redirected(extras, streams)
+    return _redirected(track, streams)
 
 
-def _redirected(extras: InputContainer, streams: dict[int, Stream]) -> Iterator[Packet[Any]]:
-    for packet in extras.demux([extras.streams[index] for index in streams]):
+def _redirected(track: InputContainer, streams: dict[int, Stream]) -> Iterator[Packet[Any]]:
+    for packet in track.demux([track.streams[index] for index in streams]):
         if packet.dts is not None:
             packet.stream = streams[packet.stream.index]
             yield packet

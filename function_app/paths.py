@@ -251,10 +251,9 @@ class JobFolder:
         """Chapters and metadata."""
         return f"{self.job_id}/sidecar.json"
 
-    @property
-    def extras(self) -> str:
-        """Audio and subtitles, as the result will hold them."""
-        return f"{self.job_id}/extras.mp4"
+    def extra(self, name: str) -> str:
+        """A file of what is kept beside the picture: a track, an attachment."""
+        return f"{self.job_id}/{name}"
 
     def source(self, suffix: str) -> str:
         """The video under a plain name, where the worker cannot read the upload itself."""

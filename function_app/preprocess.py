@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -19,8 +19,9 @@ from function_app import cost, paths, storage, styles
 from function_app.assembly import Assembler
 from function_app.blending import blend_of
 from function_app.clock import Clock
+from function_app.container import Container, container_of
 from function_app.errors import Code, InputError
-from function_app.extras import ExtrasWriter, Sidecar, chapters_of, head_size, metadata_of
+from function_app.extras import TRACK_HEAD, ExtrasWriter, Sidecar, chapters_of, metadata_of
 from function_app.frame_index import FrameIndex
 from function_app.headers import check_readable, header_of
 from function_app.jobs import Job, Work
@@ -67,7 +68,7 @@ def preprocess(job: Job) -> Work:
     job.video.check()
     style = styles.usable(job.style)
     reader = _reader(job)
-    blend = blend_of(reader.metadata)
+    blend, form = blend_of(reader.metadata), container_of(reader.metadata)
     file = buffered(reader)
     with open_video(file, job.name) as container:
         stream = find_video(container, job.name)
@@ -79,7 +80,7 @@ def preprocess(job: Job) -> Work:
         clock, assembler = Clock(container, stream.index), Assembler(stream)
         index = FrameIndex(stream, job.name, settings(), untimed=assembler.untimed)
         reading = _Reading(container, clock, assembler, index)
-        notes = _one_pass(job, reading, remuxed=None if exact else stream)
+        notes = _one_pass(job, reading, None if exact else stream, form)
         picture = picture_of(first := index.first_frame(), stream, header)
         picture = replace(picture, interlaced=index.interlaced)
     notes += [*_notes(clock, index), *picture_notes(picture, int(first.color_trc))]
@@ -176,13 +177,12 @@ def _notes(clock: Clock, index: FrameIndex) -> list[str]:
     return notes
 
 
-def _one_pass(job: Job, reading: _Reading, remuxed: VideoStream | None) -> list[str]:
+def _one_pass(
+    job: Job, reading: _Reading, remuxed: VideoStream | None, container: Container
+) -> list[str]:
     """Hand every packet to whom it concerns; return what cannot be kept."""
     source, index = reading.container, reading.index
-    extras_blob = BlobWriter(
-        storage.blob(paths.JOBS, job.folder.extras), head_size(source) + 4096, "video/mp4"
-    )
-    extras = ExtrasWriter(source, extras_blob)
+    extras = ExtrasWriter(source, container, partial(_extra, job, container))
     remuxer = _Remuxer(job, remuxed) if remuxed else None
     sinks: Sinks = {track: [sink] for track, sink in extras.sinks.items()}
     sinks[index.stream_index] = [index.add, *([remuxer.add] if remuxer else [])]
@@ -193,29 +193,14 @@ def _one_pass(job: Job, reading: _Reading, remuxed: VideoStream | None) -> list[
     index.first_frame()
     if remuxer:
         remuxer.close()
-    if extras.sinks:
-        extras.close()
-        extras_blob.commit()
-        _check_readable(job)
-    sidecar = Sidecar(chapters_of(source), metadata_of(source), len(extras.sinks))
+    sidecar = Sidecar(chapters_of(source), metadata_of(source), extras.close(), container=container)
     storage.write(paths.JOBS, job.folder.sidecar, sidecar.to_json(), "application/json")
     return extras.notes
 
 
-def _check_readable(job: Job) -> None:
-    """Read the extras' head back, before any painting: the join will have to.
-
-    Raises:
-        InputError: what was copied from a damaged file cannot be read.
-    """
-    extras = buffered(BlobReader(storage.blob(paths.JOBS, job.folder.extras)))
-    try:
-        av.open(extras, "r").close()
-    except FFmpegError as error:
-        raise InputError(
-            f"{job.name} has sound or subtitles that are damaged: convert it to MP4 and upload it",
-            Code.DAMAGED_VIDEO,
-        ) from error
+def _extra(job: Job, container: Container, name: str) -> BlobWriter:
+    blob = storage.blob(paths.JOBS, job.folder.extra(name))
+    return BlobWriter(blob, TRACK_HEAD, container.content_type)
 
 
 class _Remuxer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import IO, Any
@@ -18,13 +18,16 @@ import av
 from av.error import FFmpegError
 from av.packet import Packet
 
+from function_app.container import MOVIE_TIMESCALE, Container
 from function_app.errors import Code, ServiceError
-from function_app.extras import KEPT, MOVIE_TIMESCALE
+from function_app.extras import KEPT
 from function_app.iso_index import Track, read_index
 from gpu_worker.plan import Plan, Timeline
 
 # Timed text has a packet for each gap between texts: two bytes, which say that none follow.
 EMPTY_TEXT = 2
+BESIDE = {"text", "tmcd"}
+"""Handlers of the tracks in which an MP4 has its chapters and its timecode."""
 EDIT_TICK = Fraction(1, MOVIE_TIMESCALE)
 
 
@@ -63,32 +66,30 @@ class _Stream:
         self.bytes += packet.size
 
 
-def prove(result: IO[bytes], plan: Plan, extras: IO[bytes] | None) -> None:
-    """Prove a result to hold each frame of its plan and each packet of the extras, at their times.
+def prove(result: IO[bytes], plan: Plan, tracks: Sequence[IO[bytes]], container: Container) -> None:
+    """Prove a result to hold each frame of its plan and each packet of its tracks, at their times.
 
     Args:
         result: seekable; read by ranges, once through.
         plan: names the frames and their times.
-        extras: the kept tracks; None if there are none.
+        tracks: the kept tracks, in files of the same container.
+        container: of the result.
 
     Raises:
         DiffersError: it does not.
     """
-    video, *tracks = _delivered(result)
+    video, *others = _delivered(result)
     _check_times("frames", video.times, video.tick, plan.result, plan.result.seconds_per_tick)
-    kept = _delivered(extras) if extras else []
-    if [each.codec for each in tracks] != [each.codec for each in kept]:
-        raise DiffersError(f"{len(tracks)} tracks beside the picture can be read, not {len(kept)}")
-    for number, (track, given) in enumerate(zip(tracks, kept, strict=True), 1):
+    kept = [stream for track in tracks for stream in _delivered(track)]
+    if [each.codec for each in others] != [each.codec for each in kept]:
+        raise DiffersError(f"{len(others)} tracks beside the picture can be read, not {len(kept)}")
+    for number, (track, given) in enumerate(zip(others, kept, strict=True), 1):
         packets = f"{given.codec} packets of track {number}"
         _check_times(packets, track.times, track.tick, given.times, given.tick)
         if track.bytes != given.bytes:
             raise DiffersError(f"track {number} has {track.bytes} bytes, not {given.bytes}")
-    try:
-        indices = read_index(result), read_index(extras) if extras else []
-    except ValueError as error:
-        raise DiffersError(str(error)) from error
-    _check_index(*indices, plan.result)
+    if container is Container.MP4:
+        _check_index(result, tracks, plan.result)
 
 
 def _delivered(file: IO[bytes]) -> list[_Stream]:
@@ -128,15 +129,23 @@ def _check_times(
             )
 
 
-def _check_index(tracks: list[Track], kept: list[Track], frames: Timeline) -> None:
+def _check_index(result: IO[bytes], tracks: Iterable[IO[bytes]], frames: Timeline) -> None:
     """Compare what the index shows by the standard with what it should show."""
-    video, *others = [track for track in tracks if track.handler != "text"]  # that of chapters
+    try:
+        video, *others = _shown_tracks(result)
+        kept = [track for file in tracks for track in _shown_tracks(file)]
+    except ValueError as error:
+        raise DiffersError(str(error)) from error
     unit = Fraction(1, video.timescale * video.movie_timescale)
     _check_times("frames of the index", video.samples(), unit, frames, frames.seconds_per_tick)
     start = frames.first * frames.seconds_per_tick
     _check_shown("the picture", video, [(start, start + frames.duration)])
     for number, (track, given) in enumerate(zip(others, kept, strict=True), 1):
         _check_shown(f"track {number}", track, given.shown())
+
+
+def _shown_tracks(file: IO[bytes]) -> list[Track]:
+    return [track for track in read_index(file) if track.handler not in BESIDE]
 
 
 def _check_shown(what: str, track: Track, planned: list[tuple[Fraction, Fraction]]) -> None:

@@ -16,13 +16,14 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties
 
 from function_app import paths, storage
+from function_app.container import Container
 from function_app.jobs import Job
 from function_app.paths import Video
 from gpu_worker.plan import LINES_SUFFIX
 
 JOB_ID = "job_id"
 VIDEO = "video"
-SUFFIXES = (".mp4", LINES_SUFFIX)
+SUFFIXES = (*(container.suffix for container in Container), LINES_SUFFIX)
 PICTURES = (".jpg", ".sheet.jpg")
 
 

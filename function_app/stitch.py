@@ -81,7 +81,7 @@ def stitch(job: Job) -> Joined:
     if result:  # from an earlier try, whose answer was lost
         return _ended(job, plan, result, note)
     check_current(job)
-    place = results.place(job.video, LINES_SUFFIX if plan.makes_lines else ".mp4")
+    place = results.place(job.video, _suffix(job, plan))
     blob = storage.blob(paths.RESULTS, place.blob_name)
     try:
         out = _lines(job, plan, blob) if plan.makes_lines else _video(job, plan, blob)
@@ -89,6 +89,13 @@ def stitch(job: Job) -> Joined:
         return Joined(lost=_clear_lost(job, plan))
     out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(place.before))
     return _ended(job, plan, place.blob_name, note)
+
+
+def _suffix(job: Job, plan: Plan) -> str:
+    """Return what the result's name ends in."""
+    if plan.makes_lines:
+        return LINES_SUFFIX
+    return Sidecar.from_json(_needed(job.folder.sidecar)).container.suffix
 
 
 def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
@@ -103,10 +110,10 @@ def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
 
 def _difference(job: Job, plan: Plan, result: str) -> str:
     """Say what of a result is not as it was to be; nothing where all is right."""
-    sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
-    extras = _stream(job.folder.extras) if sidecar.tracks else None
+    sidecar, tracks = _kept(job)
     try:
-        prove(buffered(BlobReader(storage.blob(paths.RESULTS, result))), plan, extras)
+        file = buffered(BlobReader(storage.blob(paths.RESULTS, result)))
+        prove(file, plan, tracks, sidecar.container)
     except DiffersError as error:
         log.exception("%s", error)
         return str(error)
@@ -115,12 +122,17 @@ def _difference(job: Job, plan: Plan, result: str) -> str:
 
 def _video(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:
     """Join the painted shards, and what was put aside of the video."""
-    sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
-    extras = _stream(job.folder.extras) if sidecar.tracks else None
-    head = reserved_bytes(plan, extras) + AROUND_INDEX
-    out = BlobWriter(blob, head, "video/mp4")
-    join(plan, lambda shard: _shard(job, plan, shard), extras, sidecar, out)
+    sidecar, tracks = _kept(job)
+    head = reserved_bytes(plan, tracks) + AROUND_INDEX
+    out = BlobWriter(blob, head, sidecar.container.content_type)
+    join(plan, lambda shard: _shard(job, plan, shard), tracks, sidecar, out)
     return out
+
+
+def _kept(job: Job) -> tuple[Sidecar, list[IO[bytes]]]:
+    """Return what was put aside of the video, its tracks opened."""
+    sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
+    return sidecar, [_stream(job.folder.extra(name)) for name in sidecar.tracks]
 
 
 def _lines(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:

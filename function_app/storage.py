@@ -289,6 +289,11 @@ class BlobWriter:
         self._staged: list[BlobBlock] = []
         self._staged_bytes = 0
         self._position = 0
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Keep what is written from now on in memory until `commit`: an index, at the end."""
+        self._is_held = True
 
     def tell(self) -> int:
         """Return the position of the next write."""
@@ -330,6 +335,8 @@ class BlobWriter:
         Raises:
             ResourceModifiedError: the condition does not hold.
         """
+        self._is_held = False
+        self._stage_full_blocks()
         if self._tail:
             self._stage(bytes(self._tail))
             self._tail.clear()
@@ -352,7 +359,7 @@ class BlobWriter:
         return len(self._head) + self._staged_bytes + len(self._tail)
 
     def _stage_full_blocks(self) -> None:
-        while len(self._tail) >= WRITE_BLOCK:
+        while len(self._tail) >= WRITE_BLOCK and not self._is_held:
             self._stage(bytes(self._tail[:WRITE_BLOCK]))
             del self._tail[:WRITE_BLOCK]
 

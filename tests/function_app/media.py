@@ -42,6 +42,12 @@ def tagged(primaries: str, transfer: str, matrix: str, *, full_range: bool = Fal
     return ["-vf", f"setparams={colours}:range={'pc' if full_range else 'tv'}"]
 
 
+# Picture, and sound that begins after half a second.
+SILENT_AT_FIRST = [
+    *numbered(),
+    *tone(),
+    *("-af", "volume=0:enable='lt(t,0.5)'", "-c:v", "mpeg4", "-bf", "0"),
+]
 X264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "12", "-x264-params"]
 B_FRAMES = [*X264, "b-adapt=0:bframes=2:scenecut=0:keyint=12"]
 ONE_KEYFRAME = [*X264, "b-adapt=0:bframes=2:scenecut=0:keyint=9999"]
@@ -131,6 +137,25 @@ RECIPES: dict[str, list[str]] = {
     "vorbis.mkv": ["-i", "@plain.mp4", "-c:v", "copy", "-c:a", "libvorbis"],
     "mulaw.mov": ["-i", "@plain.mp4", "-c:v", "copy", "-c:a", "pcm_mulaw", "-ac", "1"],
     "wma.mkv": ["-i", "@plain.mp4", "-c:v", "copy", "-c:a", "wmav2"],
+    "truehd.mkv": [*SILENT_AT_FIRST, "-c:a", "truehd", "-strict", "-2"],
+    "odd_rate.mkv": [*SILENT_AT_FIRST, "-c:a", "pcm_u8", "-ar", "11024"],
+    "high_rate.mkv": [*SILENT_AT_FIRST, "-c:a", "pcm_u8", "-ar", "192000"],
+    "adpcm.avi": [*SILENT_AT_FIRST, "-c:a", "adpcm_ms"],
+    "quad.mkv": [*SILENT_AT_FIRST, "-c:a", "pcm_u8", "-ac", "4"],
+    "surround.mkv": [*SILENT_AT_FIRST, "-c:a", "pcm_u8", "-ac", "7"],
+    "far_too_many.mkv": [*SILENT_AT_FIRST, "-c:a", "pcm_u8", "-ac", "16"],
+    "at_once.mkv": [
+        *("-i", "@plain.mp4", "-i", "@at_once.ass", "-map", "0", "-map", "1", "-c", "copy"),
+        *("-c:s", "ass"),
+    ],
+    "bitmaps.mkv": [
+        *("-i", "@plain.mp4", "-i", "@bitmaps.sup", "-map", "0:v", "-map", "1", "-c", "copy"),
+    ],
+    "many.mkv": [
+        *("-f", "lavfi", "-i", "sine=duration=0.1:sample_rate=8000"),
+        *(["-map", "0"] * 66),
+        *("-c:a", "pcm_s16le"),
+    ],
     "plain.nut": ["-i", "@plain.mp4", "-c", "copy"],
     "plain.ts": ["-i", "@plain.mp4", "-c", "copy"],
     "plain.avi": [*numbered(), *tone(), "-c:v", "mpeg4", "-bf", "0", "-c:a", "libmp3lame"],
@@ -155,6 +180,12 @@ RECIPES: dict[str, list[str]] = {
         for suffix in ("png", "jpg", "gif", "bmp", "tiff", "webp")
     },
 }
+_AT_ONCE = (
+    ("0.50", "1.50", "ONE sings"),
+    ("0.50", "1.50", "TWO translates"),
+    ("2.00", "3.80", "LONG sign"),
+    ("2.50", "3.00", "SHORT speech"),
+)
 TEXTS = {
     "words.srt": "1\n00:00:00,200 --> 00:00:00,900\nHello\n\n"
     "2\n00:00:01,000 --> 00:00:01,500\nWorld & <i>all</i>\n",
@@ -162,6 +193,13 @@ TEXTS = {
     "Style: Default,Arial\n\n[Events]\n"
     "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
     "Dialogue: 0,0:00:00.50,0:00:01.25,Default,,0,0,0,,Hallo\n",
+    "at_once.ass": "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n"
+    "Format: Name, Fontname\nStyle: Default,Arial\n\n[Events]\n"
+    "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+    + "".join(
+        f"Dialogue: 0,0:00:0{start},0:00:0{end},Default,,0,0,0,,{text}\n"
+        for start, end, text in _AT_ONCE
+    ),
     "chapters.txt": ";FFMETADATA1\ntitle=A film\nartist=Somebody\n"
     "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=750\ntitle=First\n"
     "[CHAPTER]\nTIMEBASE=1/1000\nSTART=750\nEND=2000\ntitle=Zweites\n",
@@ -193,6 +231,9 @@ class Clips:
         if file.name in TEXTS:
             file.write_text(TEXTS[file.name])
             return
+        if file.suffix == ".sup":
+            file.write_bytes(blank_pictures())
+            return
         words = [str(self[word[1:]]) if word[0] == "@" else word for word in RECIPES[file.name]]
         ffmpeg(*words, str(file))
 
@@ -212,6 +253,21 @@ def with_box(content: bytes, entry: bytes, box: bytes) -> bytes:
 def clean_aperture(width: int, height: int) -> bytes:
     """Return the box that says that the middle of the picture is shown, of that size."""
     return struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+
+
+def blank_pictures() -> bytes:
+    """Return subtitles of a Blu-ray that clear the screen thrice: segments as a .sup file has them.
+
+    Each is a header (the letters PG, two times in 1/90000 s, a kind, a length) and its body.
+    """
+    composition = struct.pack(">HHBHBBBB", 64, 48, 0x10, 0, 0x80, 0, 0, 0)
+    window = b"\0"
+    parts = {0x16: composition, 0x17: window, 0x80: b""}
+    return b"".join(
+        struct.pack(">2sIIBH", b"PG", second * 45_000, 0, kind, len(body)) + body
+        for second in range(3)
+        for kind, body in parts.items()
+    )
 
 
 def ffmpeg(*words: str) -> None:

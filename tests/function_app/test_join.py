@@ -18,7 +18,7 @@ from function_app.join import join, reserved_bytes
 from gpu_worker.plan import Picture, Plan, Shard, Timeline
 from tests.function_app.media import Clips, encode, frames_of, opened
 
-NOTHING = Sidecar((), {}, 0)
+NOTHING = Sidecar()
 PICTURE = Picture(64, 48, (1, 1), "bt709", "bt709", "bt709", False, False, False)
 TICK = Fraction(1, 24)
 
@@ -39,7 +39,7 @@ def frames(clips: Clips) -> list[av.VideoFrame]:
 
 def joined(plan: Plan, shards: dict[Shard, bytes]) -> bytes:
     out = io.BytesIO()
-    join(plan, lambda shard: io.BytesIO(shards[shard]), None, NOTHING, out)
+    join(plan, lambda shard: io.BytesIO(shards[shard]), [], NOTHING, out)
     return out.getvalue()
 
 
@@ -94,7 +94,7 @@ def test_the_index_fits_into_what_was_reserved(frames: list[av.VideoFrame]) -> N
     plan = plan_for(range(48), [24, 24])
     content = joined(plan, encoded(plan, frames))
     data = content.index(b"mdat")
-    assert content.index(b"moov") < data < reserved_bytes(plan, None) + 2**16
+    assert content.index(b"moov") < data < reserved_bytes(plan) + 2**16
 
 
 class Counter:
@@ -127,7 +127,7 @@ def test_a_long_video_takes_little_memory_and_no_file(
     length, count = 40, 500
     plan = plan_for(range(length * count), [length] * count)
     shard = encode(plan, frames[:length])
-    out = Counter(reserved_bytes(plan, None) + 2**16)
+    out = Counter(reserved_bytes(plan) + 2**16)
     opened_shards = 0
 
     def open_shard(_: Shard) -> IO[bytes]:
@@ -136,7 +136,7 @@ def test_a_long_video_takes_little_memory_and_no_file(
         return io.BytesIO(shard)
 
     before = resident_bytes()
-    join(plan, open_shard, None, NOTHING, out)
+    join(plan, open_shard, [], NOTHING, out)
     assert resident_bytes() - before < 40 * 2**20
     assert opened_shards == count + 1
     assert list(tmp_path.iterdir()) == []

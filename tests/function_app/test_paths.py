@@ -121,7 +121,7 @@ def test_everything_of_a_job_lies_below_its_root() -> None:
     for name in (
         folder.plan,
         folder.sidecar,
-        folder.extras,
+        folder.extra("track-001.mp4"),
         folder.source(".mkv"),
         folder.output("preview.jpg"),
         folder.shard(shard),

@@ -32,7 +32,7 @@ def content(container: str, blob_name: str) -> bytes:
     "name",
     [
         "plain.mp4", "one_keyframe.mp4", "one_frame.mp4", "three_frames.mp4", "vfr.mp4",
-        "ntsc.mov", "fragmented.mp4", "odd.webm", "offset.mp4", "offset.mkv", "tracks.mkv",
+        "ntsc.mov", "fragmented.mp4", "odd.webm", "offset.mp4", "offset.mkv", "late_sound.mkv",
     ],
 )  # fmt: skip
 def test_every_frame_is_planned_once_at_its_timestamp(
@@ -128,19 +128,20 @@ def test_a_name_that_tools_misread_is_copied_to_a_plain_one(
 
 def test_sound_subtitles_chapters_and_metadata_are_kept_aside(clips: Clips, upload: Upload) -> None:
     job = upload(clips["tracks.mkv"], "tracks.mkv")
-    preprocess(job)
+    work = preprocess(job)
+    assert [note.partition(" are ")[0] for note in work.notes] == ["the ass subtitles of track 4"]
     sidecar = Sidecar.from_json(content(paths.JOBS, job.folder.sidecar))
-    assert sidecar.tracks == 4
+    assert len(sidecar.tracks) == 4
     assert [chapter.title for chapter in sidecar.chapters] == ["First", "Zweites"]
-    extras = content(paths.JOBS, job.folder.extras)
-    assert packets_of(extras, "audio") == packets_of(clips["tracks.mkv"], "audio")
+    track = content(paths.JOBS, job.folder.extra(sidecar.tracks[0]))
+    assert packets_of(track, "audio") == packets_of(clips["tracks.mkv"], "audio")
 
 
 def test_a_silent_video_has_no_extras(clips: Clips, upload: Upload) -> None:
     job = upload(clips["one_keyframe.mp4"], "clip.mp4")
     preprocess(job)
-    assert Sidecar.from_json(content(paths.JOBS, job.folder.sidecar)).tracks == 0
-    assert not storage.blob(paths.JOBS, job.folder.extras).exists()
+    assert Sidecar.from_json(content(paths.JOBS, job.folder.sidecar)).tracks == ()
+    assert not list(storage.names(paths.JOBS, job.folder.extra("track")))
 
 
 def test_sound_that_mp4_cannot_hold_is_noted(clips: Clips, upload: Upload) -> None:

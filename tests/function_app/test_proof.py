@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from function_app import join as joining
+from function_app.container import Container
 from function_app.errors import Code
 from function_app.extras import Sidecar
 from function_app.join import join
@@ -24,6 +25,7 @@ from tests.function_app.test_extras import extract
 from tests.function_app.test_join import plan_for
 
 TICK = Fraction(1, 90_000)
+PLAIN = Sidecar()
 # Frames of a film of which every frame but the first comes soon after another.
 STILL_AT_FIRST = [0, *range(29_281, 29_281 + 8 * 3000, 3000)]
 
@@ -35,7 +37,7 @@ def frames(clips: Clips) -> list[av.VideoFrame]:
 
 
 @pytest.fixture(scope="module")
-def extras(clips: Clips) -> bytes:
+def tracks(clips: Clips) -> list[bytes]:
     return extract(clips["tracks.mkv"])[0]
 
 
@@ -57,17 +59,23 @@ def shards(frames: list[av.VideoFrame]) -> Callable[[Plan], dict[Shard, bytes]]:
     return encoded
 
 
-def joined(plan: Plan, shards: dict[Shard, bytes], extras: bytes | None = None) -> io.BytesIO:
+def joined(
+    plan: Plan, shards: dict[Shard, bytes], tracks: Sequence[bytes] = (), sidecar: Sidecar = PLAIN
+) -> io.BytesIO:
     out = io.BytesIO()
-    tracks = io.BytesIO(extras) if extras else None
-    join(plan, lambda shard: io.BytesIO(shards[shard]), tracks, Sidecar((), {}, 4), out)
+    files = [io.BytesIO(track) for track in tracks]
+    join(plan, lambda shard: io.BytesIO(shards[shard]), files, sidecar, out)
     out.seek(0)
     return out
 
 
-def differs(result: io.BytesIO, plan: Plan, extras: bytes | None = None) -> str:
+def prove_mp4(result: io.BytesIO, plan: Plan, tracks: Sequence[bytes] = ()) -> None:
+    prove(result, plan, [io.BytesIO(track) for track in tracks], Container.MP4)
+
+
+def differs(result: io.BytesIO, plan: Plan, tracks: Sequence[bytes] = ()) -> str:
     with pytest.raises(DiffersError) as found:
-        prove(result, plan, io.BytesIO(extras) if extras else None)
+        prove_mp4(result, plan, tracks)
     assert found.value.code == Code.BAD_RESULT
     return str(found.value)
 
@@ -84,7 +92,7 @@ def test_whatever_the_times_every_frame_is_reached(
     pts = [late + tick for tick in accumulate([0, *steps[:-1]])]
     cuts = [0, *(cut for cut in accumulate(lengths) if cut < len(pts)), len(pts)]
     plan = uneven(pts, steps[-1], [b - a for a, b in pairwise(cuts)])
-    prove(joined(plan, shards(plan)), plan, None)
+    prove_mp4(joined(plan, shards(plan)), plan)
 
 
 def test_decode_times_that_run_ahead_are_found(
@@ -135,19 +143,19 @@ def test_a_wrong_edit_list_is_found(
 ) -> None:
     plan = plan_for(range(48), [24, 24])
     result = joined(plan, shards(plan))
-    prove(result, plan, None)
+    prove_mp4(result, plan)
     assert found in differs(rewritten(result, change), plan)
 
 
 def test_sound_and_subtitles_are_proved_alike(
-    shards: Callable[[Plan], dict[Shard, bytes]], extras: bytes, clips: Clips
+    shards: Callable[[Plan], dict[Shard, bytes]], tracks: list[bytes], clips: Clips
 ) -> None:
     plan = plan_for(range(48), [24, 24])
-    result = joined(plan, shards(plan), extras)
-    prove(result, plan, io.BytesIO(extras))
+    result = joined(plan, shards(plan), tracks)
+    prove_mp4(result, plan, tracks)
     other, _ = extract(clips["late_sound.mkv"])
     assert "1 tracks beside the picture can be read, not 4" in differs(
-        joined(plan, shards(plan), other), plan, extras
+        joined(plan, shards(plan), other), plan, tracks
     )
     assert "of the aac packets of track 1, number 0 comes at" in differs(
         joined(plan, shards(plan), extract(clips["plain.mp4"])[0]), plan, other
@@ -157,11 +165,11 @@ def test_sound_and_subtitles_are_proved_alike(
 def test_sound_that_ends_early_is_found(
     shards: Callable[[Plan], dict[Shard, bytes]], clips: Clips
 ) -> None:
-    plan, (extras, _) = plan_for(range(48), [24, 24]), extract(clips["plain.mp4"])
-    content = bytearray(joined(plan, shards(plan), extras).getvalue())
-    _, sound = (box for box in boxes(bytes(content)) if box.kind == b"elst")
-    add(-180_000, 0)(content, sound.start + 16)
-    assert "aac packets of track 1, not 95" in differs(io.BytesIO(content), plan, extras)
+    plan, (sound, _) = plan_for(range(48), [24, 24]), extract(clips["plain.mp4"])
+    content = bytearray(joined(plan, shards(plan), sound).getvalue())
+    _, edits = (box for box in boxes(bytes(content)) if box.kind == b"elst")
+    add(-180_000, 0)(content, edits.start + 16)
+    assert "aac packets of track 1, not 95" in differs(io.BytesIO(content), plan, sound)
 
 
 @pytest.mark.parametrize("name", [b"moov", b"mvhd", b"stts", b"mdhd"])

@@ -12,8 +12,8 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
 from function_app import paths, storage
+from function_app.container import MOVIE_TIMESCALE
 from function_app.errors import InputError, ServiceError
-from function_app.extras import MOVIE_TIMESCALE
 from function_app.jobs import Job
 from function_app.preprocess import preprocess
 from function_app.results import delete, find, report

@@ -1,0 +1,83 @@
+"""The containers that a result may have: MP4, or Matroska for what MP4 cannot hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from function_app.errors import Code, InputError
+
+CONTAINER = "container"
+"""Name of the metadata of an uploaded video that says which its result is to have."""
+
+# Ticks a second of MP4's edit lists, which hold where a track starts. FFmpeg's 1000 would move a
+# start by up to half a millisecond; this keeps it exact for the usual time bases and rates, and
+# three hours still fit into 32 bits.
+MOVIE_TIMESCALE = 360_000
+
+# Bytes of index that an MP4 needs for a packet: size, duration, offset, composition offset, sync.
+INDEX_BYTES = 40
+HEADER_BYTES = 256 * 2**10
+
+
+class Container(StrEnum):
+    """A container, by its suffix without the dot."""
+
+    MP4 = "mp4"
+    MKV = "mkv"
+
+    @property
+    def muxer(self) -> str:
+        """FFmpeg's name of its muxer."""
+        return {Container.MP4: "mp4", Container.MKV: "matroska"}[self]
+
+    @property
+    def spoken(self) -> str:
+        """Its name for people."""
+        return {Container.MP4: "MP4", Container.MKV: "Matroska"}[self]
+
+    @property
+    def suffix(self) -> str:
+        """Of the names of its files."""
+        return f".{self}"
+
+    @property
+    def content_type(self) -> str:
+        """Its media type."""
+        return {Container.MP4: "video/mp4", Container.MKV: "video/x-matroska"}[self]
+
+    def options(self, index: int = 0) -> dict[str, str]:
+        """Return the muxer's options.
+
+        Args:
+            index: bytes to reserve for an MP4's index, ahead of the data; 0 puts it at the end.
+        """
+        if self is Container.MKV:
+            return {}
+        reserved = {"moov_size": str(index)} if index else {}
+        return {"movie_timescale": str(MOVIE_TIMESCALE), **reserved}
+
+
+def container_of(metadata: Mapping[str, str]) -> Container:
+    """Read which container the result of a video is to have from the video's metadata.
+
+    Args:
+        metadata: of the blob; names and values mean the same in upper and lower case.
+
+    Raises:
+        InputError: it names one that there is not.
+    """
+    said = {name.lower(): value.strip().lower() for name, value in metadata.items()}
+    try:
+        return Container(said.get(CONTAINER, Container.MP4))
+    except ValueError as error:
+        raise InputError(
+            f"the container {said[CONTAINER]!r} is neither mp4 nor mkv: "
+            "upload the video again with one",
+            Code.BAD_OPTION,
+        ) from error
+
+
+def index_size(packets: int) -> int:
+    """Return how many bytes to reserve for the index of an MP4 of that many packets."""
+    return HEADER_BYTES + INDEX_BYTES * packets
