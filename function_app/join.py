@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from function_app.container import index_size
+from function_app.container import Container, index_size
 from function_app.errors import ServiceError
 from function_app.extras import KEPT, Sidecar
 from function_app.tracks import describe
@@ -78,6 +78,9 @@ def _add_video(result: OutputContainer, first: InputContainer, plan: Plan) -> Vi
 
 def _describe(result: OutputContainer, sidecar: Sidecar) -> None:
     result.metadata.update(sidecar.metadata)
+    # A picture alone can point to one of the two tracks that an MP4 has for these.
+    if sidecar.chapters and not sidecar.tracks and sidecar.container is Container.MP4:
+        result.metadata.pop("timecode", None)
     milliseconds = Fraction(1, 1000)
     result.set_chapters(
         [

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from function_app import join as joining
 from function_app.container import Container
 from function_app.errors import Code
-from function_app.extras import Sidecar
+from function_app.extras import Chapter, Sidecar
 from function_app.join import join
 from function_app.proof import DiffersError, prove
 from fuzz.boxes import boxes
 from gpu_worker.plan import Plan, Shard, Timeline
-from tests.function_app.media import Clips, encode, opened
-from tests.function_app.test_extras import extract
+from tests.function_app.media import Clips, encode, frames_of, opened
+from tests.function_app.test_extras import content_of, extract
 from tests.function_app.test_join import plan_for
 
 TICK = Fraction(1, 90_000)
@@ -170,6 +170,33 @@ def test_sound_that_ends_early_is_found(
     _, edits = (box for box in boxes(bytes(content)) if box.kind == b"elst")
     add(-180_000, 0)(content, edits.start + 16)
     assert "aac packets of track 1, not 95" in differs(io.BytesIO(content), plan, sound)
+
+
+@pytest.mark.parametrize("name", ["tracks.mkv", "truehd.mkv", "late_sound.mkv", "bitmaps.mkv"])
+def test_matroska_holds_all_as_it_is_and_is_proved(
+    shards: Callable[[Plan], dict[Shard, bytes]], clips: Clips, name: str
+) -> None:
+    plan, (tracks, _) = plan_for(range(48), [24, 24]), extract(clips[name], Container.MKV)
+    result = joined(plan, shards(plan), tracks, Sidecar(container=Container.MKV))
+    prove(result, plan, [io.BytesIO(track) for track in tracks], Container.MKV)
+    assert frames_of(result.getvalue())[47].time == pytest.approx(47 / 24, abs=0.0005)
+    for number, track in enumerate(tracks):
+        assert content_of(track)
+        assert content_of(track)[0] in content_of(result.getvalue()), number
+    with pytest.raises(DiffersError, match="tracks beside the picture"):
+        prove(result, plan, [], Container.MKV)
+    late = plan_for(range(1, 49), [24, 24])
+    with pytest.raises(DiffersError, match=r"number 0 comes at 0\.000000 s, not at 0\.041667 s"):
+        prove(result, late, [io.BytesIO(track) for track in tracks], Container.MKV)
+
+
+def test_chapters_and_a_timecode_are_no_subtitles(
+    shards: Callable[[Plan], dict[Shard, bytes]],
+) -> None:
+    plan = plan_for(range(48), [24, 24])
+    sidecar = Sidecar((Chapter(0, 1, "one"),), {"timecode": "01:00:00:00"})
+    result = joined(plan, shards(plan), [], sidecar)
+    prove_mp4(result, plan)
 
 
 @pytest.mark.parametrize("name", [b"moov", b"mvhd", b"stts", b"mdhd"])

@@ -278,6 +278,36 @@ def test_stitching_again_leaves_the_result_as_it_is(
     assert result.get_blob_properties().etag == before
 
 
+def test_a_video_may_ask_for_matroska(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["tracks.mkv"], "asked.mkv", metadata={"Container": "MKV"})
+    work = preprocess(job)
+    assert work.notes == ()
+    source = read(work.source_container, work.source_blob)
+    for shard, content in paint(plan_of(job), source).items():
+        storage.write(paths.JOBS, job.folder.shard(shard), content, "video/mp4")
+    joined = stitch(job)
+    assert joined == Joined(result="plain/asked.mkv")
+    result = storage.blob(paths.RESULTS, joined.result).download_blob()
+    assert result.properties.content_settings.content_type == "video/x-matroska"
+    content = result.readall()
+    assert_same_frames(content, clips["tracks.mkv"])
+    with opened(content) as container:
+        kept = [
+            (stream.codec_context.codec.canonical_name, stream.metadata.get("language"))
+            for stream in container.streams
+        ]
+        titles = [chapter["metadata"]["title"] for chapter in container.chapters()]
+    assert kept == [("h264", None), ("aac", "fra"), ("opus", "deu"), ("subrip", "eng"),
+                    ("ass", "nld")]  # fmt: skip
+    assert titles == ["First", "Zweites"]
+
+
+def test_a_container_that_there_is_not_is_refused(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "asked.mp4", metadata={"container": "avi"})
+    with pytest.raises(InputError, match="the container 'avi' is neither mp4 nor mkv"):
+        preprocess(job)
+
+
 def shorten(commit: Callable[..., None]) -> Callable[..., None]:
     """Return a way to commit a result whose picture ends a frame early, as a wrong muxer might."""
 
