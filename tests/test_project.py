@@ -16,7 +16,10 @@ from function_app.errors import Code
 from function_app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("function_app", "gpu_worker", "emulator", "tools", "cli", "chaos", "fuzz", "benchmarks")
+PACKAGES = (
+    *("function_app", "gpu_worker", "emulator", "tools", "cli", "chaos", "fuzz", "benchmarks"),
+    "infra",
+)
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
     for package in PACKAGES

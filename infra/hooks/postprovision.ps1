@@ -2,10 +2,11 @@
 # the operator's workbook up to date, a template as the portal gives it back after an edit.
 # Reads: AZURE_SUBSCRIPTION_ID, REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK,
 # AZURE_RESOURCE_GROUP, INSIGHTS_ID, KUBERNETES_CLUSTER_ID, INSTANCE_TYPE, NODE_CPUS,
-# NODE_MEMORY_GIB, NODE_GPUS, and BASE_DIGEST and BUILD_WITH_DOCKER if set.
+# NODE_MEMORY_GIB, NODE_GPUS, and if set BASE_DIGEST, WORKER_CUDA, TORCH_INDEX, BUILD_WITH_DOCKER.
 
 $ErrorActionPreference = 'Stop'
 Set-Location (Join-Path $PSScriptRoot '../..')
+$cuda = if ($env:WORKER_CUDA) { $env:WORKER_CUDA } else { '13.1' }
 $repository, $tag = $env:WORKER_IMAGE -split ':'
 
 function Assert-Success([string] $step) {
@@ -31,7 +32,8 @@ function Get-Tags {
 # Installing PyTorch and CUDA takes the registry's builders longer than their usual hour at worst.
 function Build-ImageInRegistry {
     Invoke-Azure acr build --registry $env:REGISTRY_NAME --image $env:WORKER_IMAGE --timeout 7200 `
-        --build-arg "BASE_DIGEST=$env:BASE_DIGEST" gpu_worker
+        --build-arg "BASE_DIGEST=$env:BASE_DIGEST" --build-arg "CUDA=$cuda" `
+        --build-arg "TORCH_INDEX=$env:TORCH_INDEX" gpu_worker
     Assert-Success 'az acr build'
 }
 
@@ -40,7 +42,8 @@ function Build-ImageHere {
     $image = "$env:REGISTRY_NAME.azurecr.io/$env:WORKER_IMAGE"
     Invoke-Azure acr login --name $env:REGISTRY_NAME
     Assert-Success 'az acr login'
-    docker build --tag $image --build-arg "BASE_DIGEST=$env:BASE_DIGEST" gpu_worker
+    docker build --tag $image --build-arg "BASE_DIGEST=$env:BASE_DIGEST" `
+        --build-arg "CUDA=$cuda" --build-arg "TORCH_INDEX=$env:TORCH_INDEX" gpu_worker
     Assert-Success 'docker build'
     docker push $image
     Assert-Success 'docker push'

@@ -3,7 +3,7 @@
 # the operator's workbook up to date, a template as the portal gives it back after an edit.
 # Reads: AZURE_SUBSCRIPTION_ID, REGISTRY_NAME, WORKER_IMAGE, DATA_ACCOUNT_NAME, PRIVATE_NETWORK,
 # AZURE_RESOURCE_GROUP, INSIGHTS_ID, KUBERNETES_CLUSTER_ID, INSTANCE_TYPE, NODE_CPUS,
-# NODE_MEMORY_GIB, NODE_GPUS, and BASE_DIGEST and BUILD_WITH_DOCKER if set.
+# NODE_MEMORY_GIB, NODE_GPUS, and if set BASE_DIGEST, WORKER_CUDA, TORCH_INDEX, BUILD_WITH_DOCKER.
 
 set -eu
 cd "$(dirname "$0")/../.."
@@ -25,14 +25,16 @@ list_tags() {
 # Installing PyTorch and CUDA takes the registry's builders longer than their usual hour at worst.
 build_in_registry() {
     azure acr build --registry "$REGISTRY_NAME" --image "$WORKER_IMAGE" --timeout 7200 \
-        --build-arg BASE_DIGEST="${BASE_DIGEST:-}" gpu_worker
+        --build-arg BASE_DIGEST="${BASE_DIGEST:-}" --build-arg CUDA="${WORKER_CUDA:-13.1}" \
+        --build-arg TORCH_INDEX="${TORCH_INDEX:-}" gpu_worker
 }
 
 # The registry's own builders are outside the private network, and are not for free credit.
 build_here() {
     azure acr login --name "$REGISTRY_NAME"
     docker build --tag "$REGISTRY_NAME.azurecr.io/$WORKER_IMAGE" \
-        --build-arg BASE_DIGEST="${BASE_DIGEST:-}" gpu_worker
+        --build-arg BASE_DIGEST="${BASE_DIGEST:-}" --build-arg CUDA="${WORKER_CUDA:-13.1}" \
+        --build-arg TORCH_INDEX="${TORCH_INDEX:-}" gpu_worker
     docker push "$REGISTRY_NAME.azurecr.io/$WORKER_IMAGE"
 }
 

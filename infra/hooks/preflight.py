@@ -219,7 +219,7 @@ def _look_at_vaults(ask: Ask, environment: Environment, found: Findings) -> None
     """A vault that was deleted keeps its name for 90 days, and cannot be purged."""
     name = environment.get("AZURE_ENV_NAME", "")
     for vault in ask("keyvault", "list-deleted", "--resource-type", "vault"):
-        own = vault.get("properties") or {}
+        own: dict[str, Any] = vault.get("properties") or {}
         if (own.get("tags") or {}).get("azd-env-name") == name:
             group = f"az group create --name rg-{name} --location {own.get('location', '')}"
             recover = f"az keyvault recover --name {vault['name']}"

@@ -18,7 +18,7 @@ from tests.infra.compiler import INFRA, SUBSCRIPTION, Compiled, Deployment
 ROOT = INFRA.parent
 OPERATIONS = ROOT / "docs" / "operations.md"
 HOOKS = ["postprovision", "postdeploy"]
-OPTIONAL = {"BASE_DIGEST", "BUILD_WITH_DOCKER"}
+OPTIONAL = {"BASE_DIGEST", "BUILD_WITH_DOCKER", "TORCH_INDEX", "WORKER_CUDA"}
 """Variables that a hook does without; the others are outputs of main.bicep."""
 
 FAKE_AZ = """#!/bin/sh
@@ -56,6 +56,19 @@ def test_operations_page_lists_the_parameters():
     assert {(bicep, variable) for variable, bicep in listed} == {
         (bicep, variable) for bicep, variable in given if not variable.startswith("AZURE_")
     }
+
+
+def test_a_pipeline_is_given_every_variable():
+    parameters = (INFRA / "main.parameters.json").read_text()
+    own = {name for name in re.findall(r"\$\{(\w+)", parameters) if not name.startswith("AZURE_")}
+    assert set(yaml.safe_load((ROOT / "azure.yaml").read_text())["pipeline"]["variables"]) == (
+        own | OPTIONAL
+    )
+    workflow = yaml.safe_load((ROOT / ".github/workflows/azure-dev.yml").read_text())
+    given = workflow["jobs"]["deploy"]["env"]
+    assert given.keys() >= own | OPTIONAL
+    assert all(value == f"${{{{ vars.{name} }}}}" for name, value in given.items())
+    assert workflow["permissions"]["id-token"] == "write"
 
 
 def test_abbreviations_are_those_in_use():
