@@ -6,6 +6,8 @@ is no job is shown nowhere, and whatever walks over the instances walks past it.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from durabletask.client import OrchestrationState
 
 from function_app.jobs import Job, State
@@ -28,3 +30,8 @@ def paints_video(state: OrchestrationState) -> bool:
 def job_of(state: OrchestrationState) -> Job:
     """Return the job of an instance that is one, see `is_job`."""
     return State.from_dict(state.get_input()).job
+
+
+def utc(moment: datetime) -> datetime:
+    """Return a moment that knows its time zone; those of the task hub are in UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -18,7 +18,8 @@ import grpc
 from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobProperties
 
-from function_app import logs, paths, poison, storage, telemetry, uploads
+from function_app import index, logs, paths, poison, storage, telemetry, uploads
+from function_app.instances import utc
 from function_app.jobs import Job
 from function_app.settings import settings
 from function_app.triggers import FOLDER_MARKER, job_of_upload, start
@@ -74,6 +75,8 @@ def _start(job: Job, client: df.SyncDurableFunctionsClient) -> bool:
             known = client.get_orchestration_state(job.job_id, fetch_payloads=False)
             if known is None and start(client, job):
                 log.warning("no event has started it, the timer does: %s", job.blob)
+            elif known is not None and not job.makes_style:
+                index.add_missing(job, utc(known.created_at))
         except (AzureError, grpc.RpcError):
             log.exception("cannot be started yet: %s", job.blob)
             return False

@@ -31,8 +31,9 @@ DECLARED = "declared"
 TURNS = "turns"
 DAYS = "days"
 DELETED = "deleted"
+STARTED = "started"
 # Folders of `jobs` that are no job's; a job's id ends in a hash.
-OWN_FOLDERS = {DECLARED, TURNS, DAYS, DELETED}
+OWN_FOLDERS = {DECLARED, TURNS, DAYS, DELETED, STARTED}
 # Blob in `jobs`: until when uploads were held against the task hub.
 LOOKED_UNTIL = "looked-until"
 

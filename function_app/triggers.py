@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
@@ -16,7 +17,8 @@ import grpc
 from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from function_app import logs, paths, results, styles, telemetry
+from function_app import index, logs, paths, results, styles, telemetry
+from function_app.instances import utc
 from function_app.jobs import Job, State, Terms
 from function_app.orchestrator import LEARNER, ORCHESTRATOR, VERSION
 from function_app.settings import settings
@@ -104,4 +106,7 @@ def start(client: df.SyncDurableFunctionsClient, job: Job) -> bool:
         if error.code() == grpc.StatusCode.ALREADY_EXISTS:
             return False
         raise
+    if not job.makes_style:
+        state = client.get_orchestration_state(job.job_id, fetch_payloads=False)
+        index.add(job, utc(state.created_at) if state else datetime.now(UTC))
     return True

@@ -10,7 +10,7 @@ import azure.functions as func
 from azure.core.exceptions import AzureError
 from durabletask.client import OrchestrationState
 
-from function_app import poison, results
+from function_app import index, poison, results
 from function_app.api.answers import READ, answering, as_json, as_polled_json
 from function_app.api.listing import PARAMETERS, Listing
 from function_app.api.view import ENDED, news, view
@@ -83,6 +83,7 @@ def delete_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
         raise RequestError(HTTPStatus.CONFLICT, Code.JOB_RUNNING, message)
     results.delete(job_of(state))
     client.purge_orchestration(shown["id"])
+    index.remove(shown["id"])
     return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
 
 

@@ -1,8 +1,9 @@
 """Pages of jobs, newest first.
 
-A task hub keeps its instances in no order of use here, so a page is asked for by spans of time that
-reach further and further back, until it is full: what is shown first costs what the last hour
-holds, not what the years hold. A video's jobs are found by the start of their ids instead.
+A page of all jobs is read from the index, and costs what stands on it. Where a page is narrowed by
+status or video the task hub is asked, and for jobs that are older than the index. A hub keeps its
+instances in no order of use here, so it is asked by spans of time that reach further and further
+back, until the page is full. A video's jobs are found by the start of their ids instead.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from functools import cache, partial
+from itertools import batched, islice
+from time import monotonic
 from typing import Self
 
 import azure.durable_functions as df
 import azure.functions as func
 from durabletask.client import OrchestrationQuery, OrchestrationState, OrchestrationStatus
 
+from function_app import index
 from function_app.api.answers import bad_request
-from function_app.api.view import STATUSES, View, utc, view
-from function_app.instances import paints_video
+from function_app.api.view import ENDED, STATUSES, View, view
+from function_app.instances import paints_video, utc
 from function_app.jobs import job_id_prefix
 
 PARAMETERS = ("status", "style", "video", "top", "cursor")
@@ -46,7 +51,14 @@ MAY_SHOW = {
     "Cancelled": {OrchestrationStatus.COMPLETED, OrchestrationStatus.TERMINATED},
 }
 
+# Reads at a time of jobs on a page.
+READS = 16
+REMEMBERED = 4096
+REMEMBERED_SECONDS = 600
+
 type Position = tuple[datetime, str]
+type Row = tuple[str, View]
+"""A job, and the cursor that leads on from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,7 @@ class Listing:
         video: only of this blob; all where it is empty.
         top: most jobs on a page.
         after: creation and id of the last job of the page before.
+        number: of that job in the index; None if it was not read from there.
     """
 
     statuses: frozenset[str]
@@ -66,6 +79,7 @@ class Listing:
     video: str
     top: int
     after: Position | None
+    number: int | None = None
 
     @classmethod
     def read(cls, req: func.HttpRequest) -> Self:
@@ -75,30 +89,50 @@ class Listing:
             RequestError: a parameter says what it may not say.
         """
         given = req.params
+        after, number = _position(given["cursor"]) if given.get("cursor") else (None, None)
         return cls(
             _statuses(given.get("status", "")),
             given.get("style", ""),
             given.get("video", ""),
             _top(given.get("top", str(DEFAULT_TOP))),
-            _position(given["cursor"]) if given.get("cursor") else None,
+            after,
+            number,
         )
 
     def page(self, client: df.SyncDurableFunctionsClient) -> tuple[list[View], str | None]:
         """Return a page of jobs, and the cursor of the next page if there is one."""
-        matching = (pair for pair in self._shown(client) if self._wants(pair[1]))
+        matching = (row for row in self._rows(client) if self._wants(row[1]))
         page = list(islice(matching, self.top + 1))
         more, page = page[self.top :], page[: self.top]
-        return [shown for _, shown in page], (_cursor(page[-1][0]) if more else None)
+        return [shown for _, shown in page], (page[-1][0] if more else None)
 
-    def _shown(
-        self, client: df.SyncDurableFunctionsClient
-    ) -> Iterator[tuple[OrchestrationState, View]]:
-        for state in self._newest_first(client):
-            yield state, view(state)
+    def _rows(self, client: df.SyncDurableFunctionsClient) -> Iterator[Row]:
+        after = self.after
+        if not self.statuses and not self.video and (after is None or self.number is not None):
+            yield from self._indexed(client)
+            begun = index.beginning()
+            after = (begun, "") if begun else after
+        for state in self._newest_first(client, after):
+            yield _cursor(utc(state.created_at), state.instance_id), view(state)
 
-    def _newest_first(self, client: df.SyncDurableFunctionsClient) -> Iterator[OrchestrationState]:
-        before = self.after or (datetime.now(UTC) + timedelta(days=1), "")
-        newest = self.after[0] if self.after else datetime.now(UTC)
+    def _indexed(self, client: df.SyncDurableFunctionsClient) -> Iterator[Row]:
+        day = f"{self.after[0]:%Y-%m-%d}" if self.after else ""
+        entries = (
+            entry
+            for entry in index.newest_first(day, self.number or 0)
+            if self.style in {"", entry.style}
+        )
+        for some in batched(entries, self.top + 1):
+            shown = _readers().map(partial(_shown, client), [entry.job_id for entry in some])
+            for entry, job in zip(some, shown, strict=True):
+                if job is not None:
+                    yield _cursor(entry.created, entry.job_id, entry.number), job
+
+    def _newest_first(
+        self, client: df.SyncDurableFunctionsClient, after: Position | None
+    ) -> Iterator[OrchestrationState]:
+        before = after or (datetime.now(UTC) + timedelta(days=1), "")
+        newest = after[0] if after else datetime.now(UTC)
         for span in (None,) if self.video else SPANS:
             start = newest - span if span else None
             found = client.get_all_orchestration_states(self._query(start, before[0] + OVERLAP))
@@ -144,15 +178,39 @@ def _place(state: OrchestrationState) -> Position:
     return utc(state.created_at), state.instance_id
 
 
-def _cursor(state: OrchestrationState) -> str:
-    created, job_id = _place(state)
-    return base64.urlsafe_b64encode(f"{created.isoformat()} {job_id}".encode()).decode().rstrip("=")
+def _cursor(created: datetime, job_id: str, number: int | None = None) -> str:
+    words = [created.isoformat(), job_id, *([] if number is None else [str(number)])]
+    return base64.urlsafe_b64encode(" ".join(words).encode()).decode().rstrip("=")
 
 
-def _position(cursor: str) -> Position:
+def _position(cursor: str) -> tuple[Position, int | None]:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        created, _, job_id = text.partition(" ")
-        return utc(datetime.fromisoformat(created)), job_id
-    except (binascii.Error, ValueError) as error:
+        created, job_id, *number = text.split(" ")
+        return (utc(datetime.fromisoformat(created)), job_id), int(*number) if number else None
+    except (binascii.Error, TypeError, ValueError) as error:
         raise bad_request("the cursor is none that the API gave: begin without one") from error
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(READS)
+
+
+_ended: dict[tuple[int, str], tuple[float, View]] = {}
+
+
+def _shown(client: df.SyncDurableFunctionsClient, job_id: str) -> View | None:
+    """Return a job, None where there is none; one that has ended is remembered for a while."""
+    until, job = _ended.get((id(client), job_id), (0.0, None))
+    if job is not None and monotonic() < until:
+        return job
+    state = client.get_orchestration_state(job_id)
+    if state is None or not paints_video(state):
+        return None
+    job = view(state)
+    if job["status"] in ENDED:
+        if len(_ended) >= REMEMBERED:
+            _ended.clear()
+        _ended[id(client), job_id] = (monotonic() + REMEMBERED_SECONDS, job)
+    return job

@@ -8,7 +8,7 @@ from typing import Any
 from durabletask.client import OrchestrationState, OrchestrationStatus
 
 from function_app.errors import WORLD, Code, ServiceError
-from function_app.instances import job_of
+from function_app.instances import job_of, utc
 from function_app.jobs import Stage, Status
 
 type View = dict[str, Any]
@@ -57,11 +57,6 @@ def news(shown: View) -> View:
 def as_time(moment: datetime) -> str:
     """Write a moment as JSON has it: RFC 3339 in UTC."""
     return utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def utc(moment: datetime) -> datetime:
-    """Return a moment that knows its time zone; those of the task hub are in UTC."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _custom_status(state: OrchestrationState) -> View:
