@@ -39,7 +39,12 @@ def reserved_bytes(plan: Plan, tracks: Iterable[IO[bytes]] = ()) -> int:
 
 
 def join(
-    plan: Plan, open_shard: OpenShard, tracks: Sequence[IO[bytes]], sidecar: Sidecar, out: Any
+    plan: Plan,
+    open_shard: OpenShard,
+    tracks: Sequence[IO[bytes]],
+    sidecar: Sidecar,
+    out: Any,
+    attachments: Sequence[bytes] = (),
 ) -> None:
     """Write the result.
 
@@ -49,6 +54,8 @@ def join(
         tracks: the kept tracks of sound and subtitles, in the container of the result.
         sidecar: chapters and metadata, and which container.
         out: seekable stream; only the first `reserved_bytes` (and a few more) are written twice.
+
+        attachments: contents of the sidecar's.
 
     Raises:
         ServiceError: a shard does not hold the frames that the plan says.
@@ -63,6 +70,8 @@ def join(
         for track in tracks:
             file = stack.enter_context(av.open(track, "r"))
             sources.append(_track_packets(file, result))
+        for attachment, content in zip(sidecar.attachments, attachments, strict=True):
+            result.add_attachment(attachment.name, attachment.media_type, content)
         _describe(result, sidecar)
         for packet in heapq.merge(*sources, key=_decoding_time):
             result.mux(packet)

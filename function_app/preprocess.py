@@ -21,9 +21,17 @@ from function_app.blending import blend_of
 from function_app.clock import Clock
 from function_app.container import Container, container_of
 from function_app.errors import Code, InputError
-from function_app.extras import TRACK_HEAD, ExtrasWriter, Sidecar, chapters_of, metadata_of
+from function_app.extras import (
+    TRACK_HEAD,
+    Attachment,
+    ExtrasWriter,
+    Sidecar,
+    chapters_of,
+    metadata_of,
+)
 from function_app.frame_index import FrameIndex
 from function_app.headers import check_readable, header_of
+from function_app.inventory import lost
 from function_app.jobs import Job, Work
 from function_app.picture import picture_notes, picture_of
 from function_app.probe import (
@@ -51,6 +59,7 @@ from gpu_worker.plan import (
 SHARDS_PER_RANK = 4
 SHARD_SECONDS = 4
 REMUX_HEAD = 2**20
+UNKNOWN_TYPE = "application/octet-stream"
 _JUMPS_NAMED = 5
 
 type Sinks = dict[int, list[Callable[[Packet[Any]], None]]]
@@ -193,9 +202,25 @@ def _one_pass(
     index.first_frame()
     if remuxer:
         remuxer.close()
-    sidecar = Sidecar(chapters_of(source), metadata_of(source), extras.close(), container=container)
+    sidecar = Sidecar(
+        chapters_of(source),
+        metadata_of(source),
+        extras.close(),
+        _attachments(job, source) if container is Container.MKV else (),
+        container,
+    )
     storage.write(paths.JOBS, job.folder.sidecar, sidecar.to_json(), "application/json")
-    return extras.notes
+    return [*extras.notes, *lost(source, index.stream_index, container)]
+
+
+def _attachments(job: Job, source: InputContainer) -> tuple[Attachment, ...]:
+    """Put the attachments aside."""
+    kept: list[Attachment] = []
+    for stream in source.streams.attachments:
+        file, media_type = f"attachment-{stream.index:03}", stream.mimetype or UNKNOWN_TYPE
+        storage.write(paths.JOBS, job.folder.extra(file), stream.data or b"", media_type)
+        kept.append(Attachment(stream.name or file, media_type, file))
+    return tuple(kept)
 
 
 def _extra(job: Job, container: Container, name: str) -> BlobWriter:

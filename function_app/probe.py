@@ -13,11 +13,11 @@ from typing import IO, cast
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from function_app.clock import JUMPING
 from function_app.errors import Code, InputError
+from function_app.inventory import painted_track
 from function_app.settings import Settings
 
 # Demuxers that read one file and open no other; an HLS or concat playlist is not among them.
@@ -131,14 +131,13 @@ def _is_text(head: bytes) -> bool:
 
 
 def find_video(container: InputContainer, name: str) -> VideoStream:
-    """Return the stream to paint: the one that FFmpeg takes for the best.
+    """Return the stream to paint; see `painted_track`.
 
     Raises:
         InputError: there is none.
     """
-    stream = container.streams.best("video")
-    cover = Disposition.attached_pic | Disposition.still_image
-    if not isinstance(stream, VideoStream) or stream.disposition & cover:
+    stream = painted_track(container)
+    if stream is None:
         raise InputError(
             f"{name} holds no video, only sound or pictures: upload a video", Code.NO_VIDEO_TRACK
         )

@@ -123,9 +123,10 @@ def _difference(job: Job, plan: Plan, result: str) -> str:
 def _video(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:
     """Join the painted shards, and what was put aside of the video."""
     sidecar, tracks = _kept(job)
-    head = reserved_bytes(plan, tracks) + AROUND_INDEX
+    attachments = [_needed(job.folder.extra(each.file)) for each in sidecar.attachments]
+    head = reserved_bytes(plan, tracks) + sum(map(len, attachments)) + AROUND_INDEX
     out = BlobWriter(blob, head, sidecar.container.content_type)
-    join(plan, lambda shard: _shard(job, plan, shard), tracks, sidecar, out)
+    join(plan, lambda shard: _shard(job, plan, shard), tracks, sidecar, out, attachments)
     return out
 
 

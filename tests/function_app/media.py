@@ -151,6 +151,21 @@ RECIPES: dict[str, list[str]] = {
     "bitmaps.mkv": [
         *("-i", "@plain.mp4", "-i", "@bitmaps.sup", "-map", "0:v", "-map", "1", "-c", "copy"),
     ],
+    "attached.mkv": [
+        *("-i", "@tracks.mkv", "-map", "0", "-c", "copy", "-attach", "@words.srt"),
+        *("-metadata:s:t", "mimetype=text/plain", "-metadata:s:t", "filename=note.txt"),
+    ],
+    # The first is default, the second larger, the third longer.
+    "pictures.mkv": [
+        *("-i", "@plain.mp4", "-i", "@anamorphic_large.mp4", "-i", "@long.mp4"),
+        *("-map", "0:v", "-map", "1:v", "-map", "2:v", "-c", "copy"),
+    ],
+    "anamorphic_large.mp4": [*numbered(size="96x64"), *B_FRAMES],
+    "long.mp4": [*numbered(frames=96, size="32x32"), *B_FRAMES],
+    "two_pictures.mkv": [
+        *("-i", "@anamorphic_large.mp4", "-i", "@plain.mp4", "-map", "0:v", "-map", "1:v"),
+        *("-c", "copy", "-disposition:v:0", "0", "-disposition:v:1", "default"),
+    ],
     "many.mkv": [
         *("-f", "lavfi", "-i", "sine=duration=0.1:sample_rate=8000"),
         *(["-map", "0"] * 66),

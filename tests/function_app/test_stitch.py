@@ -279,7 +279,7 @@ def test_stitching_again_leaves_the_result_as_it_is(
 
 
 def test_a_video_may_ask_for_matroska(clips: Clips, upload: Upload) -> None:
-    job = upload(clips["tracks.mkv"], "asked.mkv", metadata={"Container": "MKV"})
+    job = upload(clips["attached.mkv"], "asked.mkv", metadata={"Container": "MKV"})
     work = preprocess(job)
     assert work.notes == ()
     source = read(work.source_container, work.source_blob)
@@ -295,11 +295,14 @@ def test_a_video_may_ask_for_matroska(clips: Clips, upload: Upload) -> None:
         kept = [
             (stream.codec_context.codec.canonical_name, stream.metadata.get("language"))
             for stream in container.streams
+            if stream.codec_context
         ]
+        files = [(each.name, each.mimetype, each.data) for each in container.streams.attachments]
         titles = [chapter["metadata"]["title"] for chapter in container.chapters()]
     assert kept == [("h264", None), ("aac", "fra"), ("opus", "deu"), ("subrip", "eng"),
                     ("ass", "nld")]  # fmt: skip
     assert titles == ["First", "Zweites"]
+    assert files == [("note.txt", "text/plain", clips["words.srt"].read_bytes())]
 
 
 def test_a_container_that_there_is_not_is_refused(clips: Clips, upload: Upload) -> None:

@@ -1,0 +1,96 @@
+"""What lies in a video file beside what is painted and heard: which track is painted, what is lost.
+
+Everything that a result does not keep is said, a sentence each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.stream import AttachmentStream, Disposition, Stream
+from av.video.stream import VideoStream
+
+from function_app.container import Container
+from function_app.extras import KEPT
+from function_app.tracks import codec_name
+
+COVER = Disposition.attached_pic | Disposition.still_image
+# Tracks that were made of one recording differ by their last frame.
+ALIKE_S = 0.5
+
+
+def painted_track(container: InputContainer) -> VideoStream | None:
+    """Return the track to paint: the longest; of equals the default one, then the largest.
+
+    Cover pictures do not count. None where there is no other.
+    """
+    videos = [stream for stream in container.streams.video if not stream.disposition & COVER]
+    if not videos:
+        return None
+    lengths = {stream.index: seconds_of(container, stream) for stream in videos}
+    longest = [s for s in videos if lengths[s.index] >= max(lengths.values()) - ALIKE_S]
+    return max(longest, key=lambda stream: (_is_default(stream), stream.width * stream.height))
+
+
+def seconds_of(container: InputContainer, stream: VideoStream) -> float:
+    """Return how long a track is, as far as its headers tell; else as long as all."""
+    if stream.frames == 1:
+        return 0.0
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    said = {key.lower(): value for key, value in stream.metadata.items()}.get("duration", "")
+    try:
+        hours, minutes, seconds = said.split(":")
+        return float(timedelta(hours=int(hours), minutes=int(minutes)).total_seconds()) + float(
+            Fraction(seconds)
+        )
+    except ValueError:
+        return (container.duration or 0) / av.time_base
+
+
+def lost(container: InputContainer, painted: int, form: Container) -> Iterator[str]:
+    """Yield a sentence for each track that is neither painted nor kept.
+
+    Args:
+        container: of the source.
+        painted: index of its track that is painted.
+        form: the container of the result.
+    """
+    for stream in container.streams:
+        if stream.index == painted or stream.type in KEPT:
+            continue
+        if isinstance(stream, AttachmentStream):
+            if form is Container.MP4:
+                yield f"the attachment {stream.name} cannot be kept in MP4: left out"
+        elif isinstance(stream, VideoStream):
+            yield _unpainted(stream, painted)
+        elif not _is_timecode(stream):
+            yield f"the data of track {stream.index} ({_label(stream)}) are not kept"
+
+
+def _unpainted(stream: VideoStream, painted: int) -> str:
+    if stream.disposition & COVER:
+        return f"the cover picture of track {stream.index} is not kept"
+    return (
+        f"of several pictures track {painted} is painted, and track {stream.index} "
+        f"({stream.width}x{stream.height}) left out: the longest is painted, of equals the "
+        "default one, then the largest"
+    )
+
+
+def _label(stream: Stream) -> str:
+    said = {key.lower(): value.strip() for key, value in stream.metadata.items()}
+    return said.get("handler_name") or codec_name(stream)
+
+
+def _is_timecode(stream: Stream) -> bool:
+    """Whether a track is a timecode, which the metadata hold too."""
+    return "timecode" in {key.lower() for key in stream.metadata}
+
+
+def _is_default(stream: VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.default)

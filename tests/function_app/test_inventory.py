@@ -1,0 +1,44 @@
+"""Which of several pictures is painted, and what is said of all that a result does not keep."""
+
+import pytest
+
+from function_app.container import Container
+from function_app.inventory import lost, painted_track
+from tests.function_app.media import Clips, opened
+
+RULE = "the longest is painted, of equals the default one, then the largest"
+
+
+@pytest.mark.parametrize(
+    ("name", "painted", "others"),
+    [
+        ("pictures.mkv", 2, {0: "64x48", 1: "96x64"}),
+        ("two_pictures.mkv", 1, {0: "96x64"}),
+        ("plain.mp4", 0, {}),
+    ],
+)
+def test_the_longest_picture_is_painted_and_the_others_are_named(
+    clips: Clips, name: str, painted: int, others: dict[int, str]
+) -> None:
+    with opened(clips[name]) as container:
+        track = painted_track(container)
+        assert track is not None
+        assert track.index == painted
+        assert list(lost(container, painted, Container.MP4)) == [
+            f"of several pictures track {painted} is painted, and track {index} ({size}) left "
+            f"out: {RULE}"
+            for index, size in others.items()
+        ]
+
+
+def test_a_cover_is_no_video(clips: Clips) -> None:
+    with opened(clips["cover.mp4"]) as container:
+        assert painted_track(container) is None
+
+
+def test_attachments_are_named_where_they_cannot_be_kept(clips: Clips) -> None:
+    with opened(clips["attached.mkv"]) as container:
+        assert list(lost(container, 0, Container.MKV)) == []
+        assert list(lost(container, 0, Container.MP4)) == [
+            "the attachment note.txt cannot be kept in MP4: left out"
+        ]
