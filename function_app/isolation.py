@@ -35,7 +35,7 @@ from function_app.stitch import stitch
 
 LONGEST_S = 3600.0
 """Seconds after which a child is taken for hung, whatever it waits for."""
-MOST_IDLE = 4
+MOST_IDLE = 3
 """Children that are kept for the next job: as many as host.json lets work at a time.
 
 With fewer, a job that has to start one is passed by many that have not.

@@ -60,6 +60,11 @@ param clientAddresses string = ''
 @description('Keep orchestrations in a Durable Task Scheduler, not in storage.')
 param durableTaskScheduler bool = false
 
+@description('Instances of the app that are always there; with none, the first job waits for one.')
+@minValue(0)
+@maxValue(10)
+param alwaysReady int = 0
+
 @description('Most that painting one video may cost, in dollars; empty for no limit.')
 param maxCostPerJob string = ''
 
@@ -340,6 +345,7 @@ module functionApp 'modules/function-app.bicep' = {
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     durableTaskScheduler: durableTaskScheduler
     schedulerConnection: durableTaskScheduler ? scheduler.?outputs.?connectionString ?? '' : ''
+    alwaysReady: alwaysReady
     furtherSettings: appSettings
     subnetId: privateNetwork ? network.?outputs.?appSubnetId ?? '' : ''
     logsId: monitoring.outputs.logsId

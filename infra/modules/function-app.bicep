@@ -50,6 +50,10 @@ param durableTaskScheduler bool
 @description('Connection string of the scheduler, if there is one.')
 param schedulerConnection string
 
+@description('Instances for orchestrations and activities that are there, and paid for, all the time.')
+@minValue(0)
+param alwaysReady int
+
 @description('Further app settings; they win.')
 param furtherSettings object
 
@@ -153,7 +157,13 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         }
       }
       runtime: { name: 'python', version: '3.13' }
-      scaleAndConcurrency: { instanceMemoryMB: 2048, maximumInstanceCount: 40 }
+      scaleAndConcurrency: {
+        // As many children as activities run at once (host.json), each of CHILD_MEMORY_MIB at most,
+        // and the host and the app beside them.
+        instanceMemoryMB: 4096
+        maximumInstanceCount: 40
+        alwaysReady: alwaysReady > 0 ? [{ name: 'durable', instanceCount: alwaysReady }] : []
+      }
     }
   }
 }

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from function_app.gpus import NODES
-from tests.infra.compiler import Deployment
+from function_app.settings import Settings
+from tests.infra.compiler import INFRA, Deployment
 
 type Deploy = Callable[..., Deployment]
 
@@ -95,6 +96,28 @@ def test_a_pod_leaves_room_for_what_its_node_runs_besides(sku: str, deploy: Depl
     assert outputs["NODE_GPUS"] == NODES[sku].gpus
     assert 0 < outputs["NODE_CPUS"] < NODES[sku].vcpus
     assert 0 < outputs["NODE_MEMORY_GIB"] <= NODES[sku].memory_gib * 0.75
+
+
+HOST_AND_APP_MIB = 640
+"""Of an instance's memory: 145 MiB for the app with the Azure Machine Learning client, measured as
+the peak of a process that has imported both; the rest for the Functions host, which is assumed."""
+
+
+def test_activities_at_once_fit_into_an_instance(default: Deployment):
+    host = json.loads((INFRA.parent / "host.json").read_text())
+    at_once = host["extensions"]["durableTask"]["maxConcurrentActivityFunctions"]
+    child = Settings.read(default.app_settings).child_memory_mib
+    site = default.one(SITE)["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+    assert at_once * child + HOST_AND_APP_MIB <= site["instanceMemoryMB"]
+
+
+def test_no_instance_is_always_ready_unless_asked_for(deploy: Deploy, default: Deployment):
+    def ready(found: Deployment) -> list[dict[str, object]]:
+        scale = found.one(SITE)["properties"]["functionAppConfig"]["scaleAndConcurrency"]
+        return scale["alwaysReady"]
+
+    assert ready(default) == []
+    assert ready(deploy(alwaysReady=1)) == [{"name": "durable", "instanceCount": 1}]
 
 
 def test_a_name_as_long_as_azd_allows_is_taken(deploy: Deploy):
