@@ -6,6 +6,7 @@ needs it and not when the app starts.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -231,6 +232,8 @@ def _service_errors(doing: str) -> Generator[None]:
 def _client() -> MLClient:
     from azure.ai.ml import MLClient
 
+    # Once imported, it says on standard error what nobody asked for; what goes wrong, it raises.
+    logging.getLogger("azure.ai.ml").setLevel(logging.CRITICAL)
     where = settings()
     workspace = (where.aml_subscription_id, where.aml_resource_group, where.aml_workspace)
     if not where.aml_endpoint:

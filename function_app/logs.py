@@ -18,15 +18,8 @@ from typing import Any
 
 JOB = "job"
 
-QUIET = {
-    # The SDK's each request, the exporter's each export, the worker's each invocation.
-    "azure": logging.WARNING,
-    # Each answer that there is no such job, as an error; it is none, and what is one is raised.
-    "azure.ai.ml": logging.CRITICAL,
-    "durabletask": logging.WARNING,
-    "opentelemetry": logging.WARNING,
-}
-"""From which level on the records of libraries are kept."""
+# The SDK says each request, the exporter each export, the worker each invocation.
+QUIET = ("azure", "durabletask", "opentelemetry")
 
 _job = ContextVar[str](JOB, default="")
 
@@ -43,8 +36,8 @@ def about(job_id: str) -> Generator[None]:
 
 def install() -> None:
     """Let every record that is made from now on name its job, and libraries be quiet."""
-    for name, level in QUIET.items():
-        logging.getLogger(name).setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
     make = logging.getLogRecordFactory()
 
     def made(*args: Any, **kwargs: Any) -> logging.LogRecord:
