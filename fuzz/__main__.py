@@ -12,7 +12,7 @@ from typing import Any
 
 from emulator.config import PROJECT_ROOT
 from fuzz import seeds
-from fuzz.campaign import journeys
+from fuzz.campaign import comparisons, journeys
 from fuzz.journey import REFUSED, RESULT, VIOLATION
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "fuzz.json"
@@ -31,7 +31,16 @@ def main() -> int:
     parser.add_argument(
         "--results", type=Path, default=RESULTS, metavar="FILE", help="where to keep how each ended"
     )
+    parser.add_argument(
+        "--seeks",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="instead, hold each shard of these files (of the seeds) against decoding at one go",
+    )
     arguments = parser.parse_args()
+    if arguments.seeks is not None:
+        return _seek(arguments.seeks)
     results: Path = arguments.results
     kept: dict[str, Any] = {"ends": {}}
     if results.exists() and not arguments.again:
@@ -43,6 +52,14 @@ def main() -> int:
     summary = summarised(kept["ends"])
     print(json.dumps(summary, indent=1))
     return 1 if summary["violations"] else 0
+
+
+def _seek(files: list[Path]) -> int:
+    different = 0
+    for name, what in comparisons(files):
+        print(f"{name}: {what or 'the same'}", flush=True)
+        different += bool(what)
+    return 1 if different else 0
 
 
 def _run(numbers: list[int], kept: dict[str, Any], results: Path) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from emulator.config import HOST, PROJECT_ROOT, Config
 from fuzz import seeds
 from fuzz.journey import VIOLATION, End, travel, uploaded
 from fuzz.mutators import MUTATORS
+from fuzz.seeks import compare
 from fuzz.specials import specials
 
 FAILURES = PROJECT_ROOT / "out" / "fuzz"
@@ -59,6 +61,23 @@ def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:
                 (FAILURES / f"{number:05}-{name}").write_bytes(content)
                 print(f"{number} {name}: {end}", flush=True)
             yield number, name, end
+
+
+def comparisons(files: list[Path]) -> Iterator[tuple[str, str]]:
+    """Yield of each file, or of each seed if there are none, how its shards differ from FFmpeg."""
+    with (
+        _storage() as config,
+        ProcessPoolExecutor(
+            1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
+        ) as process,
+        BlobServiceClient.from_connection_string(config.storage) as storage,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        made = {} if files else seeds.make(Path(folder))
+        contents = chain(((file.name, file.read_bytes()) for file in files), made.items())
+        for name, content in contents:
+            job = uploaded(storage, name, content)
+            yield name, process.submit(compare, job, content).result()
 
 
 def mutant(number: int, good: dict[str, bytes], hurtful: dict[str, bytes]) -> tuple[str, bytes]:

@@ -274,7 +274,7 @@ def _decoded(
         os.fdopen(reading, encoding="ascii") as stamps,
     ):
         os.close(writing)
-        while (planes := _read_planes(child, plan.picture)) is not None:
+        while (planes := read_planes(child, plan.picture)) is not None:
             ticks, time_base = stamps.readline().split()
             yield round(int(ticks) * Fraction(time_base) / plan.source.seconds_per_tick), planes
         if child.finish() == -SIGKILL:
@@ -291,7 +291,7 @@ def _limits(plan: Plan, window: _Window) -> Limits:
     )
 
 
-def _read_planes(child: Ffmpeg, picture: Picture) -> Planes | None:
+def read_planes(child: Ffmpeg, picture: Picture) -> Planes | None:
     """Read one picture; None at the end, which may cut the last one short."""
     width, height = picture.padded_size
     luma = picture.width * picture.height
@@ -332,7 +332,7 @@ def _graph(
     wanted = source[str(plan.stream)]
     if window.trim:
         wanted = wanted.filter("trim", **window.trim)
-    return _pictures(wanted, plan.picture).output(
+    return pictures(wanted, plan.picture).output(
         "pipe:1",
         format="rawvideo",
         fps_mode="passthrough",
@@ -340,7 +340,7 @@ def _graph(
     )
 
 
-def _pictures(stream: FilterableStream, picture: Picture) -> FilterableStream:
+def pictures(stream: FilterableStream, picture: Picture) -> FilterableStream:
     """Bring every frame to 8-bit 4:2:0 of the plan's size, changing no more than that needs."""
     if picture.transparent:
         stream = _over_white(stream)

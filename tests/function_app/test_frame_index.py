@@ -4,10 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from av.packet import Packet
 
 from function_app.errors import InputError
+from function_app.frame_index import FrameIndex
 from function_app.settings import Settings
-from tests.function_app.media import Clips, frames_of
+from tests.function_app.media import Clips, frames_of, opened, times_of
 from tests.function_app.reading import probe
 
 
@@ -59,3 +61,20 @@ def test_the_last_frame_lasts_as_long_as_stated(clips: Clips, limits: Settings) 
     assert index.last_duration * index.time_base * 30000 == 1001
     index, _ = probe(clips["one_frame.mp4"], limits)
     assert index.last_duration * index.time_base * 24 == 1
+
+
+# frame_marker 2, profile 0, show_existing_frame 0, frame_type 1, show_frame 0 (VP9, 6.2).
+NOT_SHOWN = bytes([0b10000100, 0, 0, 0])
+
+
+def test_frames_that_are_not_shown_are_none(clips: Clips, limits: Settings) -> None:
+    """VP9's alternate references, each in a packet of its own."""
+    with opened(clips["odd.webm"]) as container:
+        stream = container.streams.video[0]
+        index = FrameIndex(stream, "it", limits)
+        for packet in container.demux(stream):
+            index.add(packet)
+            hidden = Packet(NOT_SHOWN)
+            hidden.pts, hidden.stream = (packet.pts or 0) + 1, stream
+            index.add(hidden)
+    assert [tick * index.time_base for tick in index.pts] == times_of(clips["odd.webm"], "video")
