@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from function_app import paths
+from function_app.extras import Sidecar
 from function_app.jobs import Job, Work
 from function_app.preprocess import preprocess
 from gpu_worker.plan import Plan
@@ -30,6 +31,12 @@ def gone(upload: Upload, content: bytes, name: str) -> tuple[Job, Work, Plan]:
     return job, work, plan_of(job)
 
 
+def heard_in(job: Job) -> list[Fraction]:
+    """When the packets of the first track that was put aside are heard."""
+    sidecar = Sidecar.from_json(content(paths.JOBS, job.folder.sidecar))
+    return times_of(content(paths.JOBS, job.folder.extra(sidecar.tracks[0])), "audio")
+
+
 @pytest.mark.parametrize("offset", [0, 10, 50_000, 95_442])
 def test_a_broadcast_begins_at_zero_and_sound_stays_in_step(
     clips: Clips, upload: Upload, tmp_path: Path, offset: int
@@ -40,7 +47,7 @@ def test_a_broadcast_begins_at_zero_and_sound_stays_in_step(
     job, work, plan = gone(upload, stream, "late.ts")
     times = result_times(plan)
     assert (len(times), work.notes) == (48, ())
-    heard = times_of(content(paths.JOBS, job.folder.extras), "audio")
+    heard = heard_in(job)
     assert min(times[0], heard[0]) == 0
     assert plan.result.duration == 2
     seen = times_of(clips["plain.mp4"], "video")
@@ -59,7 +66,7 @@ def test_parts_of_a_file_follow_one_another_whatever_its_clock_says(
     times = result_times(plan)
     assert len(times) == 96
     assert all(Fraction(0) < b - a < Fraction(1, 8) for a, b in pairwise(times))
-    heard = times_of(content(paths.JOBS, job.folder.extras), "audio")
+    heard = heard_in(job)
     assert all(Fraction(0) < b - a < Fraction(1, 8) for a, b in pairwise(heard))
     assert abs(times[48] - heard[len(heard) // 2]) < Fraction(1, 8)
     (note,) = work.notes
