@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
 from cli.errors import RefusedError, UnreachableError
+from cli.patience import Passing, Patience
+
+LOCAL = "http://127.0.0.1:7071"
+"""Where `make run` serves."""
 
 ENDED = {"Completed", "Failed", "Cancelled"}
+ERRNO = re.compile(r"\[Errno -?\d+\] ")
+PROBLEM = "application/problem+json"
 LOCKED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 type Fields = dict[str, Any]
@@ -82,12 +90,16 @@ class Client:
     Args:
         session: HTTP session whose base URL is the deployment's.
 
+        patience: with what passes by itself, once the deployment has answered at all.
+
     Every method raises RefusedError where the API refuses, UnreachableError where nothing answers.
     """
 
-    def __init__(self, session: httpx.Client) -> None:
-        """Keep the session."""
+    def __init__(self, session: httpx.Client, patience: Patience) -> None:
+        """Keep both."""
         self._session = session
+        self.patience = patience
+        self._has_answered = False
         self._seen: dict[str, tuple[str, Fields]] = {}
 
     def styles(self) -> list[Fields]:
@@ -144,28 +156,60 @@ class Client:
         """
         return self._ask("POST", "/api/uploads", json=order).json()
 
+    def forget(self, style: str) -> None:
+        """Delete a style, or end its making."""
+        self._ask("DELETE", f"/api/styles/{quote(style, safe='')}")
+
     def learn(self, order: Fields) -> Fields:
         """Ask where to put a painting to be learnt, or a checkpoint; answers as `upload` does."""
         return self._ask("POST", "/api/styles", json=order).json()
 
     def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        return self.patience.through(lambda: self._ask_once(method, path, **request))
+
+    def _ask_once(self, method: str, path: str, **request: Any) -> httpx.Response:
+        url = self._session.base_url
         try:
             answer = self._session.request(method, path, **request)
-        except httpx.HTTPError as error:
-            url = self._session.base_url
+        except httpx.TransportError as error:
+            why = ERRNO.sub("", str(error)) or "it takes too long"
+            said = f"{url} does not answer ({why})"
+            if self._has_answered:
+                raise Passing(said) from error
+            raise UnreachableError(f"{said}: {self._first_advice}") from error
+        if answer.status_code in LOCKED and not _is_ours(answer):
             raise UnreachableError(
-                f"{url} does not answer ({error}): is it the right URL?"
-            ) from error
-        if answer.status_code in LOCKED:
-            raise UnreachableError(
-                f"{self._session.base_url} lets nobody in without a key: "
-                "give one with --key, or sign in with --audience"
+                f"{url} lets nobody in without a key: give one with --key, or sign in with "
+                "--audience"
             )
+        if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            raise Passing(f"{url} asks to be left alone for a while", _wait_s(answer))
+        if answer.is_server_error:
+            said = _refusal(answer).args[0]
+            if self._has_answered or _is_ours(answer):
+                raise Passing(said, _wait_s(answer))
+            raise UnreachableError(said)
+        self._has_answered = True
         if answer.is_client_error:
             raise _refusal(answer)
-        if answer.is_server_error:
-            raise UnreachableError(_refusal(answer).args[0])
         return answer
+
+    @property
+    def _first_advice(self) -> str:
+        if str(self._session.base_url).rstrip("/") == LOCAL:
+            return "run `make run` first, or name another deployment with --url"
+        return "is it the right URL?"
+
+
+def _is_ours(answer: httpx.Response) -> bool:
+    """Whether the app itself answers, and not what stands before it."""
+    return answer.headers.get("Content-Type", "").startswith(PROBLEM)
+
+
+def _wait_s(answer: httpx.Response) -> float:
+    """Return how many seconds the other side asks to be left alone."""
+    asked = answer.headers.get("Retry-After", "")
+    return float(asked) if asked.isdecimal() else 0.0
 
 
 def _refusal(answer: httpx.Response) -> RefusedError:

@@ -9,10 +9,10 @@ from typing import override
 
 import httpx
 
-from cli.client import Client
-
-LOCAL = "http://127.0.0.1:7071"
-"""Where `make run` serves."""
+from cli.client import LOCAL, Client
+from cli.display import say
+from cli.network import authorities
+from cli.patience import Patience
 
 TIMEOUT_S = 60.0
 
@@ -40,9 +40,9 @@ class Deployment:
             headers=headers,
             auth=_Entra(self.audience) if self.audience else None,
             timeout=TIMEOUT_S,
-            transport=httpx.HTTPTransport(retries=3),
+            verify=authorities(),
         ) as session:
-            yield Client(session)
+            yield Client(session, Patience(say))
 
 
 class _Entra(httpx.Auth):

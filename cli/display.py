@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
+from cli import names
 from cli.client import Fields, Job
 
 STAGES = {
@@ -28,6 +32,11 @@ STAGES = {
 COLOURS = {"Completed": "green", "Failed": "red", "Cancelled": "yellow"}
 
 WIDE = 1000
+ROOM = 62
+"""Characters of a line of progress beside the video's name."""
+
+SHORTEST = 12
+MINUTE_S = 60.0
 
 console = Console(stderr=True)
 """For people; what programs read goes to standard output."""
@@ -53,9 +62,8 @@ class Board:
             SpinnerColumn(finished_text=" "),
             TextColumn("{task.fields[name]}", style="bold"),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=10 if console.width < 100 else 24),
             TextColumn("{task.fields[count]}", justify="right"),
-            TimeElapsedColumn(),
             TextColumn("{task.fields[pace]}"),
             console=console,
         )
@@ -71,77 +79,154 @@ class Board:
 
     def line(self, name: str) -> Line:
         """Add a line."""
-        task = self._bars.add_task("", name=escape(name), total=None, count="", pace="")
-        return Line(self._bars, task)
+        short = names.middle(name, max(SHORTEST, console.width - ROOM))
+        task = self._bars.add_task("", name=escape(short), total=None, count="", pace="")
+        return Line(self._bars, task, name)
 
 
 class Line:
     """The progress of one video."""
 
-    def __init__(self, bars: Progress, task: TaskID) -> None:
+    def __init__(self, bars: Progress, task: TaskID, name: str) -> None:
         """Keep where it is shown."""
         self._bars = bars
         self._task = task
+        self._name = name
+        self._said = time.monotonic()
 
     def moving(self, what: str, size: int | None) -> None:
         """Begin to show bytes on their way."""
-        self._bars.update(self._task, description=what, completed=0, total=size, count="", pace="")
+        shown = self._bars.tasks[self._task].fields | {"count": "", "pace": ""}
+        self._bars.reset(self._task, description=what, **shown)
+        # For the library, no total means the one before.
+        self._bars.tasks[self._task].total = size
 
     def moved(self, size: int) -> None:
-        """Show that more bytes have arrived."""
+        """Show that more bytes have arrived, how fast they come and how long the rest takes."""
         self._bars.advance(self._task, size)
+        task = self._bars.tasks[self._task]
+        come, total = decimal(int(task.completed)), task.total and decimal(int(task.total))
+        said = [f"{decimal(int(task.speed))}/s"] if task.speed else []
+        said += [f"{duration(task.time_remaining)} left"] if task.time_remaining else []
+        self._show(count=f"{come} of {total}" if total else come, pace=", ".join(said))
 
     def stands(self, job: Job) -> None:
         """Show how a job stands."""
-        self._bars.update(
-            self._task,
+        self._show(
             description=STAGES[job.stage],
             completed=job.done,
             total=job.total or None,
-            count=f"{job.done}/{job.total} frames" if job.total else "",
+            count=count(job),
             pace=pace(job),
         )
 
     def ends(self, what: str) -> None:
-        """Show that nothing more will happen."""
-        task = self._bars.tasks[self._task]
-        total = task.total or 1
+        """Show that nothing more will happen, and that all is well."""
+        total = self._bars.tasks[self._task].total or 1
         self._bars.update(self._task, description=what, completed=total, total=total, pace="")
         self._bars.stop_task(self._task)
+
+    def fails(self, what: str = "Failed") -> None:
+        """Show that nothing more will happen, and how far it went."""
+        total = self._bars.tasks[self._task].total or 1
+        self._bars.update(self._task, description=what, total=total, pace="")
+        self._bars.stop_task(self._task)
+
+    def _show(self, **fields: Any) -> None:
+        self._bars.update(self._task, **fields)
+        if not console.is_terminal and time.monotonic() - self._said > MINUTE_S:
+            self._said = time.monotonic()
+            task = self._bars.tasks[self._task]
+            said = (task.description, task.fields["count"], task.fields["pace"])
+            say(f"{self._name}: {', '.join(filter(None, said))}")
+
+
+def count(job: Job) -> str:
+    """Say how much of a job is done."""
+    if not job.total:
+        return ""
+    if job.stage == "learn":
+        return f"{100 * job.done // job.total} %"
+    return f"{job.done}/{job.total} frames"
 
 
 def pace(job: Job) -> str:
     """Say how fast a job is painted, and how long that will go on."""
     fps = f"{job.fps:.1f} fps" if job.fps else ""
-    return f"{fps}, {job.eta_s:.0f} s left" if job.eta_s is not None else fps
+    left = f"{duration(job.eta_s)} left" if job.eta_s is not None else ""
+    waits = names.middle(job.message, 60) if job.stage in {"wait", "queue"} else ""
+    return ", ".join(filter(None, (fps, left, waits)))
 
 
-def jobs_table(jobs: Iterable[Job]) -> Table:
-    """Lay jobs out for people."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("Job", no_wrap=True)
-    for column in ("Video", "Style", "Status", "Frames", "Message"):
-        table.add_column(column, overflow="fold")
+def duration(seconds: float) -> str:
+    """Say how long something takes: `40 s`, `3 min`, `1 h 20 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def age(job: Job) -> str:
+    """Say how long ago a job began: `3 min`, `5 h`, `2 d`."""
+    created = datetime.fromisoformat(job.fields["created"])
+    seconds = max(0, int((datetime.now(UTC) - created).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def show_jobs(jobs: Sequence[Job]) -> None:
+    """Print jobs for people: a line each, and below them whole what is to be said of some."""
+    show(_jobs_table(jobs, _width()))
     for job in jobs:
-        colour = COLOURS.get(job.status, "")
-        status = f"[{colour}]{job.status}[/]" if colour else job.status
-        frames = f"{job.done}/{job.total}" if job.total else ""
-        cells = (escape(each) for each in (job.id, job.name, job.style))
-        table.add_row(*cells, status, frames, escape(job.message))
-    return table
+        if job.message and job.status in {"Failed", "Pending"}:
+            print(f"{job.id}: {job.message}")
 
 
-def styles_table(styles: Iterable[Fields]) -> Table:
-    """Lay styles out for people."""
+def _jobs_table(jobs: Sequence[Job], width: int) -> Table:
+    """Lay jobs out; ids stay whole, names give way."""
     table = Table(box=None, pad_edge=False)
-    for column in ("Style", "State", "Message"):
-        table.add_column(column, overflow="fold")
-    for style in styles:
-        cells = (style["name"], style.get("state", "ready"), style.get("message") or "")
-        table.add_row(*(escape(each) for each in cells))
+    rows = [(job.id, job.status, _frames(job), age(job)) for job in jobs]
+    needed = sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) if rows else 0
+    style = max((len(job.style) for job in jobs), default=0) + 2
+    room = width - needed - style
+    headings = ["Job", "Status", "Frames", "Age"]
+    headings += ["Style"] * (room >= 0) + ["Video"] * (room >= SHORTEST)
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    for job, (job_id, status, frames, begun) in zip(jobs, rows, strict=True):
+        colour = COLOURS.get(status, "")
+        painted = f"[{colour}]{status}[/]" if colour else status
+        more = (escape(job.style), escape(names.middle(job.name, max(SHORTEST, room))))
+        cells = (escape(job_id), painted, frames, begun, *more)
+        table.add_row(*cells[: len(headings)])
     return table
+
+
+def _frames(job: Job) -> str:
+    return f"{job.done}/{job.total}" if job.total else ""
+
+
+def show_styles(styles: Sequence[Fields]) -> None:
+    """Print styles for people."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("Style", "State"):
+        table.add_column(column, no_wrap=True)
+    for style in styles:
+        table.add_row(escape(style["name"]), style.get("state", "ready"))
+    show(table)
+    for style in styles:
+        if style.get("message"):
+            print(f"{style['name']}: {style['message']}")
+
+
+def _width() -> int:
+    """Return how many characters a line may have; where no person reads it, as many as it takes."""
+    return Console().width if sys.stdout.isatty() else WIDE
 
 
 def show(table: Table) -> None:
     """Print a table; where no person reads it, each row is one line."""
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+    Console(width=_width()).print(table)

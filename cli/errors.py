@@ -2,6 +2,7 @@
 
 CommandError
 ├── NotPaintedError     a job failed or was cancelled: 1
+├── ChangedError        a file is another than when it was chosen: 1
 ├── RefusedError        the API refuses: 3
 └── UnreachableError    the deployment, or its storage, does not answer or lets nobody in: 4
 """
@@ -27,6 +28,10 @@ class CommandError(Exception):
 
 class NotPaintedError(CommandError):
     """A job failed or was cancelled."""
+
+
+class ChangedError(CommandError):
+    """A file changed while it was uploaded, so nothing came of it."""
 
 
 class RefusedError(CommandError):

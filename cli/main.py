@@ -7,28 +7,39 @@ refuses, 4 the deployment does not answer or lets nobody in, 130 interrupted.
 from __future__ import annotations
 
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from cli.client import Client, Fields
-from cli.deployment import LOCAL, Deployment
-from cli.display import Board, jobs_table, say, show, styles_table, tell
-from cli.errors import CommandError, NotPaintedError
-from cli.studio import POLL_S, Studio, Work
-from cli.transfer import upload
+from cli import names
+from cli.client import LOCAL, Client, Fields, Job
+from cli.deployment import Deployment
+from cli.display import Board, Line, say, show_jobs, show_styles, tell
+from cli.errors import CommandError, NotPaintedError, RefusedError
+from cli.network import spare_loopback
+from cli.studio import GOING_ON, POLL_S, Studio, Work
+from cli.transfer import Stamp, md5_of, upload
 
 OUT = Path("out")
 LATEST = 20
+EXAMPLES = """Examples:
+
+atelier restyle holiday.mp4 beach.mov --style great_wave
+
+atelier learn "Starry Night.jpg" --name starry
+
+atelier status --failed
+"""
 
 app = typer.Typer(
     name="atelier",
-    epilog=(__doc__ or "").partition("\n\n")[2],
+    epilog=f"{EXAMPLES}\n{(__doc__ or '').partition(chr(10) * 2)[2]}",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -57,7 +68,12 @@ def _completions(context: typer.Context, ask: Callable[[Client], list[str]]) -> 
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
-Out = Annotated[Path, typer.Option(help="Folder for the painted videos.", file_okay=False)]
+Out = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="For the painted videos.", file_okay=False)
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files of that name; else a number is added.")
+]
 Ids = Annotated[list[str], typer.Argument(metavar="ID", autocompletion=_job_ids)]
 MaybeIds = Annotated[list[str] | None, typer.Argument(metavar="ID", autocompletion=_job_ids)]
 Files = Annotated[
@@ -65,17 +81,44 @@ Files = Annotated[
 ]
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"atelier {metadata.version('atelier')}")
+        raise typer.Exit
+
+
+def _a_url(url: str) -> str:
+    """Refuse what is no URL before it is asked for anything."""
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise typer.BadParameter(f"{url!r} is no URL: it begins with https://")
+    return url
+
+
 @app.callback()
 def choose_deployment(
     context: typer.Context,
-    url: Annotated[str, typer.Option(envvar="ATELIER_URL", help="The deployment.")] = LOCAL,
-    key: Annotated[str, typer.Option(envvar="ATELIER_KEY", help="One of its keys.")] = "",
+    url: Annotated[
+        str,
+        typer.Option(metavar="URL", envvar="ATELIER_URL", help="The deployment.", callback=_a_url),
+    ] = LOCAL,
+    key: Annotated[
+        str, typer.Option(metavar="KEY", envvar="ATELIER_KEY", help="One of its keys.")
+    ] = "",
     audience: Annotated[
         str,
-        typer.Option(envvar="ATELIER_AUDIENCE", help="Its application id, to sign in with Entra."),
+        typer.Option(
+            metavar="ID",
+            envvar="ATELIER_AUDIENCE",
+            help="Its application id, to sign in with Entra.",
+        ),
     ] = "",
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say which version.", callback=_say_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Give it a video and a painting; it gives the video back, painted."""
+    del version
     context.obj = Deployment(url, key, audience)
 
 
@@ -83,10 +126,15 @@ def choose_deployment(
 def restyle(
     context: typer.Context,
     files: Files,
-    style: Annotated[str, typer.Option(help="To paint in.", autocompletion=_style_names)],
+    style: Annotated[
+        str, typer.Option(metavar="STYLE", help="To paint in.", autocompletion=_style_names)
+    ],
     out: Out = OUT,
     strength: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Of the style; 0 leaves the video as it is.")
+        float | None,
+        typer.Option(
+            metavar="0..1", min=0, max=1, help="Of the style; 0 leaves the video as it is."
+        ),
     ] = None,
     preserve_colour: Annotated[
         bool, typer.Option("--preserve-colour", help="Keep the video's own colours.")
@@ -95,31 +143,49 @@ def restyle(
         bool,
         typer.Option("--detach", help="Print the jobs' ids when they have started, and return."),
     ] = False,
+    overwrite: Overwrite = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Replace videos of that name; else both stay, told apart by a number."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Paint videos: upload them, follow their jobs, save the results as OUT/NAME.STYLE.mp4."""
     order: Fields = {"style": style}
     order |= {} if strength is None else {"strength": strength}
     order |= {"preserve_colour": True} if preserve_colour else {}
-    works = [Work(out / f"{file.stem}.{style}.mp4", file) for file in files]
-    _refuse_twins(files)
+    order |= {"replace": True} if replace else {}
+    works = [
+        Work(out / name, file) for file, name in zip(files, _results(files, style), strict=True)
+    ]
     with _client(context) as client, Board() as board:
-        studio = Studio(client, board)
-        _report((studio.upload if detach else studio.restyle)(works, order), json)
+        studio = Studio(client, board, overwrite=overwrite)
+        _report(works, (studio.upload if detach else studio.restyle)(works, order), json)
+    if detach:
+        say(
+            "They are painted without this command: atelier watch follows them, atelier download "
+            "ID saves what they made."
+        )
 
 
 @app.command()
 def status(
     context: typer.Context,
     ids: MaybeIds = None,
-    top: Annotated[int, typer.Option(min=1, help="Most jobs to list.")] = LATEST,
+    top: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Most jobs to list.")] = LATEST,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
+    running: Annotated[bool, typer.Option("--running", help="Only those that go on.")] = False,
     json: Json = False,
 ) -> None:
     """Show how jobs stand; without ID, the latest."""
+    wanted = ",".join(["Failed"] * failed + [GOING_ON] * running)
     with _client(context) as client:
-        jobs = [client.job(each) for each in ids] if ids else client.jobs(top)
+        filters = {"status": wanted} if wanted else {}
+        jobs = [client.job(each) for each in ids] if ids else client.jobs(top, **filters)
     if not json:
-        show(jobs_table(jobs))
+        show_jobs(jobs)
     for job in jobs if json else ():
         tell(job.fields)
 
@@ -128,30 +194,48 @@ def status(
 def watch(context: typer.Context, ids: MaybeIds = None, json: Json = False) -> None:
     """Follow jobs until they end; without ID, all that go on."""
     with _client(context) as client, Board() as board:
-        found = map(client.job, ids) if ids else client.jobs(sys.maxsize, status="Running,Pending")
+        found = map(client.job, ids) if ids else client.jobs(sys.maxsize, status=GOING_ON)
         works = [Work(None, job=job) for job in found]
-        _report(Studio(client, board).watch(works), json)
+        _report(works, Studio(client, board).watch(works), json)
+    if not works and not json:
+        say("No job goes on.")
 
 
 @app.command()
-def cancel(context: typer.Context, ids: Ids) -> None:
-    """End jobs and what paints for them."""
-    _for_each(context, ids, Client.cancel, "ends.")
+def cancel(context: typer.Context, ids: Ids, json: Json = False) -> None:
+    """End jobs and what paints for them; the making of a style goes by its name, too."""
+    _for_each(context, ids, _cancel, "ends.", json)
+
+
+def _cancel(client: Client, job_or_style: str) -> None:
+    try:
+        client.cancel(job_or_style)
+    except RefusedError:
+        making = {style["name"]: style["job"] for style in client.styles()}
+        if not (job := making.get(job_or_style)):
+            raise
+        client.cancel(job)
 
 
 @app.command("download")
-def save(context: typer.Context, ids: Ids, out: Out = OUT, json: Json = False) -> None:
+def save(
+    context: typer.Context,
+    ids: Ids,
+    out: Out = OUT,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
     """Save what jobs have painted; wait for those that go on."""
     with _client(context) as client, Board() as board:
         jobs = [client.job(each) for each in ids]
-        works = [Work(out / f"{Path(job.name).stem}.{job.style}.mp4", job=job) for job in jobs]
-        _report(Studio(client, board).watch(works), json)
+        works = [Work(out / names.painted(Path(job.name).stem, job.style), job=job) for job in jobs]
+        _report(works, Studio(client, board, overwrite=overwrite).watch(works), json)
 
 
 @app.command()
-def delete(context: typer.Context, ids: Ids) -> None:
+def delete(context: typer.Context, ids: Ids, json: Json = False) -> None:
     """Forget jobs that have ended, and what they painted."""
-    _for_each(context, ids, Client.delete, "is deleted.")
+    _for_each(context, ids, Client.delete, "is deleted.", json)
 
 
 @app.command()
@@ -160,58 +244,139 @@ def styles(context: typer.Context, json: Json = False) -> None:
     with _client(context) as client:
         found = client.styles()
     if not json:
-        show(styles_table(found))
+        show_styles(found)
     for style in found if json else ():
         tell(style)
 
 
 @app.command()
+def forget(
+    context: typer.Context,
+    styles: Annotated[list[str], typer.Argument(metavar="STYLE", autocompletion=_style_names)],
+    json: Json = False,
+) -> None:
+    """Delete styles, or end their making; videos that are painted in them stay."""
+    _for_each(context, styles, Client.forget, "is forgotten.", json)
+
+
+@app.command()
 def learn(
     context: typer.Context,
-    painting: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
-    name: Annotated[str, typer.Option(help="Of the style; by default the file's.")] = "",
+    painting: Annotated[
+        Path, typer.Argument(metavar="PAINTING", exists=True, dir_okay=False, readable=True)
+    ],
+    name: Annotated[
+        str, typer.Option(metavar="STYLE", help="Of the style; by default the file's.")
+    ] = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the style that has the name already.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is uploaded.")] = False,
+    json: Json = False,
 ) -> None:
     """Learn a style from a painting, or take over a checkpoint of pytorch/examples (.pth)."""
-    name = name or painting.stem
-    size = painting.stat().st_size
-    with _client(context) as client, Board() as board:
-        line = board.line(name)
-        line.moving("Uploading", size)
-        granted = client.learn({"name": name, "filename": painting.name, "bytes": size})
-        upload(painting, granted["url"], granted["headers"], line.moved)
-        line.moving("Learning", None)
-        for style in _until_learnt(client, name) if not detach else ():
-            line.moving(style.get("message") or "Learning", None)
-        line.ends("Uploaded" if detach else "Ready")
+    names.check(painting)
+    name = name or names.of_style(painting)
+    stamp = Stamp.of(painting)
+    order: Fields = {"name": name, "filename": painting.name, "bytes": stamp.size}
+    order |= {"md5": md5_of(painting)} | ({"replace": True} if replace else {})
+    with _client(context) as client:
+        granted = _leave_to_learn(client, order)
+        with Board() as board:
+            line = board.line(name)
+            try:
+                if "url" in granted:
+                    line.moving("Uploading", stamp.size)
+                    upload(
+                        painting,
+                        granted["url"],
+                        granted["headers"],
+                        line.moved,
+                        stamp=stamp,
+                        renew=lambda: client.learn({**order, "replace": True})["url"],
+                        patience=client.patience,
+                    )
+                line.moving("Learning", None)
+                style = _learning(client, name) if detach else _until_learnt(client, name, line)
+            except (CommandError, KeyboardInterrupt):
+                line.fails()
+                raise
+            line.ends("Uploaded" if detach else "Ready")
+    if json:
+        tell(style)
+    elif detach:
+        print(style.get("job") or name, flush=True)
+        say(f"{name} is learnt without this command: atelier styles shows how it stands.")
+    else:
+        say(f"atelier restyle FILE --style {name} paints in it.")
 
 
-def _refuse_twins(files: list[Path]) -> None:
-    """Refuse files whose results would have the same name."""
-    twins = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
-    if twins:
-        message = f"several files are called {twins[0]!r}, and so would be their results"
-        raise typer.BadParameter(f"{message}: rename one", param_hint="FILE")
+def _leave_to_learn(client: Client, order: Fields) -> Fields:
+    """Ask where to put a painting; ask the user where that would replace a style."""
+    try:
+        return client.learn(order)
+    except RefusedError as error:
+        if error.code != "style-exists":
+            raise
+        if not sys.stdin.isatty() or not typer.confirm(f"{error}. Replace it?", err=True):
+            message = f"{error}: choose another name, or say --replace"
+            raise RefusedError(message, error.code) from error
+        return client.learn({**order, "replace": True})
 
 
-def _until_learnt(client: Client, name: str) -> Iterator[Fields]:
-    while True:
-        style = next((each for each in client.styles() if each["name"] == name), None)
-        if style and style["state"] == "failed":
-            raise NotPaintedError(f"{name}: {style['message']}")
-        if style and style["state"] == "ready":
-            return
-        yield style or {}
-        time.sleep(POLL_S)
+def _results(files: Sequence[Path], style: str) -> list[str]:
+    """Name the painted videos; those that would have one name keep their endings, too."""
+    stems = Counter(file.stem for file in files)
+    return [
+        names.painted(file.stem if stems[file.stem] == 1 else file.name, style) for file in files
+    ]
+
+
+def _learning(client: Client, name: str) -> Fields:
+    """Return how a style stands; by its name alone where nothing is known of it yet."""
+    found = (style for style in client.styles() if style["name"] == name)
+    return next(found, {"name": name, "state": "learning", "job": None})
+
+
+def _until_learnt(client: Client, name: str, line: Line) -> Fields:
+    """Wait until a style is ready, and show how far it is."""
+    job: str | None = None
+    try:
+        while True:
+            style = _learning(client, name)
+            if style["state"] == "failed":
+                raise NotPaintedError(f"{name}: {style['message']}")
+            if style["state"] == "ready":
+                return style
+            job = style["job"]
+            if job and (known := _known(client, job)):
+                line.stands(known)
+            client.patience.pause(POLL_S)
+    except KeyboardInterrupt:
+        end = f"atelier cancel {job or name} ends it"
+        say(f"Interrupted. {name} is learnt without this command; {end}.")
+        raise
+
+
+def _known(client: Client, job: str) -> Job | None:
+    """Return how a job stands; None in the moments before it has started."""
+    try:
+        return client.job(job)
+    except RefusedError:
+        return None
 
 
 def main() -> None:
     """Run the command; end with its exit status."""
+    spare_loopback()
     try:
         app()
     except CommandError as error:
         say(_sentence(error))
         sys.exit(error.status)
+    except OSError as error:
+        say(f"{names.printable(error.filename or '')}: {error.strerror or error}".lstrip(": "))
+        sys.exit(CommandError.status)
 
 
 def _client(context: typer.Context) -> AbstractContextManager[Client]:
@@ -221,16 +386,31 @@ def _client(context: typer.Context) -> AbstractContextManager[Client]:
 
 
 def _for_each(
-    context: typer.Context, ids: list[str], ask: Callable[[Client, str], object], done: str
+    context: typer.Context,
+    things: list[str],
+    ask: Callable[[Client, str], object],
+    done: str,
+    json: bool,
 ) -> None:
-    """Ask something for each of some jobs; say of each when it is done."""
+    """Ask something for each of some things; say of each what came of it, and go on."""
+    failure: CommandError | None = None
     with _client(context) as client:
-        for each in ids:
-            ask(client, each)
-            say(f"{each} {done}")
+        for each in things:
+            error: CommandError | None = None
+            try:
+                ask(client, each)
+            except RefusedError as refusal:
+                failure = error = refusal
+            if json:
+                code, said = (error.code, str(error)) if error else (None, None)
+                tell({"id": each, "code": code, "error": said})
+            else:
+                say(_sentence(error) if error else f"{each} {done}")
+    if failure:
+        raise typer.Exit(failure.status)
 
 
-def _report(ended: Iterator[Work], json: bool) -> None:
+def _report(works: Sequence[Work], ended: Iterator[Work], json: bool) -> None:
     """Tell of each work as it ends; end the command by the last that did not end well."""
     failure: CommandError | None = None
     try:
@@ -238,10 +418,22 @@ def _report(ended: Iterator[Work], json: bool) -> None:
             failure = work.failure or failure
             (_tell_program if json else _tell_people)(work)
     except KeyboardInterrupt:
-        say("Interrupted. Jobs that have started go on; atelier cancel ID ends them.")
+        say(_interrupted(works))
         raise
     if failure:
         raise typer.Exit(failure.status)
+
+
+def _interrupted(works: Sequence[Work]) -> str:
+    """Say what goes on, what does not, and how to take both up again."""
+    going_on = [work.job.id for work in works if work.job and not work.job.has_ended]
+    waiting = [work.name for work in works if work.job is None and work.error is None]
+    sentences = ["Interrupted. Jobs that have started go on; atelier cancel ID ends them."]
+    if going_on:
+        sentences.append(f"These do: {' '.join(going_on)}.")
+    if waiting:
+        sentences.append(f"Not uploaded: {', '.join(waiting)}; the same command goes on with them.")
+    return " ".join(sentences)
 
 
 def _tell_program(work: Work) -> None:
@@ -255,7 +447,7 @@ def _tell_people(work: Work) -> None:
         sentence = _sentence(work.failure)
         say(sentence if work.name in sentence else f"{work.name}: {sentence}")
     if work.is_well and work.out:
-        print(work.out, flush=True)
+        print(names.printable(work.out), flush=True)
     elif work.job and not work.job.has_ended:
         print(work.job.id, flush=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cli import names
 from cli.client import Client, Fields, Job
 from cli.display import STAGES, Board, Line
 from cli.errors import CommandError, NotPaintedError, UnreachableError
-from cli.transfer import Progress, download, md5_of, upload
+from cli.patience import Stopped
+from cli.transfer import Progress, Stamp, download, md5_of, upload
 
 AT_ONCE = 4
 """Files on their way at the same time; each has several blocks on its way."""
@@ -26,13 +29,16 @@ START_S = 120.0
 MOST_JOBS = 1000
 """Jobs of one video that are told apart from the one that an upload starts."""
 
+GOING_ON = "Pending,Running,Suspended"
+
 
 @dataclass(slots=True)
 class Work:
     """One video and what has become of it.
 
     Attributes:
-        out: file for the painted video; None to fetch nothing.
+        out: file for the painted video, from its fetching on the one that holds it; None to fetch
+            nothing.
         file: to upload; None where its job is there already.
         job: how it stands; None before it has started.
         error: why it ended early.
@@ -46,7 +52,7 @@ class Work:
     @property
     def name(self) -> str:
         """What people call it."""
-        return self.file.name if self.file else self.job.name if self.job else ""
+        return names.shown(self.file) if self.file else self.job.name if self.job else ""
 
     @property
     def is_well(self) -> bool:
@@ -63,7 +69,7 @@ class Work:
     def to_dict(self) -> dict[str, Any]:
         """Return what a program wants to know of it."""
         return {
-            "file": str(self.file) if self.file else None,
+            "file": names.printable(self.file) if self.file else None,
             "id": self.job.id if self.job else None,
             "status": self.job.status if self.job else None,
             "path": str(self.out) if self.out and self.is_well else None,
@@ -72,24 +78,26 @@ class Work:
         }
 
 
-class _Stopped(Exception):  # noqa: N818 - no error
-    """The user wants no more of it."""
-
-
 class Studio:
     """Brings works to their ends, each in a thread of its own.
 
     Args:
         client: of the deployment.
         board: where people see how the works stand.
+        overwrite: results take the place of files that have their names already.
     """
 
-    def __init__(self, client: Client, board: Board) -> None:
-        """Keep both."""
+    def __init__(self, client: Client, board: Board, *, overwrite: bool = False) -> None:
+        """Keep them."""
         self._client = client
         self._board = board
+        self._overwrite = overwrite
+        self._patience = client.patience
         self._lanes = threading.Semaphore(AT_ONCE)
-        self._stopping = threading.Event()
+        self._looking = threading.Lock()
+        self._looked = 0.0
+        self._going_on: dict[str, Job] = {}
+        self._follows_many = False
         self._pause_s = POLL_S
 
     def upload(self, works: Sequence[Work], order: Fields) -> Iterator[Work]:
@@ -116,17 +124,20 @@ class Studio:
 
     def _each(self, works: Sequence[Work], bring: Callable[[Work, Line], None]) -> Iterator[Work]:
         self._pause_s = max(POLL_S, len(works) / MOST_POLLS_PER_S)
+        self._follows_many = len(works) > 1
 
         def run(work: Work) -> Work:
             line = self._board.line(work.name)
             try:
                 bring(work, line)
+            except UnreachableError as error:
+                work.error = _with_a_way_on(error, work)
             except CommandError as error:
                 work.error = error
             except OSError as error:
-                work.error = CommandError(str(error))
+                work.error = CommandError(_sentence(error))
             if work.error:
-                line.ends("Failed")
+                line.fails()
             return work
 
         with ThreadPoolExecutor(len(works) or 1) as threads:
@@ -135,21 +146,30 @@ class Studio:
                     yield step.result()
             finally:
                 # Only who is interrupted leaves anything to stop.
-                self._stopping.set()
+                self._patience.stopping.set()
 
     def _start(self, work: Work, line: Line, order: Fields) -> None:
         if work.file is None:
             return
+        names.check(work.file)
         with self._lanes:
-            size = work.file.stat().st_size
-            line.moving("Uploading", size)
-            mine = {"filename": work.file.name, "bytes": size, "md5": md5_of(work.file)}
+            stamp = Stamp.of(work.file)
+            line.moving("Uploading", stamp.size)
+            mine = {"filename": work.file.name, "bytes": stamp.size, "md5": md5_of(work.file)}
             granted = self._client.upload({**order, **mine})
             if job_id := granted.get("job"):
                 work.job = self._client.job(job_id)
                 return
             known = {job.id for job in self._client.jobs(top=MOST_JOBS, video=granted["blob"])}
-            upload(work.file, granted["url"], granted["headers"], self._moved(line))
+            upload(
+                work.file,
+                granted["url"],
+                granted["headers"],
+                self._moved(line),
+                stamp=stamp,
+                renew=lambda: self._client.upload({**order, **mine})["url"],
+                patience=self._patience,
+            )
         line.moving("Starting", None)
         work.job = self._started(granted["blob"], known)
 
@@ -161,11 +181,25 @@ class Studio:
                 if job.id not in known:
                     return job
             self._pause()
-        raise UnreachableError(f"{blob} is uploaded, but no job has started in {START_S:.0f} s")
+        raise UnreachableError(
+            f"{blob} is uploaded, but no job has started in {START_S:.0f} s: "
+            "atelier status shows it when it has"
+        )
 
     def _pause(self) -> None:
-        if self._stopping.wait(self._pause_s):
-            raise _Stopped
+        self._patience.pause(self._pause_s)
+
+    def _look(self, job_id: str) -> Job:
+        """Return how a job stands; of many, one listing tells about all."""
+        if not self._follows_many:
+            return self._client.job(job_id)
+        with self._looking:
+            if time.monotonic() - self._looked > self._pause_s:
+                found = self._client.jobs(sys.maxsize, status=GOING_ON)
+                self._going_on = {job.id: job for job in found}
+                self._looked = time.monotonic()
+            going_on = self._going_on.get(job_id)
+        return going_on or self._client.job(job_id)
 
     def _follow(self, work: Work, line: Line) -> None:
         if work.job is None:
@@ -173,21 +207,49 @@ class Studio:
         while not work.job.has_ended:
             line.stands(work.job)
             self._pause()
-            work.job = self._client.job(work.job.id)
+            work.job = self._look(work.job.id)
         line.stands(work.job)
         if work.out and work.is_well:
-            self._fetch(work.job.id, work.out, line)
-        line.ends(STAGES[work.job.stage])
+            work.out = self._fetch(work.job, work.out, line)
+        if work.job.status == "Completed":
+            line.ends(STAGES[work.job.stage])
+        else:
+            line.fails(STAGES[work.job.stage])
 
-    def _fetch(self, job_id: str, out: Path, line: Line) -> None:
+    def _fetch(self, job: Job, out: Path, line: Line) -> Path:
+        # What comes of a video may be lines of JSON as well.
+        out = out.with_suffix(Path(job.fields.get("result") or out).suffix)
         with self._lanes:
             line.moving("Downloading", None)
-            download(self._client.result_url(job_id), out, self._moved(line))
+            return download(
+                self._client.result_url(job.id),
+                out,
+                self._moved(line),
+                overwrite=self._overwrite,
+                renew=lambda: self._client.result_url(job.id),
+                patience=self._patience,
+            )
 
     def _moved(self, line: Line) -> Progress:
         def moved(size: int) -> None:
-            if self._stopping.is_set():
-                raise _Stopped
+            if self._patience.stopping.is_set():
+                raise Stopped
             line.moved(size)
 
         return moved
+
+
+def _with_a_way_on(error: UnreachableError, work: Work) -> UnreachableError:
+    """Say how what was given up can be taken up again."""
+    if work.job:
+        way = f"its job goes on without; atelier watch {work.job.id} follows it again"
+    else:
+        way = "the same command again goes on where this one stopped"
+    return UnreachableError(f"{error} ({way})" if work.job or work.file else str(error))
+
+
+def _sentence(error: OSError) -> str:
+    """Say what the system refuses, without its number."""
+    file = names.printable(error.filename) if error.filename else ""
+    said = error.strerror or str(error)
+    return f"{file}: {said}" if file else said

@@ -29,7 +29,9 @@ from tools import clip
 
 DEFAULT_STYLE = "scream"
 OUT = Path("out")
-STATE = PROJECT_ROOT / ".emulator"
+STATE = PROJECT_ROOT / ".demo"
+"""Not below the folder of `make run`, which ends whatever runs there before it starts."""
+
 CANCEL_S = 15.0
 """Seconds in which a cancelled job should have ended; the emulator ends what is left."""
 

@@ -152,15 +152,18 @@ def as_polled_json(req: func.HttpRequest, body: Any, same: Any) -> func.HttpResp
     return func.HttpResponse(_dumped(body), mimetype="application/json", headers=headers)
 
 
-def as_link(req: func.HttpRequest, container: str, blob_name: str) -> func.HttpResponse:
+def as_link(
+    req: func.HttpRequest, container: str, blob_name: str, save_as: str = ""
+) -> func.HttpResponse:
     """Redirect to a blob, by a URL that reads it and nothing else for an hour.
 
     Args:
         req: one that accepts `application/json` gets the URL in a document instead, for clients
             that cannot look into a redirect, as scripts in a browser; one with `?download=true`
-            gets a URL that browsers save the blob from, under its own name.
+            gets a URL that browsers save the blob from.
         container: of the blob.
         blob_name: within the container.
+        save_as: name for that; by default the blob's own.
 
     Raises:
         RequestError: `download` is neither true nor false.
@@ -169,7 +172,7 @@ def as_link(req: func.HttpRequest, container: str, blob_name: str) -> func.HttpR
     if download not in {"true", "false"}:
         raise bad_request(f"download must be true or false, not {download!r}")
     blob = storage.blob(container, blob_name)
-    name = PurePosixPath(blob_name).name if download == "true" else None
+    name = (save_as or PurePosixPath(blob_name).name) if download == "true" else None
     url = storage.signed_url(blob, BlobSasPermissions(read=True), READ_LIFETIME, save_as=name)
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     if req.headers.get("Accept") == "application/json":

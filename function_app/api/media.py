@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from pathlib import PurePosixPath
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -35,7 +36,10 @@ def get_result(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     if not results.is_of(job_of(state), shown["result"]):
         message = f"the result of the job {shown['id']} was deleted, or replaced by a later one"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.RESULT_GONE, message)
-    return as_link(req, paths.RESULTS, shown["result"])
+    file = PurePosixPath(shown["result"])
+    # Paintings of one video in several styles lie side by side where they are saved.
+    save_as = f"{file.stem}.{shown['style']}{file.suffix}"
+    return as_link(req, paths.RESULTS, shown["result"], save_as)
 
 
 @blueprint.route(route="api/jobs/{id}/source", methods=READ)

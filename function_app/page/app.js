@@ -19,6 +19,7 @@ const gallery = new Gallery({
 });
 
 function takeVideos(files) {
+  if (!files.length) return gallery.complain(new Error("There is no video in that folder."));
   if (!styles.chosen) return gallery.complain(new Error("Choose a painting first."));
   uploads.add(files, order());
 }

@@ -29,5 +29,34 @@ export function takeDrops(element, take) {
     element.classList.toggle("over", event.type === "dragenter" || event.type === "dragover");
   };
   for (const type of ["dragenter", "dragover", "dragleave", "drop"]) element.addEventListener(type, mark);
-  element.addEventListener("drop", (event) => take([...event.dataTransfer.files]));
+  element.addEventListener("drop", async (event) => take(await filesOf(event.dataTransfer)));
+}
+
+/** Return the files that are dropped, and of folders those that lie in them however deep. */
+async function filesOf({ items, files }) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry?.());
+  // Files made by a script are no entries.
+  if (!entries.length || entries.some((entry) => !entry)) return [...files];
+  return (await Promise.all(entries.map((entry) => below(entry, false)))).flat();
+}
+
+/** Return the file of an entry; of a folder, the videos in it. */
+async function below(entry, isInFolder) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return !isInFolder || isVideo(file) ? [file] : [];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (let some; (some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length; ) {
+    found.push(...some);
+  }
+  return (await Promise.all(found.map((each) => below(each, true)))).flat();
+}
+
+/** Whether a file that nobody picked by itself is a video, as the endings tell that the page takes. */
+function isVideo({ name, type }) {
+  const ending = /\.[^.]+$/.exec(name.toLowerCase())?.[0];
+  const endings = document.getElementById("files").accept.split(",");
+  return !name.startsWith("._") && (type.startsWith("video/") || endings.includes(ending));
 }

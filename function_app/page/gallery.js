@@ -1,8 +1,9 @@
 /** The wall of works: all jobs, newest first, and what is said where there are none. */
 
-import { Unreachable } from "./api.js";
-import { say } from "./dom.js";
+import { remove, Unreachable } from "./api.js";
+import { announce, say } from "./dom.js";
 import { Jobs } from "./jobs.js";
+import { confirm } from "./removal.js";
 import { Work } from "./work.js";
 
 const AGE_MS = 30_000;
@@ -17,6 +18,7 @@ export class Gallery {
   #nothing = document.getElementById("nothing");
   #connection = document.getElementById("connection");
   #filter = document.getElementById("filter");
+  #removeFailed = document.getElementById("remove-failed");
 
   /** Args: what to do when a work is clicked, and with each new list of jobs. */
   constructor({ open, onJobs }) {
@@ -27,6 +29,7 @@ export class Gallery {
     });
     this.#filter.addEventListener("change", () => this.#jobs.show(this.#filter.value));
     this.#more.addEventListener("click", () => this.#showMore());
+    this.#removeFailed.addEventListener("click", () => this.#removeAllFailed());
     setInterval(() => this.#works.forEach((work) => work.grow()), AGE_MS);
   }
 
@@ -60,6 +63,17 @@ export class Gallery {
     last?.nextElementSibling?.querySelector("button:enabled")?.focus({ preventScroll: true });
   }
 
+  async #removeAllFailed() {
+    const failed = this.#jobs.list.filter((job) => job.status === "Failed");
+    const sentence = `${failed.length} that failed, with their reports; the uploads stay.`;
+    if (!(await confirm("Delete all failed?", sentence))) return;
+    const answers = await Promise.allSettled(failed.map((job) => remove(`api/jobs/${job.id}`)));
+    const refused = answers.find((answer) => answer.status === "rejected");
+    if (refused) this.complain(refused.reason);
+    announce(`${answers.filter((answer) => answer.status === "fulfilled").length} are deleted.`);
+    await this.refresh();
+  }
+
   #render() {
     const { list, trouble, hasMore } = this.#jobs;
     if (trouble) this.#say(trouble);
@@ -67,6 +81,7 @@ export class Gallery {
     this.#wall.setAttribute("aria-busy", String(!list));
     this.#nothing.hidden = !list || list.length > 0;
     this.#more.hidden = !list || !hasMore;
+    this.#removeFailed.hidden = !list?.some((job) => job.status === "Failed");
     if (!list) return;
     this.#hang(list);
     const word = this.#filter.value ? "Nothing of that kind." : "Bare walls. Drop a video, and its painting will hang here.";

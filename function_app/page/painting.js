@@ -13,6 +13,8 @@ export class NewPainting {
   #onLearning;
   #file = null;
   #upload = null;
+  #replaced = null;
+  #isNamed = false;
 
   /** Args: what to do once the painting is there. */
   constructor(onLearning) {
@@ -20,6 +22,10 @@ export class NewPainting {
     const part = this.#part;
     part.file.addEventListener("change", () => this.#take(part.file.files[0]));
     takeDrops(part.drop, ([file]) => this.#take(file));
+    part.name.addEventListener("input", () => {
+      this.#isNamed = part.name.value !== "";
+      this.#offerToReplace(null);
+    });
     part.leave.addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("close", () => this.#upload?.cancel());
     this.#dialog.querySelector("form").addEventListener("submit", (event) => {
@@ -32,6 +38,8 @@ export class NewPainting {
     const part = this.#part;
     this.#file = null;
     part.name.value = "";
+    this.#isNamed = false;
+    this.#offerToReplace(null);
     part.file.value = "";
     part.picture.hidden = true;
     part.word.hidden = false;
@@ -43,7 +51,8 @@ export class NewPainting {
     if (!file) return;
     const part = this.#part;
     this.#file = file;
-    part.name.value ||= nameOf(file);
+    if (!this.#isNamed) part.name.value = nameOf(file);
+    this.#offerToReplace(null);
     part.picture.hidden = !PICTURE.test(file.type);
     part.word.hidden = !part.picture.hidden;
     if (part.picture.src) URL.revokeObjectURL(part.picture.src);
@@ -55,11 +64,11 @@ export class NewPainting {
   async #learn() {
     const [file, name] = [this.#file, this.#part.name.value.trim()];
     if (!file) return this.#explain("Choose the picture of a painting first.");
-    const wish = { name, filename: file.name, bytes: file.size };
+    const wish = { name, filename: file.name, bytes: file.size, replace: this.#replaced === name };
     this.#upload = new Upload(file, () => post("api/styles", wish));
     this.#upload.addEventListener("change", () => this.#show());
     await this.#upload.run();
-    if (this.#upload.state !== "sent") return;
+    if (!["sent", "known"].includes(this.#upload.state)) return;
     announce(`${title(name)} is being learnt.`);
     this.#dialog.close();
     this.#onLearning();
@@ -72,6 +81,13 @@ export class NewPainting {
     progress.value = sent / Math.max(1, file.size);
     learn.disabled = state === "sending";
     if (state === "failed") this.#explain(problem.message);
+    if (state === "failed" && problem.code === "style-exists") this.#offerToReplace(this.#part.name.value.trim());
+  }
+
+  /** Ask whether the style that has the name is to go: the button says so until the name is another. */
+  #offerToReplace(name) {
+    this.#replaced = name;
+    this.#part.learn.textContent = name === null ? "Learn it" : "Replace it";
   }
 
   #explain(sentence) {

@@ -1,10 +1,11 @@
 /** The paintings to choose from. */
 
-import { get } from "./api.js";
-import { say, stamp } from "./dom.js";
+import { get, remove } from "./api.js";
+import { announce, say, stamp } from "./dom.js";
 import { title } from "./format.js";
 import { NewPainting } from "./painting.js";
 import { Picture } from "./pictures.js";
+import { confirm } from "./removal.js";
 
 const CHOICE = "atelier.style";
 const LEARNING_MS = 4000;
@@ -58,9 +59,13 @@ export class Styles {
   #update(style) {
     const option = this.#options.get(style.name) ?? this.#add(style.name);
     const state = style.state ?? "ready";
-    option.root.dataset.state = state;
+    option.label.dataset.state = state;
     option.choice.disabled = state === "failed";
-    say(option.state, { learning: "being learnt", failed: style.message || "not learnt" }[state] ?? "");
+    const states = { learning: "being learnt", failed: style.message || "not learnt" };
+    say(option.state, states[state] ?? nameBeside(style.name));
+    option.forget.hidden = Boolean(style.shipped);
+    say(option.forget, state === "learning" ? "Stop learning" : "Delete");
+    option.forget.setAttribute("aria-label", `${option.forget.textContent} the style ${style.name}`);
     if (state === "learning" && style.job) this.#follow(option, style.job);
     else if (style.thumbnail) option.thumbnail.show(style.thumbnail);
   }
@@ -78,11 +83,25 @@ export class Styles {
     option.choice.value = name;
     option.choice.addEventListener("change", () => localStorage.setItem(CHOICE, name));
     option.title.textContent = title(name);
+    option.forget.addEventListener("click", () => this.#remove(name));
     option.root.style.setProperty("--hue", hue(name));
     option.thumbnail = new Picture(option.picture, option.root);
     this.#row.lastElementChild.before(option.root);
     this.#options.set(name, option);
     return option;
+  }
+
+  /** Ask, then delete a style or end its making. */
+  async #remove(name) {
+    const what = "Videos that wait for it fail; those that are painted in it stay.";
+    if (!(await confirm("Delete this style?", `${title(name)}: ${what}`))) return;
+    try {
+      await remove(`api/styles/${encodeURIComponent(name)}`);
+      announce(`${title(name)} is deleted.`);
+      await this.refresh();
+    } catch (error) {
+      this.#explain(error.message);
+    }
   }
 
   #forget(name) {
@@ -92,12 +111,14 @@ export class Styles {
     this.#options.delete(name);
   }
 
-  /** Choose what was chosen last; else the first that changes something. */
+  /** Choose what was chosen last; else one that Atelier comes with and that changes something. */
   #chooseOne(styles) {
     if (this.chosen) return;
-    const usable = styles.filter((style) => style.state !== "failed").map((style) => style.name);
+    const usable = styles.filter((style) => style.state !== "failed");
     const last = localStorage.getItem(CHOICE);
-    const name = usable.find((each) => each === last) ?? usable.find((each) => each !== "identity") ?? usable[0];
+    const paints = usable.filter((style) => style.name !== "identity");
+    const chosen = usable.find(({ name }) => name === last) ?? paints.find(({ shipped }) => shipped) ?? paints[0];
+    const name = (chosen ?? usable[0])?.name;
     if (name) this.#options.get(name).choice.checked = true;
   }
 
@@ -105,6 +126,11 @@ export class Styles {
     say(this.#state, sentence);
     this.#state.hidden = !sentence;
   }
+}
+
+/** The name that commands take, where the title does not say it. */
+function nameBeside(name) {
+  return title(name).toLowerCase() === name.toLowerCase() ? "" : name;
 }
 
 /** A colour for a style that has no picture, the same each time. */

@@ -10,8 +10,10 @@ import { Problem, Unreachable } from "./api.js";
 
 export const SLICE = 4 * 2 ** 20;
 const LANES = 4;
-const TRIES = 6;
+const PATIENCE_MS = 900_000;
 const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+const SAMPLE = 256 * 2 ** 10;
 const MEMORY = "atelier.upload.";
 const REFUSALS = {
   412: "Another video of that name was uploaded meanwhile. Try again to replace it.",
@@ -25,11 +27,40 @@ class Refusal extends Error {
   }
 }
 
+/** The file is not what it was when it was chosen. */
+class Changed extends Error {
+  constructor({ name }) {
+    super(`${name} changed since it was chosen. Choose it again once nothing writes to it any more.`);
+  }
+}
+
+/** What tells a file from others of its name: its size, and what is in it in three places. */
+async function fingerprintOf(file) {
+  // Only pages that come by HTTPS, or from this machine, may hash.
+  if (!crypto.subtle) return `${file.size}-${file.lastModified}`;
+  const middle = Math.max(0, Math.floor((file.size - SAMPLE) / 2));
+  const places = [0, middle, Math.max(0, file.size - SAMPLE)];
+  const samples = places.map((place) => file.slice(place, place + SAMPLE));
+  const content = await readable(file, () => new Blob([String(file.size), ...samples]).arrayBuffer());
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return [...digest.slice(0, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Read of a file; browsers refuse that once it has changed on disk. */
+async function readable(file, read) {
+  try {
+    return await read();
+  } catch (error) {
+    throw new Changed(file, { cause: error });
+  }
+}
+
 /**
  * One file on its way. Its event `change` tells of each step.
  *
- * `state` is waiting, sending, sent, failed or cancelled; `sent` counts bytes; `problem` is what
- * went wrong; `blob` is the name that the file gets in storage.
+ * `state` is waiting, sending, sent, known, failed or cancelled: known is a file that was uploaded
+ * before. `sent` counts bytes; `problem` is what went wrong, or is waited for while it is sending;
+ * `blob` is the name that the file gets in storage.
  */
 export class Upload extends EventTarget {
   state = "waiting";
@@ -40,7 +71,7 @@ export class Upload extends EventTarget {
   #onWay = new Map();
   #abort = null;
 
-  /** Args: the file, and a function that asks the API to sign its URL. */
+  /** Args: the file, and a function that asks the API, with its fingerprint, to sign its URL. */
   constructor(file, ask) {
     super();
     this.file = file;
@@ -56,10 +87,10 @@ export class Upload extends EventTarget {
   /** Send what is not there yet. Never throws: `state` and `problem` say how it ended. */
   async run() {
     this.#abort = new AbortController();
+    this.problem = null;
     this.#become("sending");
     try {
-      await this.#send();
-      this.#become("sent");
+      this.#become((await this.#send()) ? "sent" : "known");
     } catch (error) {
       this.problem = error;
       this.#become(this.#abort.signal.aborted ? "cancelled" : "failed");
@@ -74,25 +105,31 @@ export class Upload extends EventTarget {
     if (this.state !== "sent") this.#become("cancelled");
   }
 
+  /** Return whether anything was sent: not where the API has the file already. */
   async #send() {
-    await this.#renew();
+    this.fingerprint ??= await fingerprintOf(this.file);
+    await this.#patiently(() => this.#renew());
+    if (!this.#grant.url) return false;
     const pending = this.#indices().filter((index) => !this.memory.there.has(index));
     const lane = async () => {
       while (pending.length) await this.#sendSlice(pending.shift());
     };
     await Promise.all(Array.from({ length: LANES }, lane));
+    if ((await fingerprintOf(this.file)) !== this.fingerprint) throw new Changed(this.file);
     await this.#commit();
+    return true;
   }
 
   async #renew() {
-    this.#grant = await this.#ask();
+    this.#grant = await this.#ask(this.fingerprint);
     this.blob = this.#grant.blob;
     this.memory.bind(this.blob);
   }
 
   async #sendSlice(index) {
+    const slice = await readable(this.file, () => this.#slice(index).arrayBuffer());
     await this.#patiently(() =>
-      this.#put(`comp=block&blockid=${encodeURIComponent(this.memory.id(index))}`, this.#slice(index), {}, (part) => {
+      this.#put(`comp=block&blockid=${encodeURIComponent(this.memory.id(index))}`, slice, {}, (part) => {
         this.#onWay.set(index, part);
         this.#changed();
       }),
@@ -128,13 +165,25 @@ export class Upload extends EventTarget {
 
   /** Try again what fails by no fault of the request, and sign anew what has expired. */
   async #patiently(request) {
+    const start = performance.now();
+    let isSignedAnew = false;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await request();
+        const answer = await request();
+        this.#wait(null);
+        return answer;
       } catch (error) {
-        if (this.#abort.signal.aborted || attempt === TRIES || !isPassing(error)) throw error;
-        if (error.status === 403) await this.#renew();
-        else await pause(FIRST_WAIT_MS * 2 ** attempt, this.#abort.signal);
+        const isOver = performance.now() - start > PATIENCE_MS;
+        if (this.#abort.signal.aborted || isOver || !isPassing(error)) throw error;
+        this.#wait(error);
+        if (error.status !== 403) {
+          await pause(waitOf(error, attempt), this.#abort.signal);
+          continue;
+        }
+        // A URL that has expired is signed anew; one that is new is not refused for its age.
+        if (isSignedAnew) throw error;
+        isSignedAnew = true;
+        await this.#renew();
       }
     }
   }
@@ -165,6 +214,13 @@ export class Upload extends EventTarget {
     return this.file.slice(index * SLICE, (index + 1) * SLICE);
   }
 
+  /** Show what is waited for, or that it is over. */
+  #wait(problem) {
+    if (this.problem === problem) return;
+    this.problem = problem;
+    this.#changed();
+  }
+
   #become(state) {
     this.state = state;
     this.#changed();
@@ -188,8 +244,9 @@ class Memory {
 
   /** Take up what is known of the upload of this file to a blob. */
   bind(blob) {
-    if (this.#place) return;
-    this.#place = `${MEMORY}${this.#file}.${blob}`;
+    const place = `${MEMORY}${this.#file}.${blob}`;
+    if (this.#place === place) return;
+    this.#place = place;
     this.there = new Set(JSON.parse(localStorage.getItem(this.#place) ?? "[]"));
   }
 
@@ -212,6 +269,11 @@ class Memory {
 function isPassing(error) {
   if (error instanceof Problem) return error.status === 429 || error.status >= 500;
   return error instanceof Unreachable || [403, 408, 429].includes(error.status) || error.status >= 500;
+}
+
+/** How long to wait: as long as the other side asks for, else longer each time. */
+function waitOf(error, attempt) {
+  return Math.max(1000 * (error.waitSeconds ?? 0), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt));
 }
 
 /** Wait, and for the network if there is none. */

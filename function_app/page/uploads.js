@@ -12,12 +12,14 @@ export class Uploads {
   #queue = [];
   #isRunning = false;
   #sent = new Map();
+  #shown = new Set();
+  #title = document.title;
 
   /** Queue files to be painted as an order says: {style, strength, preserve_colour}. */
   add(files, order) {
     for (const file of files) {
       const wish = { filename: file.name, bytes: file.size, ...order };
-      const upload = new Upload(file, () => post("api/uploads", wish));
+      const upload = new Upload(file, (fingerprint) => post("api/uploads", { ...wish, fingerprint }));
       this.#show(upload);
       this.#enqueue(upload);
     }
@@ -25,6 +27,13 @@ export class Uploads {
 
   get areBusy() {
     return this.#isRunning;
+  }
+
+  /** What part of all that is on its way has arrived, 0 to 1; null where nothing is. */
+  get progress() {
+    const busy = [...this.#shown].filter((upload) => BUSY.has(upload.state));
+    const size = busy.reduce((sum, { file }) => sum + file.size, 0);
+    return size ? busy.reduce((sum, { sent }) => sum + sent, 0) / size : null;
   }
 
   /** Take away the uploads whose jobs have appeared. */
@@ -67,7 +76,12 @@ export class Uploads {
       this.#enqueue(upload);
     });
     const pace = new Pace();
-    const refresh = () => render(upload, row, pace);
+    const refresh = () => {
+      render(upload, row, pace);
+      const part = this.progress;
+      document.title = part === null ? this.#title : `${Math.floor(100 * part)} % · ${this.#title}`;
+    };
+    this.#shown.add(upload);
     upload.addEventListener("change", () => {
       refresh();
       if (upload.state === "sent") this.#sent.set(upload.blob, { row: row.root, since });
@@ -81,10 +95,10 @@ export class Uploads {
 function render(upload, row, pace) {
   const { state, file, sent } = upload;
   row.root.dataset.state = state;
-  row.progress.value = state === "sent" ? 1 : sent / Math.max(1, file.size);
+  row.progress.value = state === "sent" || state === "known" ? 1 : sent / Math.max(1, file.size);
   row.cancel.hidden = !BUSY.has(state);
   row.retry.hidden = state !== "failed" && state !== "cancelled";
-  row.dismiss.hidden = row.retry.hidden;
+  row.dismiss.hidden = BUSY.has(state) || state === "sent";
   say(row.state, sentence(upload, pace));
 }
 
@@ -93,7 +107,10 @@ function sentence({ state, file, sent, problem }, pace) {
     case "waiting":
       return `${bytes(file.size)}, waits for its turn`;
     case "sending":
+      if (problem) return `${problem.message} It goes on once that is over.`;
       return `${bytes(sent)} of ${bytes(file.size)}${pace.rest(sent, file.size)}`;
+    case "known":
+      return "This video was uploaded before; it is in the gallery.";
     case "sent":
       return "Uploaded. Its painting is about to begin.";
     case "cancelled":
@@ -111,6 +128,6 @@ class Pace {
     this.#start ??= { sent, time: performance.now() };
     const seconds = (performance.now() - this.#start.time) / 1000;
     const rate = (sent - this.#start.sent) / seconds;
-    return seconds > 2 && rate > 0 ? `, ${duration((size - sent) / rate)} left` : "";
+    return seconds > 2 && rate > 0 ? `, ${bytes(rate)}/s, ${duration((size - sent) / rate)} left` : "";
   }
 }

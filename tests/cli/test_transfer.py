@@ -8,8 +8,8 @@ import pytest
 from azure.storage.blob import BlobClient, BlobSasPermissions, generate_blob_sas
 
 from cli import transfer
-from cli.errors import RefusedError, UnreachableError
-from cli.transfer import BLOCK, download, md5_of, upload
+from cli.errors import ChangedError, RefusedError, UnreachableError
+from cli.transfer import BLOCK, Stamp, download, md5_of, upload
 from emulator.config import ACCOUNT, ACCOUNT_KEY, Config
 from tests.function_app.conftest import azurite_config  # noqa: F401 - a fixture
 
@@ -121,6 +121,51 @@ def test_a_download_appears_whole_or_not_at_all(file: Path, url: str, tmp_path: 
     assert not target.exists()
     download(url, target, lambda _: None)
     assert target.read_bytes() == file.read_bytes()
+    assert list(target.parent.iterdir()) == [target], "nothing is left of what broke off"
+
+
+def test_a_file_that_changes_while_it_is_uploaded_is_no_upload(url: str, tmp_path: Path) -> None:
+    (growing := tmp_path / "film.mp4").write_bytes(os.urandom(2 * BLOCK))
+
+    def cut_short(_: int) -> None:
+        growing.write_bytes(b"short")
+
+    with pytest.raises(ChangedError, match=r"film\.mp4 changed since it was chosen"):
+        upload(growing, url, NEW, cut_short)
+    with BlobClient.from_blob_url(url) as blob:
+        assert not blob.exists()
+
+
+def test_a_file_that_changed_before_its_upload_is_none(url: str, tmp_path: Path) -> None:
+    (file := tmp_path / "film.mp4").write_bytes(b"first")
+    stamp = Stamp.of(file)
+    file.write_bytes(b"second and longer")
+    with pytest.raises(ChangedError):
+        upload(file, url, NEW, lambda _: None, stamp=stamp)
+
+
+def test_a_url_that_has_expired_is_asked_for_anew(file: Path, url: str) -> None:
+    expired, asked = url.replace("sig=", "sig=x"), []
+
+    def renew() -> str:
+        asked.append(url)
+        return url
+
+    upload(file, expired, NEW, lambda _: None, renew=renew)
+    assert (content(url), len(asked)) == (file.read_bytes(), 1)
+
+
+def test_a_url_that_is_refused_though_it_is_new_is_given_up(file: Path, url: str) -> None:
+    wrong = url.replace("sig=", "sig=x")
+    with pytest.raises(UnreachableError, match=r"refuses video\.mp4 \(403\)"):
+        upload(file, wrong, NEW, lambda _: None, renew=lambda: wrong)
+
+
+def test_an_upload_whose_answer_was_lost_has_succeeded(file: Path, url: str) -> None:
+    known = NEW | {"x-ms-blob-content-md5": md5_of(file)}
+    upload(file, url, known, lambda _: None)
+    upload(file, url, known, lambda _: None)
+    assert content(url) == file.read_bytes()
 
 
 def test_md5_of_is_what_http_has(tmp_path: Path) -> None:

@@ -123,11 +123,69 @@ def test_a_painting_that_is_none_becomes_no_style(shell: Shell, tmp_path: Path) 
     }.items()
 
 
-def test_files_of_one_name_are_refused(shell: Shell, videos: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "twin").mkdir()
-    (twin := tmp_path / "twin" / "one.mov").write_bytes(videos[0].read_bytes())
-    answer = shell.run("restyle", videos[0], twin, "--style", "identity")
-    assert (answer.returncode, "several files are called 'one'" in answer.stderr) == (USAGE, True)
+def test_videos_of_one_name_are_all_painted_and_told_apart(
+    shell: Shell, media: Media, tmp_path: Path
+) -> None:
+    (tmp_path / "card").mkdir()
+    lengths = {"GX1.MP4": 4, "GX1.mov": 5, "card/GX1.MP4": 6}
+    for name, length in lengths.items():
+        (tmp_path / name).write_bytes(media.moving(length))
+    files, out = [tmp_path / name for name in lengths], tmp_path / "out"
+    works = shell.json("restyle", *files, "--style", "identity", "--out", out)
+    assert len({work["id"] for work in works}) == 3
+    painted = {Path(work["file"]): frames(Path(work["path"])) for work in works}
+    assert painted == {file: frames(file) for file in files}
+    names = ["GX1.MP4.identity (1).mp4", "GX1.MP4.identity.mp4", "GX1.mov.identity.mp4"]
+    assert sorted(file.name for file in out.iterdir()) == names
+    for work in works:
+        (saved,) = shell.json("download", work["id"], "--out", tmp_path / work["id"])
+        assert frames(Path(saved["path"])) == frames(Path(work["file"]))
+
+
+def test_nothing_in_the_folder_is_written_over(
+    shell: Shell, videos: list[Path], tmp_path: Path
+) -> None:
+    (mine := tmp_path / "one.identity.mp4").write_bytes(b"mine")
+    arguments = ("restyle", videos[0], "--style", "identity", "--out", tmp_path)
+    for _ in range(2):
+        (work,) = shell.json(*arguments)
+        assert work["path"] == str(tmp_path / "one.identity (1).mp4")
+    assert mine.read_bytes() == b"mine"
+    assert shell.json(*arguments, "--overwrite")[0]["path"] == str(mine)
+    assert frames(mine) == frames(videos[0])
+
+
+def test_a_failure_ends_no_list(shell: Shell, media: Media, tmp_path: Path) -> None:
+    (file := tmp_path / "in a list.mp4").write_bytes(media.moving(4))
+    (work,) = shell.json("restyle", file, "--style", "identity", "--out", tmp_path)
+    answer = shell.run("delete", "none", work["id"])
+    assert answer.returncode == REFUSED
+    assert f"{work['id']} is deleted." in answer.stderr
+    assert shell.json("delete", "none", status=REFUSED)[0]["code"] == "no-job"
+
+
+def test_a_name_that_is_no_text_ends_no_batch(shell: Shell, media: Media, tmp_path: Path) -> None:
+    files = [
+        tmp_path / os.fsdecode(b"caf\xe9.mp4"),
+        tmp_path / f"{'ä' * 122}.mp4",
+        tmp_path / "it's.mp4",
+    ]
+    for file in files:
+        file.write_bytes(media.moving(2))
+    answer = shell.run("restyle", *files, "--style", "identity", "--out", tmp_path / "out")
+    assert (answer.returncode, "Traceback" in answer.stderr) == (NOT_PAINTED, False)
+    assert "is not UTF-8: rename the file" in answer.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_a_style_is_replaced_where_that_is_said_and_forgotten(shell: Shell, tmp_path: Path) -> None:
+    (file := tmp_path / "Mine.pth").write_bytes(b"no checkpoint")
+    assert shell.run("learn", file, "--name", "scream").returncode == REFUSED
+    assert "mine" not in {style["name"] for style in shell.json("styles")}
+    assert shell.run("learn", file).returncode == NOT_PAINTED
+    assert shell.run("forget", "mine", "scream").returncode == REFUSED
+    names = {style["name"] for style in shell.json("styles")}
+    assert ("mine" in names, "scream" in names) == (False, True)
 
 
 def test_a_result_that_cannot_be_written_is_said_so(
@@ -168,6 +226,7 @@ def test_an_interrupt_leaves_the_job_to_go_on(
         _, errors = process.communicate()
     assert process.returncode == INTERRUPTED
     assert "Jobs that have started go on" in errors
+    assert jobs[0]["id"] in errors
     assert atelier.wait(jobs[0]["id"])["status"] == "Completed"
 
 
@@ -183,6 +242,7 @@ def test_an_interrupt_leaves_the_job_to_go_on(
         ),
         (["restyle", __file__], USAGE, "Missing option '--style'"),
         (["paint"], USAGE, "No such command 'paint'"),
+        (["--url", "nowhere", "status"], USAGE, "'nowhere' is no URL"),
     ],
 )
 def test_what_cannot_be_done_is_said(

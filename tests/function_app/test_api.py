@@ -599,7 +599,7 @@ def test_a_download_is_saved_under_the_name_of_its_file(
 ) -> None:
     job, client = done
     for query, disposition in (
-        ("?download=true", "attachment; filename*=UTF-8''wire.mp4"),
+        ("?download=true", "attachment; filename*=UTF-8''wire.plain.mp4"),
         ("", None),
     ):
         request = http("GET", f"/{query}", id=job.job_id)

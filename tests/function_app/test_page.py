@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from function_app.api.page import FOLDER
+from function_app.paths import VIDEO_SUFFIXES
 from tests.function_app.wire import Worker, http
 
 FILES = sorted(each.name for each in FOLDER.iterdir())
@@ -53,3 +54,8 @@ def test_the_policy_allows_the_app_and_its_storage_alone(
     assert rules["media-src"] == account
     assert rules["require-trusted-types-for"] == "'script'"
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_page_takes_the_endings_that_videos_have() -> None:
+    markup = (FOLDER / "index.html").read_text()
+    assert f'accept="video/*,{",".join(VIDEO_SUFFIXES)}"' in markup

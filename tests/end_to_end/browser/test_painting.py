@@ -52,6 +52,27 @@ def test_what_cannot_be_learnt_says_why(visit: Visit, files: Files) -> None:
     expect(failed.get_by_role("radio")).to_be_disabled()
 
 
+def test_a_style_is_replaced_and_deleted_where_that_is_confirmed(
+    visit: Visit, files: Files
+) -> None:
+    visitor = visit()
+    dialog = offer(visitor, files("scream.pth", b"none"))
+    dialog.get_by_role("button", name="Learn it").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("is a style that Atelier comes with")
+    name = dialog.get_by_label("Name of the style")
+    name.fill("slow")
+    dialog.get_by_role("button", name="Learn it").click()
+    expect(dialog.get_by_role("button", name="Replace it")).to_be_visible()
+    name.fill("not a style yet")
+    dialog.get_by_role("button", name="Learn it").click()
+    expect(style(visitor, "Not a style yet")).to_have_attribute("data-state", "failed")
+    visitor.page.get_by_role("button", name="Delete the style not a style yet").click()
+    question = visitor.page.get_by_role("dialog", name="Delete this style?")
+    question.get_by_role("button", name="Delete").click()
+    expect(style(visitor, "Not a style yet")).to_have_count(0)
+    assert visitor.page.get_by_role("button", name="Delete the style scream").count() == 0
+
+
 @pytest.mark.parametrize(
     ("file", "name", "sentence"),
     [("wall.png", "it's mine", "'"), ("notes.txt", "notes", "notes.txt")],

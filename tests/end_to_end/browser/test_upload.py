@@ -106,6 +106,48 @@ def test_an_upload_that_was_cancelled_goes_on_where_it_stopped(
     assert stored(atelier, f"identity/{name}") == BIG
 
 
+def test_two_videos_of_one_name_are_both_painted(
+    visit: Visit, tmp_path: Path, media: Media, atelier: Atelier
+) -> None:
+    contents = {"card 1": media.moving(1), "card 2": media.moving(2)}
+    for folder, content in contents.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "GX010001.MP4").write_bytes(content)
+    visitor = visit()
+    visitor.drop([tmp_path / folder / "GX010001.MP4" for folder in contents])
+    for name, content in zip(("GX010001.MP4", "GX010001-2.MP4"), contents.values(), strict=True):
+        visitor.wait_until_painted(name)
+        assert stored(atelier, f"identity/{name}") == content
+    expect(visitor.upload("GX010001.MP4")).to_have_count(0)
+
+
+def test_a_file_that_was_uploaded_before_is_not_sent_again(
+    visit: Visit, files: Files, media: Media
+) -> None:
+    visitor, file = visit(), files("known.mp4", media.moving(1))
+    visitor.drop(file)
+    visitor.wait_until_painted("known.mp4")
+    slices = Slices(visitor.page)
+    visitor.drop(file)
+    expect(visitor.upload("known.mp4")).to_contain_text("was uploaded before")
+    assert slices.sent == []
+
+
+def test_a_file_that_changes_meanwhile_is_no_upload(
+    visit: Visit, files: Files, atelier: Atelier
+) -> None:
+    visitor, file = visit(), files("changes.mp4", BIG)
+    slices = Slices(visitor.page)
+    slices.break_at(2)
+    visitor.drop(file)
+    row = visitor.upload("changes.mp4")
+    expect(row).to_contain_text("It goes on once that is over.")
+    file.write_bytes(BIG[:SLICE])
+    slices.mend()
+    expect(row).to_contain_text("changes.mp4 changed since it was chosen.")
+    assert not atelier.container("videos").get_blob_client("identity/changes.mp4").exists()
+
+
 def test_how_it_is_painted_goes_along(visit: Visit, files: Files, atelier: Atelier) -> None:
     visitor = visit()
     visitor.page.get_by_text("How it is painted").click()
@@ -122,10 +164,10 @@ def test_how_it_is_painted_goes_along(visit: Visit, files: Files, atelier: Ateli
     ("name", "content", "sentence"),
     [
         (
-            "it's.mp4",
+            "`best`.mp4",
             b"video",
-            'the name "it\'s.mp4" holds the character "\'": '
-            "rename the video without quotes, backslashes and control characters",
+            "the name '`best`.mp4' holds the character '`': "
+            "rename the video without double quotes, backslashes and control characters",
         ),
         ("empty.mp4", b"", "empty.mp4 is empty: upload it again"),
     ],

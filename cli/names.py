@@ -1,0 +1,77 @@
+"""Names of files: how people read them, what they may be, where a painted video may go."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import re
+from itertools import count
+from pathlib import Path
+
+from cli.errors import CommandError
+
+LONGEST = 240
+"""Bytes of a name; most file systems hold 255, and a number may have to be added."""
+
+
+def shown(file: Path) -> str:
+    """Return a file's name as it can be printed, whatever bytes it is made of."""
+    return printable(file.name)
+
+
+def printable(text: str | Path) -> str:
+    """Return text that can be printed, of bytes that may be none."""
+    return os.fsencode(text).decode("utf-8", "replace")
+
+
+def check(file: Path) -> None:
+    """Refuse a name that is no text.
+
+    Raises:
+        CommandError: it is not UTF-8.
+    """
+    try:
+        file.name.encode()
+    except UnicodeEncodeError as error:
+        message = f"the name {shown(file)!r} is not UTF-8: rename the file and upload it again"
+        raise CommandError(message, "bad-name") from error
+
+
+def painted(stem: str, style: str) -> str:
+    """Return the name of a painted video: `STEM.STYLE.mp4`, no longer than names may be."""
+    ending = f".{style}.mp4"
+    short = stem.encode("utf-8", "replace")[: LONGEST - len(ending.encode())]
+    return short.decode("utf-8", "ignore") + ending
+
+
+def place(part: Path, file: Path, *, overwrite: bool) -> Path:
+    """Give a file that is whole its name, or the name with a number where another file has it.
+
+    Returns:
+        The name; that of the file that is there where it holds the same.
+    """
+    if overwrite:
+        return part.replace(file)
+    for number in count():
+        target = file.with_stem(f"{file.stem} ({number})") if number else file
+        try:
+            target.touch(exist_ok=False)
+        except FileExistsError:
+            if target.is_file() and filecmp.cmp(part, target, shallow=False):
+                return target
+        else:
+            return part.replace(target)
+    raise AssertionError("numbers do not end")
+
+
+def of_style(file: Path) -> str:
+    """Return the name of a style that is made of a file: `starry-night` of `Starry Night.jpg`."""
+    return re.sub(r"[^\w]+", "-", printable(file.stem).casefold()).strip("-_")
+
+
+def middle(text: str, width: int) -> str:
+    """Shorten text to so many characters, in the middle: beginnings and endings tell most."""
+    if len(text) <= width:
+        return text
+    tail = max(0, (width - 1) // 2)
+    return f"{text[: max(0, width - 1 - tail)]}…{text[len(text) - tail :]}"
