@@ -274,7 +274,7 @@ def learn(
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is uploaded.")] = False,
     json: Json = False,
 ) -> None:
-    """Learn a style from a painting, or take over a checkpoint of pytorch/examples (.pth)."""
+    """Learn a style from a painting, or take over a checkpoint of pytorch/examples."""
     names.check(painting)
     name = name or names.of_style(painting)
     stamp = Stamp.of(painting)

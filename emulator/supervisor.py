@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 from emulator import azurite, processes
 from emulator.child import GRACE_S, Child
 from emulator.config import Config
+from emulator.loopback import spare_loopback
 from emulator.services import (
     EmulatorError,
     Service,
@@ -38,6 +39,7 @@ class Emulator:
         Raises:
             EmulatorError: One of them cannot be started.
         """
+        spare_loopback()
         config, state = self.config, self.config.state
         storage, azureml, functions = (
             describe(config) for describe in (storage_service, azureml_service, functions_service)

@@ -39,7 +39,7 @@ LOOKED_UNTIL = "looked-until"
 
 STYLE_SUFFIX = ".safetensors"
 PAINTING_SUFFIXES = (".jpg", ".jpeg", ".png")
-CHECKPOINT_SUFFIXES = (".pth",)
+CHECKPOINT_SUFFIXES = (".pth", ".model")
 REPORT_SUFFIX = ".error.json"
 
 # A blob's may have 1024 characters; those of the results need a few for themselves.

@@ -56,6 +56,10 @@ class StyleError(InputError):
     code = "unusable-style"
 
 
+_CHECKPOINTS = {".pth", ".model"}
+"""Endings that pytorch/examples gives its checkpoints."""
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """A network ready to paint, and the metadata strings of the file it came from."""
@@ -90,7 +94,7 @@ def load_style(path: Path, device: torch.device | str = "cpu") -> Style:
         StyleError: the file is missing, damaged, of a newer version, or not a style.
     """
     with _naming(path):
-        read = _read_checkpoint if path.suffix.lower() == ".pth" else _read_safetensors
+        read = _read_checkpoint if path.suffix.lower() in _CHECKPOINTS else _read_safetensors
         weights, metadata = read(path)
         network = _build_filled(_architecture(metadata), weights)
     network.eval().requires_grad_(requires_grad=False)
@@ -151,9 +155,15 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise StyleError("it is damaged, or holds more than the weights of a network") from error
     if not isinstance(loaded, dict):
         raise StyleError("it does not hold the weights of a network by name")
-    weights = cast("dict[str, Tensor]", loaded)
-    if not all(isinstance(item, Tensor) for item in cast("dict[str, object]", loaded).values()):
+    named = cast("dict[str, object]", loaded)
+    # Training scripts keep the weights beside an epoch or an optimizer.
+    if isinstance(inner := named.get("state_dict"), dict):
+        named = cast("dict[str, object]", inner)
+    if not all(isinstance(item, Tensor) for item in named.values()):
         raise StyleError("it holds more than the weights of a network")
+    # Networks that were trained on several GPUs at once are wrapped in a module.
+    weights = {key.removeprefix("module."): item for key, item in named.items()}
+    weights = cast("dict[str, Tensor]", weights)
     # Checkpoints older than PyTorch 0.4 carry statistics that instance norm never uses.
     kept = {k: v for k, v in weights.items() if not re.search(r"\.running_(mean|var)$", k)}
     architecture = Architecture(TransformerNet.__name__, *_checkpoint_size(kept))

@@ -15,6 +15,7 @@ param jobsAccountName string
 param styleSuffixes array = [
   '.jpeg'
   '.jpg'
+  '.model'
   '.png'
   '.pth'
 ]

@@ -3,6 +3,7 @@
 A picture is `(3, H, W)` float32 RGB in [0, 1], sRGB as it is stored.
 """
 
+import struct
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Generator, Tensor
 from torchvision.utils import make_grid, save_image  # pyright: ignore[reportUnknownVariableType]
 
@@ -19,6 +20,17 @@ from gpu_worker.errors import InputError
 PIXELS_MAX = 100_000_000
 PAINTING_SIDE_MIN = 64
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+
+# By the EXIF tag Orientation: CIPA DC-008, 4.6.5.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 _WIDE_GREY_MODES = ("I", "I;16", "I;16B", "I;16L")
 
@@ -52,7 +64,7 @@ def read_picture(path: Path, short_side: int) -> Tensor:
             with Image.open(path) as image:
                 _refuse_huge(path, image)
                 image.draft("RGB", _size_with_short_side(image, 2 * short_side))
-                return _to_tensor(_shrink(_to_rgb(ImageOps.exif_transpose(image)), short_side))
+                return _to_tensor(_shrink(_to_rgb(_upright(image)), short_side))
     except FileNotFoundError as error:
         raise InputError(f"There is no picture {path.name}.") from error
     except UnidentifiedImageError as error:
@@ -61,6 +73,16 @@ def read_picture(path: Path, short_side: int) -> Tensor:
         raise InputError(_too_large(path)) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"The picture {path.name} is damaged; save it again.") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF says, where that can be told: some fields are of odd types."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except (struct.error, AttributeError, LookupError, SyntaxError, TypeError, ValueError):
+        return image
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image.transpose(turn) if turn is not None else image
 
 
 def read_painting(path: Path, short_side: int) -> Tensor:

@@ -63,6 +63,27 @@ def client(handler: type[Locked], key: str = "") -> Generator[Client]:
             server.shutdown()
 
 
+class Proxy(Locked):
+    """A company's proxy, which answers in the place of whoever is asked for."""
+
+    @override
+    def answer(self) -> tuple[HTTPStatus, bytes]:
+        name = self.path.partition("//")[2].partition("/")[0]
+        return HTTPStatus.OK, json.dumps({"styles": [{"name": name}]}).encode()
+
+
+def test_a_proxy_is_asked_for_what_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        Thread(target=server.serve_forever).start()
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("NO_PROXY", "")
+        try:
+            with Deployment("http://atelier.example").client() as app:
+                assert app.styles() == [{"name": "atelier.example"}]
+        finally:
+            server.shutdown()
+
+
 def test_the_key_lets_in() -> None:
     with client(Locked, KEY) as app:
         assert app.styles() == []

@@ -142,6 +142,19 @@ def test_a_pytorch_examples_checkpoint_loads(tmp_path: Path) -> None:
     torch.testing.assert_close(paint(style.network, frame), expected)
 
 
+@pytest.mark.parametrize("name", ["epoch_2.model", "parallel.pth", "training.pth"])
+def test_checkpoints_as_training_leaves_them_load(tmp_path: Path, name: str) -> None:
+    weights = example_checkpoint()
+    wrapped = {f"module.{key}": value for key, value in weights.items()}
+    kinds = {
+        "epoch_2.model": weights,
+        "parallel.pth": wrapped,
+        "training.pth": {"epoch": 2, "state_dict": wrapped},
+    }
+    torch.save(kinds[name], tmp_path / name)
+    assert isinstance(load_style(tmp_path / name).network, TransformerNet)
+
+
 class Hostile:
     def __init__(self, target: Path) -> None:
         self.target = target
