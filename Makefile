@@ -61,5 +61,5 @@ audit: setup ## Ask the registries for known vulnerabilities of what it is built
 	@tools/supply audit
 
 clean: ## Remove what was installed, made and kept
-	rm -rf .venv node_modules *.egg-info .emulator .demo out .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules *.egg-info .emulator .demo setup.log out .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

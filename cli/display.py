@@ -35,7 +35,7 @@ WIDE = 1000
 ROOM = 62
 """Characters of a line of progress beside the video's name."""
 
-SHORTEST = 12
+SHORTEST, LONGEST = 12, 40
 MINUTE_S = 60.0
 
 console = Console(stderr=True)
@@ -79,7 +79,7 @@ class Board:
 
     def line(self, name: str) -> Line:
         """Add a line."""
-        short = names.middle(name, max(SHORTEST, console.width - ROOM))
+        short = names.middle(name, min(LONGEST, max(SHORTEST, console.width - ROOM)))
         task = self._bars.add_task("", name=escape(short), total=None, count="", pace="")
         return Line(self._bars, task, name)
 
@@ -96,8 +96,8 @@ class Line:
 
     def moving(self, what: str, size: int | None) -> None:
         """Begin to show bytes on their way."""
-        shown = self._bars.tasks[self._task].fields | {"count": "", "pace": ""}
-        self._bars.reset(self._task, description=what, **shown)
+        name = self._bars.tasks[self._task].fields["name"]
+        self._bars.reset(self._task, description=what, name=name, count="", pace="")
         # For the library, no total means the one before.
         self._bars.tasks[self._task].total = size
 

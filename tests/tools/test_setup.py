@@ -59,6 +59,9 @@ def ready_tree(new_tree: Path) -> Path:
     shutil.copytree(new_tree, tree)
     first = set_up(tree)
     assert first.returncode == 0, first.stderr
+    assert first.stdout.count("\n") <= 12, "a newcomer reads a dozen lines, the log has the rest"
+    assert "into .venv: about 3 GB" in first.stdout
+    assert first.stderr == ""
     return tree
 
 
@@ -156,6 +159,7 @@ def test_a_package_other_than_the_one_locked_is_not_installed(tree: Path) -> Non
     answer = set_up(tree)
     assert answer.returncode != 0
     assert "DO NOT MATCH THE HASHES" in answer.stderr
+    assert "setup.log holds all that was said" in answer.stderr
     assert installed_version(tree) == "1.0"
 
 
