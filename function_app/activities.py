@@ -126,7 +126,7 @@ def _answering(activity: Callable[[Payload], Any]) -> Callable[[Payload], Payloa
 def preprocess(payload: Payload) -> Payload:
     """Prove the video usable, plan its painting; the value is a `Work`."""
     work = isolation.run("preprocess", Job(**payload))
-    log.info("%d frames are to be painted on %d nodes", work["frames"], work["nodes"])
+    log.info("frames to be painted: %d, nodes: %d", work["frames"], work["nodes"])
     return work
 
 
