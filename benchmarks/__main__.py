@@ -24,6 +24,7 @@ BENCHMARKS = (
     "listing",
     "package",
     "polls",
+    "records",
     "scale",
 )
 """`scale` last: it builds on what others have kept."""
