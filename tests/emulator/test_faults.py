@@ -71,4 +71,4 @@ def test_requests_of_a_method_are_refused_as_often_as_asked(
 
 def test_an_unknown_fault_or_job_is_refused(name: str, ask: Callable[..., httpx.Response]):
     assert ask(f"jobs/{name}/restart").status_code == 404
-    assert "restart, preempt, silence, speak" in ask(f"jobs/{name}/explode").text
+    assert "restart, preempt, lose, silence, speak" in ask(f"jobs/{name}/explode").text
