@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from chaos.plants import PLANTS, plant
 from chaos.scene import Scene
 from chaos.schedule import Schedule
 from chaos.trial import Trials
-from emulator.config import PROJECT_ROOT
+from emulator.config import CORE_TOOLS, PROJECT_ROOT
 
 FRESH_AFTER = 25
 """Trials after which a new scene is set up: an old one remembers every job."""
@@ -36,8 +37,13 @@ def main() -> int:
     parser.add_argument(
         "--plant", choices=PLANTS, help="run with a bug planted, which must be found"
     )
+    parser.add_argument(
+        "--core-tools", action="store_true", help="on `func start`, whose clock stays as it is"
+    )
     parser.add_argument("--planted", choices=PLANTS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.core_tools:
+        os.environ[CORE_TOOLS] = "yes"
     if arguments.plant:
         return _find(arguments.plant)
     if arguments.planted:

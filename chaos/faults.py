@@ -15,7 +15,6 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from chaos.proxy import Trouble
 from chaos.scene import CHILD, MPIEXEC, RANK, Scene
-from emulator.blob_triggers import RECEIPTS
 
 AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
@@ -130,15 +129,12 @@ def _step_clock(seconds: int) -> Callable[[Victim], bool]:
     return step
 
 
-def _event_again(victim: Victim) -> bool:
-    """Forget that the event was dealt with, and let a new host look at the container anew."""
-    receipts = victim.scene.blobs.get_container_client(RECEIPTS)
-    try:
-        for name in list(receipts.list_blob_names()):
-            receipts.delete_blob(name)
-    except ResourceNotFoundError:
-        return False
-    return _kill_service("functions")(victim)
+def _event(fault: str) -> Callable[[Victim], bool]:
+    def ask(victim: Victim) -> bool:
+        blob = {"container": "videos", "name": victim.video}
+        return victim.scene.event_grid.post(f"/faults/{fault}", json=blob).is_success
+
+    return ask
 
 
 def _replace_video(victim: Victim) -> bool:
@@ -228,7 +224,8 @@ DEEDS: dict[str, Callable[[Any], bool]] = {
     "connections reset": _trouble(3, Trouble("reset")),
     "connections hang": _trouble(2, Trouble("hang")),
     "slow bytes": _trouble(8, Trouble("slow")),
-    "event again": _event_again,
+    "event again": _event("again"),
+    "event lost": _event("lose"),
     "video replaced": _replace_video,
     "video deleted": _delete("videos", lambda victim: victim.video),
     "plan deleted": _delete("jobs", lambda victim: f"{victim.job_id}/plan.json"),

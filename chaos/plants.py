@@ -72,6 +72,15 @@ PLANTS = {
         "            ),\n",
         (Schedule(0, "sound.mp4", (Strike("event again", "end", 1),)),),
     ),
+    "missed": Plant(
+        "function_app/app.py",
+        "(triggers, missed, ",
+        "(triggers, ",
+        (Schedule(0, "sound.mp4", (Strike("event lost", "upload", 1),)),),
+    ),
+    "version": Plant(
+        "host.json", '      "defaultVersion": "2",\n', "", (Schedule(0, "sound.mp4", ()),)
+    ),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,16 +16,22 @@ from azure.storage.blob import BlobServiceClient, ExponentialRetry
 from chaos.clock import Clock
 from chaos.proxy import Proxy
 from emulator import Config, Emulator, processes
-from emulator.blob_triggers import RECEIPTS, receipts_of
 from emulator.config import free_ports
+from emulator.event_grid import events_on_their_way
 from function_app.jobs import job_id
 
 ENDED = {"Completed", "Failed", "Cancelled"}
-TRIGGER = "on_video_uploaded"
-RECEIPTS_S = 60.0
+EVENTS_S = 60.0
+_STORAGE = "AzureFunctionsJobHost__extensions__durableTask__storageProvider__"
 SETTINGS = {
-    "POLL_SECONDS": "0.5",
+    "POLL_SECONDS": "1",
     "REAPER_SCHEDULE": "*/2 * * * * *",
+    # An upload whose event was lost waits for five minutes otherwise.
+    "MISSED_AFTER_MINUTES": "0.1",
+    "MISSED_SCHEDULE": "*/2 * * * * *",
+    # What a killed host held stays hidden for a minute otherwise.
+    f"{_STORAGE}controlQueueVisibilityTimeout": "00:00:03",
+    f"{_STORAGE}workItemQueueVisibilityTimeout": "00:00:03",
 }
 WORKSPACE = (
     "/subscriptions/any/resourceGroups/any"
@@ -50,8 +56,9 @@ class Scene:
         config = replace(emulator.config, front_port=None)
         retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5)
         self.blobs = BlobServiceClient.from_connection_string(config.storage, retry_policy=retry)
-        self.host = httpx.Client(base_url=config.host_url, timeout=20)
+        self.host = httpx.Client(base_url=config.host_url, timeout=20, headers=config.host_headers)
         self.azureml = httpx.Client(base_url=config.aml_url, timeout=20)
+        self.event_grid = httpx.Client(base_url=config.event_grid_url, timeout=20)
 
     @classmethod
     @contextmanager
@@ -76,7 +83,9 @@ class Scene:
         proxy = Proxy(front, f"http://127.0.0.1:{config.blob_port}", config.aml_url)
         state.mkdir(parents=True, exist_ok=True)
         clock = Clock(state / "clock")
-        of_host = clock.environment if own_clock else dict[str, str]()
+        # What Core Tools run on does not start with a clock of its own.
+        has_clock = own_clock and not config.core_tools
+        of_host = clock.environment if has_clock else dict[str, str]()
         own = {"AML_ENDPOINT": f"http://127.0.0.1:{front}", **of_host}
         behind = replace(config, front_port=front, settings={**settings, **own})
         with proxy.running(), Emulator(behind) as emulator:
@@ -84,7 +93,7 @@ class Scene:
             try:
                 yield scene
             finally:
-                for client in (scene.host, scene.azureml, scene.blobs):
+                for client in (scene.host, scene.azureml, scene.event_grid, scene.blobs):
                     client.close()
 
     def upload(self, name: str, content: bytes) -> str:
@@ -122,12 +131,13 @@ class Scene:
                 return
             time.sleep(0.2)
 
-    def wait_for_receipts(self) -> None:
-        """Wait until the trigger has dealt with every video that there is, again if need be."""
-        deadline = time.monotonic() + RECEIPTS_S
+    def wait_for_events(self) -> None:
+        """Wait until the triggers have dealt with every event that there is."""
+        deadline = time.monotonic() + EVENTS_S
         while time.monotonic() < deadline:
-            if len(self.names(RECEIPTS, receipts_of(TRIGGER))) >= len(self.names("videos")):
-                return
+            with suppress(httpx.HTTPError):
+                if not events_on_their_way(self.emulator.config):
+                    return
             time.sleep(0.2)
 
     def read(self, container: str, name: str) -> bytes | None:

@@ -17,7 +17,10 @@ MOMENTS = {
     "commit": re.compile(r"PUT .*/results/.*\.mp4\?comp=blocklist"),
     "clean": re.compile(r"(POST .*/jobs\?.*comp=batch|DELETE .*/jobs/turns/)"),
 }
-"""The moments of a job, each by the requests that belong to it; "end" comes after the last."""
+"""The moments of a job, each by the requests that belong to it.
+
+"upload" comes before the first of them, "end" after the last.
+"""
 
 ANYWHERE = ("preprocess", "plan", "submit", "poll", "paint", "join", "commit", "clean")
 PAINTING = ("poll", "paint")
@@ -40,6 +43,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "connections hang": ANYWHERE,
     "slow bytes": ANYWHERE,
     "event again": (*ANYWHERE, "end"),
+    "event lost": ("upload",),
     "video replaced": ("preprocess", "submit", "paint", "join"),
     "video deleted": ("preprocess", "submit", "paint", "join"),
     "plan deleted": ("submit", "paint", "join"),
@@ -54,7 +58,9 @@ FAULTS: dict[str, tuple[str, ...]] = {
 }
 """The faults, each with the moments at which it makes sense."""
 
-ADDED = frozenset({"clock set forward", "clock set back", "nodes lost before the flush"})
+ADDED = frozenset(
+    {"clock set forward", "clock set back", "nodes lost before the flush", "event lost"}
+)
 """Faults that come after all the others, so that the seeds that there were mean what they did."""
 
 CLIPS = ("sound.mp4", "uneven.mkv")

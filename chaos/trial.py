@@ -14,7 +14,7 @@ from typing import Any
 
 import imageio_ffmpeg
 
-from chaos.faults import Victim
+from chaos.faults import DEEDS, Victim
 from chaos.oracle import SHARD, Observed, unreached, violations
 from chaos.scene import Scene
 from chaos.schedule import MOMENTS, Schedule, Strike
@@ -73,7 +73,7 @@ class Trials:
             seen = striking.begin()
             job = self._scene.wait(seen.job_id, LIMIT_S)
             job = striking.end(job)
-            self._scene.wait_for_receipts()
+            self._scene.wait_for_events()
             self._scene.wait_for_others(video, LIMIT_S)
         wrong = violations(self._scene, seen, job)
         self._clear(video)
@@ -130,14 +130,20 @@ class _Striking:
         self._scene.proxy.watcher = lambda _line, _body: None
 
     def begin(self) -> Observed:
-        """Upload the video."""
+        """Upload the video, struck before or not."""
+        early = [strike for strike in self._waiting if strike.moment == "upload"]
+        for strike in early:
+            self._waiting.remove(strike)
+            DEEDS[strike.fault](self._victim_of(""))
         job_id = self._scene.upload(self._video, self._clip.content)
-        # The last bytes are free space in both containers' eyes, so this is another video.
-        self._victim = Victim(
-            self._scene, self._video, job_id, self._clip.content[:-7], self._clip.biggest_shard
-        )
-        self._seen = Observed(self._video, job_id, self._clip.reference)
+        self._victim = self._victim_of(job_id)
+        self._seen = Observed(self._video, job_id, self._clip.reference, early)
         return self._seen
+
+    def _victim_of(self, job_id: str) -> Victim:
+        # The last bytes are free space in both containers' eyes, so this is another video.
+        other = self._clip.content[:-7]
+        return Victim(self._scene, self._video, job_id, other, self._clip.biggest_shard)
 
     def end(self, job: dict[str, Any] | None) -> dict[str, Any] | None:
         """Strike what is to come after the end; return the job as it is then."""
@@ -147,7 +153,7 @@ class _Striking:
         self._seen.started = job["created"]
         for strike in late:
             self._strike(strike)
-        self._scene.wait_for_receipts()
+        self._scene.wait_for_events()
         return self._scene.wait(job["id"], LIMIT_S) or job
 
     def _watch(self, line: str, body: bytes) -> None:

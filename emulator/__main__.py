@@ -17,12 +17,16 @@ def parse_arguments(arguments: list[str] | None = None) -> Config:
     default = Config()
     parser = argparse.ArgumentParser(
         prog="python -m emulator",
-        description="Azure on one machine: Azurite, an Azure ML endpoint and a Functions host.",
+        description="Azure on one machine: Azurite, an Azure ML endpoint, a Functions host and "
+        "Event Grid.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--state", type=Path, default=default.state, help="folder to keep state in")
     parser.add_argument("--port", type=int, default=default.port, help="Functions host")
     parser.add_argument("--aml-port", type=int, default=default.aml_port, help="Azure ML endpoint")
+    parser.add_argument(
+        "--event-grid-port", type=int, default=default.event_grid_port, help="Event Grid"
+    )
     parser.add_argument("--blob-port", type=int, default=default.blob_port, help="Azurite, blobs")
     parser.add_argument("--queue-port", type=int, default=default.queue_port, help="... queues")
     parser.add_argument("--table-port", type=int, default=default.table_port, help="... tables")

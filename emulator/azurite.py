@@ -24,11 +24,16 @@ def command(config: Config) -> list[str]:
         *([] if config.access_log else ["--silent"]),
         "--disableTelemetry",
         "--skipApiVersionCheck",
-        *("--location", str(config.state / "azurite")),
+        *("--location", str(folder(config))),
         *("--blobHost", HOST, "--blobPort", str(config.blob_port)),
         *("--queueHost", HOST, "--queuePort", str(config.queue_port)),
         *("--tableHost", HOST, "--tablePort", str(config.table_port)),
     ]
+
+
+def folder(config: Config) -> Path:
+    """Return where Azurite keeps its files."""
+    return config.state / "azurite"
 
 
 def furnish(config: Config) -> None:

@@ -1,210 +1,216 @@
-"""Blob triggers: functions that a new or changed blob starts.
+"""Blob triggers: functions that Event Grid's events about blobs start.
 
-The container is listed again and again. A receipt, kept in the storage account, remembers
-that a function has dealt with one version of a blob. A function that fails is tried five
-times; then a message is put in the queue `webjobs-blobtrigger-poison`. Both are as in Azure:
+    POST /runtime/webhooks/blobs?functionName=Host.Functions.{name}&code={key}
+
+takes events, and puts them in the queue `azure-webjobs-blobtrigger-emulator`, from where they are
+taken one by one. A function that fails is tried five times; then the message goes to the queue
+`webjobs-blobtrigger-poison`. As in Azure, neither container nor path pattern are compared:
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger
 """
 
 import asyncio
-import hashlib
 import json
 import logging
-import re
-from dataclasses import dataclass
-from operator import attrgetter
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
+from secrets import compare_digest
 from typing import Any
 
-from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueClient, TextBase64EncodePolicy
-from azurefunctions.extensions.base import Datum
-from azurefunctions.extensions.bindings.blob.blobClientConverter import BlobClientConverter
+from azure.core.exceptions import AzureError, ResourceExistsError
+from azure.storage.blob import BlobClient, BlobServiceClient
+from azure.storage.queue import (
+    QueueClient,
+    QueueMessage,
+    TextBase64DecodePolicy,
+    TextBase64EncodePolicy,
+)
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from emulator import host_json
-from emulator.functions import Function, resolve
+from emulator.functions import Function, FunctionError
+from emulator.worker import Message
 
-DELAYS_S = (0.0, 0.2, 0.4, 0.8, 1.6)
-"""Seconds before each of the five tries; Azure waits longer."""
+WEBHOOK = "/runtime/webhooks/blobs"
+QUEUES = "azure-webjobs-blobtrigger-"
+"""What the names of hosts' queues of events begin with."""
 POISON_QUEUE = "webjobs-blobtrigger-poison"
-RECEIPTS = "azure-webjobs-hosts"
-"""Container of the receipts, each below `receipts_of` its function; the same names as in Azure."""
-POLL_S = 0.25
-"""Seconds between two looks; in Azure, Event Grid tells at once."""
 CONCURRENCY = 24
-"""Blobs that one function deals with at a time where host.json says nothing; Azure's default."""
+"""Events that are dealt with at a time where host.json says nothing."""
+THRESHOLD = 5
+"""Tries before an event is poison, where host.json says nothing."""
 
-_TOKEN = re.compile(r"\\\{\w+\\\}")
+_PREFIX = "Host.Functions."
+_HIDDEN_S = 600
+"""Seconds for which a message is nobody else's, also when its host dies."""
+_IDLE_S = 5.0
+"""Seconds between looks into the queue; what is put there by this host, it looks for at once."""
 
 logger = logging.getLogger(__name__)
 
 
-def receipts_of(function: str) -> str:
-    """Return the folder, in `RECEIPTS`, of what a function has dealt with."""
-    return f"blobreceipts/{function}/"
+class BlobTriggers:
+    """All functions with a blob trigger."""
 
-
-@dataclass(frozen=True, slots=True)
-class BlobVersion:
-    """One content of one blob."""
-
-    container: str
-    name: str
-    etag: str
-
-
-class BlobTrigger:
-    """Watches the container of one function's trigger."""
-
-    def __init__(self, function: Function, root: Path, storage: str, durable_client: str) -> None:
-        """Prepare to watch.
+    def __init__(
+        self, functions: Iterable[Function], root: Path, durable_client: str, key: str
+    ) -> None:
+        """Prepare to take events.
 
         Args:
-            function: A function with a blob trigger.
+            functions: All functions of the app.
             root: Folder of the app's host.json, which may say how many blobs at a time.
-            storage: Connection string of the account for blobs, receipts and poison.
             durable_client: Configuration that durable clients are made from.
+            key: The webhook's, which is `blobs_extension` among the system keys of a real host.
+
+        Raises:
+            ValueError: A function wants a container scanned.
         """
-        trigger: Any = function.trigger
-        path = resolve(trigger.path)
-        self._function = function
+        self._functions = {
+            _PREFIX + function.name: function
+            for function in functions
+            if function.trigger_type == "blobTrigger"
+        }
+        for function in self._functions.values():
+            if function.trigger.get("source") != "EventGrid":
+                raise ValueError(f"{function.name}: the source of blobs must be EventGrid here.")
         self._durable_client = durable_client
-        self._connection: str = trigger.connection
-        self._pattern = _path_pattern(path)
-        service = BlobServiceClient.from_connection_string(storage, retry_total=0)
-        self._container = service.get_container_client(path.partition("/")[0])
-        self._receipts = _ReceiptBook(service, function.name)
-        self._poison = QueueClient.from_connection_string(
-            storage, POISON_QUEUE, message_encode_policy=TextBase64EncodePolicy()
-        )
-        self._taken: set[BlobVersion] = set()
+        self._key = key
         limits = host_json.extension(root, "blobs")
-        self._places = asyncio.Semaphore(limits.get("maxDegreeOfParallelism", CONCURRENCY))
+        self._places = asyncio.Semaphore(int(limits.get("maxDegreeOfParallelism", CONCURRENCY)))
+        self._threshold = int(limits.get("poisonBlobThreshold", THRESHOLD))
+        self._queue, self._poison = _queue(f"{QUEUES}emulator"), _queue(POISON_QUEUE)
+        self._news = asyncio.Event()
+
+    @property
+    def route(self) -> Route:
+        """The webhook."""
+        return Route(WEBHOOK, self._take, methods=["POST"])
 
     async def run(self) -> None:
-        """Invoke the function for each blob that has no receipt, without end."""
+        """Invoke the functions for the events in the queue, without end."""
         async with asyncio.TaskGroup() as invocations:
             while True:
-                for version in await asyncio.to_thread(self._find):
-                    self._taken.add(version)
-                    invocations.create_task(self._handle(version))
-                await asyncio.sleep(POLL_S)
+                await self._places.acquire()
+                if message := await self._next():
+                    invocations.create_task(self._handle(message))
+                else:
+                    self._places.release()
 
-    def _find(self) -> list[BlobVersion]:
-        """Return what came into the container since the last look, the oldest first."""
-        container = self._container.container_name
+    async def _take(self, request: Request) -> Response:
+        """Answer the handshake, or put events in the queue."""
+        code = request.query_params.get("code") or request.headers.get("x-functions-key", "")
+        if not compare_digest(code, self._key):
+            return Response(status_code=401)
         try:
-            blobs = sorted(self._container.list_blobs(), key=attrgetter("last_modified"))
+            events: list[dict[str, Any]] = json.loads(await request.body())
+            if request.headers.get("aeg-event-type") == "SubscriptionValidation":
+                validation = events[0]["data"]["validationCode"]
+                return JSONResponse({"validationResponse": validation})
+            messages = [_message(each, request.query_params["functionName"]) for each in events]
+        except (ValueError, LookupError, TypeError):
+            logger.exception("What came as events cannot be read")
+            return Response(status_code=500)
+        for message in messages:
+            if message["FunctionId"] in self._functions:
+                await asyncio.to_thread(_send, self._queue, message)
+        self._news.set()
+        return Response(status_code=202)
+
+    async def _next(self) -> QueueMessage | None:
+        """Return the next message; None after a while without one."""
+        self._news.clear()
+        try:
+            message = await asyncio.to_thread(
+                self._queue.receive_message, visibility_timeout=_HIDDEN_S
+            )
         except AzureError as error:
-            logger.warning("Container %s cannot be listed yet: %s", container, error)
-            return []
-        versions = (
-            BlobVersion(container, blob.name, blob.etag)
-            for blob in blobs
-            if self._pattern.fullmatch(f"{container}/{blob.name}")
-        )
-        return [version for version in versions if version not in self._taken]
-
-    async def _handle(self, version: BlobVersion) -> None:
-        """Invoke the function for one blob; leave a receipt, whatever came of it."""
-        try:
-            async with self._places:
-                if await asyncio.to_thread(self._receipts.has, version):
-                    return
-                if not await self._invoke(version):
-                    await asyncio.to_thread(self._give_up, version)
-                await asyncio.to_thread(self._receipts.add, version)
-        except AzureError:
-            logger.exception("%s will be dealt with again", version)
-            self._taken.discard(version)
-
-    async def _invoke(self, version: BlobVersion) -> bool:
-        """Try to invoke the function; return whether it succeeded."""
-        for number, delay_s in enumerate(DELAYS_S, start=1):
-            await asyncio.sleep(delay_s)
+            logger.debug("There is no queue yet, or nobody answers: %s", error)
+            message = None
+        if message is None:
             try:
-                await self._function.invoke(self._blob_client(version), self._durable_client)
-            except Exception:
-                name = self._function.name
-                logger.exception("Try %d of %s for blob %s failed", number, name, version.name)
-            else:
-                return True
-        return False
+                await asyncio.wait_for(self._news.wait(), _IDLE_S)
+            except TimeoutError:
+                return None
+        return message
 
-    def _blob_client(self, version: BlobVersion) -> object:
-        """Bind as the worker does: a reference, which the extension makes a client from."""
-        content = {
-            "Connection": self._connection,
-            "ContainerName": version.container,
-            "BlobName": version.name,
-        }
-        reference = SimpleNamespace(
-            version="1.0",
-            source="AzureStorageBlobs",
-            content_type="application/json",
-            content=json.dumps(content),
-        )
-        return BlobClientConverter.decode(
-            Datum(reference, "model_binding_data"),
-            trigger_metadata=None,
-            pytype=self._function.parameter_type,
-        )
-
-    def _give_up(self, version: BlobVersion) -> None:
-        """Put a message about the blob in the poison queue."""
+    async def _handle(self, message: QueueMessage) -> None:
+        """Deal with one event: it leaves the queue, or is there again at once."""
         try:
-            self._poison.create_queue()
-        except ResourceExistsError:
-            logger.debug("Queue %s is there", POISON_QUEUE)
-        message = {
-            "Type": "BlobTrigger",
-            "FunctionId": f"Host.Functions.{self._function.name}",
-            "BlobType": "BlockBlob",
-            "ContainerName": version.container,
-            "BlobName": version.name,
-            "ETag": version.etag,
-        }
-        self._poison.send_message(json.dumps(message))
+            done = await self._invoke(json.loads(message.content))
+            if not done and (message.dequeue_count or 0) < self._threshold:
+                await asyncio.to_thread(self._queue.update_message, message, visibility_timeout=0)
+                return
+            if not done:
+                await asyncio.to_thread(_send, self._poison, json.loads(message.content))
+            await asyncio.to_thread(self._queue.delete_message, message)
+        except AzureError as error:
+            logger.warning("An event will be dealt with again: %s", error)
+        finally:
+            self._places.release()
 
-
-class _ReceiptBook:
-    """Which blob versions one function has dealt with: empty blobs in the storage account."""
-
-    def __init__(self, service: BlobServiceClient, function: str) -> None:
-        self._container = service.get_container_client(RECEIPTS)
-        self._folder = receipts_of(function)
-
-    def has(self, version: BlobVersion) -> bool:
-        return self._container.get_blob_client(self._name(version)).exists()
-
-    def add(self, version: BlobVersion) -> None:
+    async def _invoke(self, event: dict[str, str]) -> bool:
+        """Try to invoke the function; return whether it succeeded, or there is no blob any more."""
+        function = self._functions[event["FunctionId"]]
+        connection = function.trigger["connection"]
         try:
-            self._write(version)
-        except ResourceNotFoundError:
-            self._create_container()
-            self._write(version)
-
-    def _write(self, version: BlobVersion) -> None:
-        self._container.upload_blob(self._name(version), b"", overwrite=True)
-
-    def _create_container(self) -> None:
-        try:
-            self._container.create_container()
-        except ResourceExistsError:
-            logger.debug("Container %s is there", RECEIPTS)  # another blob's receipt came first
-
-    def _name(self, version: BlobVersion) -> str:
-        """Name the receipt by a hash, for a blob's name may be as long as a name can be."""
-        text = "\n".join((version.container, version.name, version.etag))
-        return self._folder + hashlib.sha256(text.encode()).hexdigest()
+            if await asyncio.to_thread(_exists, connection, event):
+                await function.invoke(_reference(connection, event), self._durable_client)
+        except (AzureError, FunctionError) as error:
+            logger.error("%s/%s: %s", event["ContainerName"], event["BlobName"], error)
+            return False
+        return True
 
 
-def _path_pattern(path: str) -> re.Pattern[str]:
-    """Turn a trigger's path such as `videos/{style}/{name}` into a pattern.
+def _queue(name: str) -> QueueClient:
+    storage = os.environ["AzureWebJobsStorage"]  # noqa: SIM112 - the name that Azure gives it
+    return QueueClient.from_connection_string(
+        storage,
+        name,
+        message_encode_policy=TextBase64EncodePolicy(),
+        message_decode_policy=TextBase64DecodePolicy(),
+    )
 
-    Each token stands for one part of the path, the last one for all that follows.
-    """
-    *heads, last = _TOKEN.split(re.escape(path))
-    return re.compile("[^/]+".join(heads) + ".+" + last if heads else last, re.DOTALL)
+
+def _send(queue: QueueClient, message: dict[str, str]) -> None:
+    try:
+        queue.create_queue()
+    except ResourceExistsError:
+        logger.debug("Queue %s is there", queue.queue_name)
+    queue.send_message(json.dumps(message, indent=2))
+
+
+def _message(event: dict[str, Any], function: str) -> dict[str, str]:
+    """Return what the host remembers of an event."""
+    blob = BlobClient.from_blob_url(event["data"]["url"])
+    return {
+        "Type": "BlobTrigger",
+        "FunctionId": function,
+        "BlobType": event["data"]["blobType"],
+        "ContainerName": blob.container_name,
+        "BlobName": blob.blob_name,
+        "ETag": f'"{event["data"]["eTag"]}"',
+    }
+
+
+def _exists(connection: str, event: dict[str, str]) -> bool:
+    with BlobServiceClient.from_connection_string(os.environ[connection]) as service:
+        return service.get_blob_client(event["ContainerName"], event["BlobName"]).exists()
+
+
+def _reference(connection: str, event: dict[str, str]) -> Message:
+    """Bind by a reference, which the worker makes a client from."""
+    content = {
+        "Connection": connection,
+        "ContainerName": event["ContainerName"],
+        "BlobName": event["BlobName"],
+    }
+    reference = Message(
+        version="1.0",
+        source="AzureStorageBlobs",
+        content_type="application/json",
+        content=json.dumps(content).encode(),
+    )
+    return Message(model_binding_data=reference)

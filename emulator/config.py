@@ -1,12 +1,14 @@
 """Where the emulator's services listen, where they keep their state, and what they serve."""
 
 import os
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+CORE_TOOLS, HOST_KEY = "EMULATOR_CORE_TOOLS", "EMULATOR_HOST_KEY"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 
@@ -33,13 +35,17 @@ class Config:
         front_port: Port by which the others reach the blob service, where a proxy stands before it.
         aml_port: Port of the Azure Machine Learning endpoint.
         port: Port of the Functions host.
+        event_grid_port: Port of Event Grid.
         app: Name of the module that exposes the function app.
         app_root: Folder of that module and of its host.json.
-        core_tools: Run `func start` in place of the emulator's own Functions host.
+        core_tools: Run `func start` in place of the emulator's own Functions host; the environment
+            variable EMULATOR_CORE_TOOLS says so for whatever is run.
+        host_key: Key of the Functions host, where it asks for one: EMULATOR_HOST_KEY.
         nodes: Nodes of the compute cluster, which bounds what runs at once.
         processes_per_node: MPI processes on each node, which stand for its GPUs.
         settings: Further settings of the function app; they win over the emulator's own.
         access_log: Azurite writes every request to its log.
+        webhook_key: By which Event Grid is known to the Functions host; another each time.
     """
 
     state: Path = PROJECT_ROOT / ".emulator"
@@ -49,13 +55,16 @@ class Config:
     front_port: int | None = None
     aml_port: int = 7072
     port: int = 7071
+    event_grid_port: int = 7073
     app: str = "app"
     app_root: Path = PROJECT_ROOT
-    core_tools: bool = False
+    core_tools: bool = field(default_factory=lambda: bool(os.environ.get(CORE_TOOLS)))
+    host_key: str = field(default_factory=lambda: os.environ.get(HOST_KEY, ""), repr=False)
     nodes: int = 1
     processes_per_node: int = field(default_factory=lambda: os.cpu_count() or 1)
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     access_log: bool = False
+    webhook_key: str = field(default_factory=secrets.token_urlsafe, repr=False)
 
     @classmethod
     def on_free_ports(
@@ -67,7 +76,7 @@ class Config:
         settings: Mapping[str, str] | None = None,
     ) -> Self:
         """Return a configuration that can run beside any other on this machine."""
-        blob, queue, table, aml, host = free_ports(5)
+        blob, queue, table, aml, host, event_grid = free_ports(6)
         return cls(
             state=state,
             blob_port=blob,
@@ -75,6 +84,7 @@ class Config:
             table_port=table,
             aml_port=aml,
             port=host,
+            event_grid_port=event_grid,
             app=app,
             app_root=app_root,
             settings=settings or {},
@@ -86,9 +96,19 @@ class Config:
         return f"http://{HOST}:{self.port}"
 
     @property
+    def host_headers(self) -> dict[str, str]:
+        """Headers that every request to the Functions host needs."""
+        return {"x-functions-key": self.host_key} if self.host_key else {}
+
+    @property
     def aml_url(self) -> str:
         """Base URL of the Azure Machine Learning endpoint, its resource manager."""
         return f"http://{HOST}:{self.aml_port}"
+
+    @property
+    def event_grid_url(self) -> str:
+        """Base URL of Event Grid."""
+        return f"http://{HOST}:{self.event_grid_port}"
 
     @property
     def blob_url(self) -> str:
@@ -118,7 +138,8 @@ class Config:
             "AzureWebJobsStorage": self.storage,
             "DATA": self.storage,
             "JOBS": self.storage,
-            "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
+            "AzureWebJobsDisableHomepage": "true",
+            "BLOB_TRIGGER_SOURCE": "EventGrid",
             # azure-ai-ml leaves the name of its last cloud in the environment of its process, and
             # so to every emulator that is started from there; no other process knows that cloud.
             "AZUREML_CURRENT_CLOUD": "AzureCloud",

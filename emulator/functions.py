@@ -1,91 +1,114 @@
-"""The functions of a function app, as the Functions host sees them."""
+"""The functions of a function app, as the Functions host sees them: loaded by the real worker."""
 
 import asyncio
-import importlib
-import inspect
+import json
 import os
 import re
 import sys
-import typing
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import azure.functions as func
-from azure.functions.decorators.core import Trigger
-
-THREADS = 32
-"""Functions that run at the same time, at most."""
+from emulator import worker
+from emulator.worker import Message, StatusResult
 
 _SETTING = re.compile("%([^%]+)%")
 
 
+class FunctionError(Exception):
+    """A function raised an exception, or there is no such function.
+
+    Attributes:
+        kind: Name of the exception's class, without its module: the worker tells no more.
+        message: What the exception says.
+        trace: Its stack trace.
+    """
+
+    def __init__(self, function: str, kind: str, message: str, trace: str = "") -> None:
+        """Describe the failure of a function."""
+        super().__init__(f"{function} failed: {kind}: {message}\n{trace}".rstrip())
+        self.kind, self.message, self.trace = kind, message, trace
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function with its trigger and its other bindings.
+    """One function with its bindings.
 
     Attributes:
         name: Name of the function, unique in the app.
-        call: The user's function as the app's decorators left it.
-        trigger: What starts it.
-        clients: Names of the parameters that take a durable client.
+        id: By which the worker knows it.
+        bindings: Each as function.json would have it.
     """
 
     name: str
-    call: Callable[..., Any]
-    trigger: Trigger
-    clients: tuple[str, ...]
+    id: str
+    bindings: tuple[Mapping[str, Any], ...]
 
-    @classmethod
-    def of(cls, indexed: Any) -> Self:
-        """Read a function that `azure.functions` has indexed."""
-        return cls(
-            name=indexed.get_function_name(),
-            call=indexed.get_user_function(),
-            trigger=indexed.get_trigger(),
-            clients=tuple(
-                binding.name
-                for binding in indexed.get_bindings()
-                if binding.get_binding_name() == "durableClient"
-            ),
-        )
+    @property
+    def trigger(self) -> Mapping[str, Any]:
+        """The binding that starts the function."""
+        return next(each for each in self.bindings if each["type"].endswith("Trigger"))
 
     @property
     def trigger_type(self) -> str:
         """Type of the trigger in function.json, such as `httpTrigger`."""
-        return self.trigger.get_binding_name()
+        return self.trigger["type"]
 
-    @property
-    def parameter_type(self) -> Any:
-        """Annotation of the parameter that takes the trigger's value."""
-        return typing.get_type_hints(self.call).get(self.trigger.name)
-
-    async def invoke(self, value: object, durable_client: str) -> Any:
-        """Call the function, one that is not a coroutine in a thread of its own.
+    async def invoke(self, value: Message, durable_client: str, trace: str = "") -> Any:
+        """Have the worker call the function.
 
         Args:
-            value: What the trigger passes.
+            value: What the trigger passes, as a `TypedData`.
             durable_client: Configuration that a durable client is made from.
+            trace: `traceparent` of the trace that the call belongs to.
+
+        Returns:
+            What the function returned, as a `TypedData`; None for None.
+
+        Raises:
+            FunctionError: It raised an exception.
         """
-        arguments = {self.trigger.name: value} | dict.fromkeys(self.clients, durable_client)
-        if inspect.iscoroutinefunction(self.call):
-            return await self.call(**arguments)
-        return await asyncio.to_thread(self.call, **arguments)
+        inputs = {self.trigger["name"]: value}
+        for binding in self.bindings:
+            if binding["type"] == "durableClient":
+                inputs[binding["name"]] = Message(string=durable_client)
+        request = Message(
+            invocation_id=str(uuid.uuid4()),
+            function_id=self.id,
+            input_data=[Message(name=name, data=data) for name, data in inputs.items()],
+            trigger_metadata={},
+            trace_context=Message(trace_parent=trace, trace_state="", attributes={}),
+            retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
+        )
+        # In a task of its own, for the worker attaches the trace to the context that it runs in.
+        response = await asyncio.create_task(worker.invoke(request))
+        if response.result.status != StatusResult.Success:
+            raised = response.result.exception
+            kind, _, message = raised.message.partition(": ")
+            raise FunctionError(self.name, kind, message, raised.stack_trace)
+        return response.return_value
 
 
 def load_functions(module: str, root: Path) -> list[Function]:
-    """Import `module` from `root` and return the functions of the app that it exposes.
+    """Have the worker import `module` from `root` and index the app that it exposes.
 
     Raises:
-        ValueError: The module exposes no function app, or several.
+        ValueError: The real worker would load no function at all; the message says why.
     """
+    os.environ["PYTHON_SCRIPT_FILE_NAME"] = f"{module}.py"
     sys.path.insert(0, str(root))
-    exposed = vars(importlib.import_module(module)).values()
-    apps = [value for value in exposed if isinstance(value, func.FunctionRegister)]
-    if len(apps) != 1:
-        raise ValueError(f"{module}.py exposes {len(apps)} function apps; there must be one.")
-    return [Function.of(indexed) for indexed in apps[0].get_functions()]
+    started = asyncio.run(worker.load(str(root)))
+    if started.result.status != StatusResult.Success:
+        raise ValueError(f"{module}.py cannot be loaded: {started.result.exception.message}")
+    functions = [
+        Function(each.name, each.function_id, tuple(map(json.loads, each.raw_bindings)))
+        for each in asyncio.run(worker.metadata())
+    ]
+    if not functions:
+        raise ValueError(f"There is no {module}.py with functions in {root}.")
+    return functions
 
 
 def resolve(text: str, settings: Mapping[str, str] = os.environ) -> str:

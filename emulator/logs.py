@@ -9,8 +9,8 @@ from typing import TextIO, override
 from rich.console import Console
 from rich.logging import RichHandler
 
-# They have a line for each request to storage, or for each replay of an orchestrator.
-CHATTY = ("azure.core", "azure.identity", "durabletask", "emulator.durable")
+# They have a line for each request, keys in its URL and all, or for each replay.
+CHATTY = ("azure.core", "azure.identity", "durabletask", "emulator.durable", "httpx")
 
 
 def configure(stream: TextIO = sys.stderr) -> None:

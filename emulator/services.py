@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from emulator import azurite
@@ -76,6 +76,21 @@ def functions_service(config: Config) -> Service:
     )
 
 
+def event_grid_service(config: Config) -> Service:
+    """Describe Event Grid."""
+    behind_no_proxy = replace(config, front_port=None)
+    command = [
+        *(sys.executable, "-m", "emulator.event_grid"),
+        *("--port", str(config.event_grid_port)),
+        *("--storage", behind_no_proxy.storage),
+        *("--folder", str(azurite.folder(config))),
+        *("--journal", str(config.state / "events.sqlite3")),
+        *("--host", config.host_url),
+        *("--key", config.host_key or config.webhook_key),
+    ]
+    return Service("event grid", command, config.event_grid_port, _log(config, "event_grid"))
+
+
 def _own_host(config: Config) -> list[str]:
     return [
         *(sys.executable, "-m", "emulator.host"),
@@ -83,6 +98,7 @@ def _own_host(config: Config) -> list[str]:
         *("--app", config.app),
         *("--root", str(config.app_root)),
         *("--journal", str(config.state / "taskhub.sqlite3")),
+        *("--key", config.webhook_key),
         *("--traces", str(config.state / "logs" / "traces.jsonl")),
     ]
 

@@ -14,6 +14,7 @@ from emulator.services import (
     EmulatorError,
     Service,
     azureml_service,
+    event_grid_service,
     functions_service,
     storage_service,
 )
@@ -41,8 +42,14 @@ class Emulator:
         """
         spare_loopback()
         config, state = self.config, self.config.state
-        storage, azureml, functions = (
-            describe(config) for describe in (storage_service, azureml_service, functions_service)
+        storage, azureml, functions, event_grid = (
+            describe(config)
+            for describe in (
+                storage_service,
+                azureml_service,
+                functions_service,
+                event_grid_service,
+            )
         )
         with ExitStack() as starting:
             starting.enter_context(self._hold_state())
@@ -50,7 +57,7 @@ class Emulator:
             starting.callback(processes.end, state, GRACE_S)
             self._start(starting, storage)
             azurite.furnish(config)
-            self._start(starting, azureml, functions)
+            self._start(starting, azureml, functions, event_grid)
             self._running = starting.pop_all()
         return self
 

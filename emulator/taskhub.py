@@ -4,14 +4,21 @@ Each change of an instance is written to a SQLite database before the call that 
 returns. A new process reads the instances back and takes up what they wait for, as a real
 task hub does: activities without a result run again, timers are set again, and orchestrators
 replay their history.
+
+What the backend is kinder in than Azure's storage provider, it is not here: timers are whole
+seconds, an instance of a newer version than the host's is left alone, what a killed host held stays
+hidden for a while, and a failed instance has a text for its output in place of failure details.
 """
 
+import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import override
+from typing import Any, Self, override
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 import grpc
@@ -22,28 +29,122 @@ from durabletask.testing.in_memory_backend import (
     OrchestrationInstance,
 )
 
+from emulator.host_json import time_span
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS instances (
     id TEXT PRIMARY KEY,
     state BLOB NOT NULL,    -- OrchestrationState
     history BLOB NOT NULL,  -- HistoryChunk: events the orchestrator has seen
     pending BLOB NOT NULL   -- HistoryChunk: events it has not
-)
+);
+CREATE TABLE IF NOT EXISTS held (
+    instance TEXT NOT NULL,
+    task INTEGER NOT NULL,  -- id of an activity's; -1 for the orchestrator's
+    until REAL NOT NULL,    -- seconds since 1970 at which others may see it
+    PRIMARY KEY (instance, task)
+);
 """
+_ORCHESTRATOR = -1
+_RENEWAL_S = 30.0
+"""Seconds after which what is still in hand is hidden anew."""
+_REPLACEABLE = (
+    pb.ORCHESTRATION_STATUS_COMPLETED,
+    pb.ORCHESTRATION_STATUS_FAILED,
+    pb.ORCHESTRATION_STATUS_TERMINATED,
+)
+"""Instances that another of their id replaces where who starts it says nothing."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HubRules:
+    """What host.json says of the task hub.
+
+    Attributes:
+        version: Of the host, which instances get that are started without one; empty for none.
+        match: Which instances run: "CurrentOrOlder", "Strict" or "None", for all.
+        orchestrators_hidden_s: Seconds for which the messages of an instance are nobody else's.
+        activities_hidden_s: Seconds for which an activity is.
+    """
+
+    version: str = ""
+    match: str = "CurrentOrOlder"
+    orchestrators_hidden_s: float = 300.0
+    activities_hidden_s: float = 300.0
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Read the settings of the durable extension; what they leave out is as in Azure.
+
+        https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-bindings#host-json
+
+        Raises:
+            ValueError: They ask for what this host does not do.
+        """
+        failure = settings.get("versionFailureStrategy", "Reject")
+        if failure != "Reject":
+            raise ValueError(f"versionFailureStrategy {failure} is not supported here.")
+        storage: Mapping[str, str] = settings.get("storageProvider", {})
+        orchestrators, activities = (
+            time_span(storage.get(f"{queue}QueueVisibilityTimeout", "00:05:00")).total_seconds()
+            for queue in ("control", "workItem")
+        )
+        version = settings.get("defaultVersion", "")
+        match = settings.get("versionMatchStrategy", "CurrentOrOlder")
+        return cls(version, match, orchestrators, activities)
+
+    def takes(self, version: str | None) -> bool:
+        """Say whether a host of these rules runs an instance of a version."""
+        order = _compared(version or "", self.version)
+        return self.match == "None" or order == 0 or (order < 0 and self.match != "Strict")
+
+
+def _compared(version: str, other: str) -> int:
+    """Return a number below, at or above 0, as Azure compares versions: by parts or as texts.
+
+    https://github.com/Azure/durabletask/blob/main/src/DurableTask.Core/Settings/VersioningSettings.cs
+    """
+    if bool(version) != bool(other):
+        return 1 if version else -1
+    first, second = (_parts(version), version.upper()), (_parts(other), other.upper())
+    if not (first[0] and second[0]):
+        first, second = first[1:], second[1:]
+    return (first > second) - (first < second)
+
+
+def _parts(version: str) -> list[int]:
+    """Return the numbers of a version such as `1.2`; nothing where it is no such."""
+    parts = version.split(".")
+    numbers = 2 <= len(parts) <= 4 and all(part.isdecimal() for part in parts)
+    return [int(part) for part in parts] if numbers else []
 
 
 class DurableBackend(InMemoryOrchestrationBackend):
     """The in-memory backend with a journal on disk."""
 
-    def __init__(self, port: int, journal: Path) -> None:
+    def __init__(self, port: int, journal: Path, rules: HubRules = HubRules()) -> None:
         """Read the instances that `journal` holds; `start` then goes on with them."""
         super().__init__(port=port)
+        self._rules = rules
         self._traces: dict[str, pb.TraceContext] = {}
+        self._hidden: set[str] = set()
+        self._left_alone: set[str] = set()
+        self._letting_go = False
         journal.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(journal, check_same_thread=False, autocommit=True)
         self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute(_SCHEMA)
+        self._database.execute("PRAGMA synchronous = NORMAL")  # the process dies, not the machine
+        self._database.executescript(_SCHEMA)
         self._restore()
+
+    @override
+    def start(self) -> str:
+        """Begin to hand work out."""
+        address = super().start()
+        threading.Thread(target=self._renew, daemon=True).start()
+        return address
 
     @override
     def stop(self, grace: float | None = None) -> None:
@@ -52,15 +153,35 @@ class DurableBackend(InMemoryOrchestrationBackend):
         with self._lock:
             self._database.close()
 
+    def let_go(self) -> None:
+        """Hide nothing any more: who ends in peace leaves its work to others."""
+        with self._lock:
+            self._letting_go = True
+            self._database.execute("DELETE FROM held")
+
     @override
     def StartInstance(
         self, request: pb.CreateInstanceRequest, context: grpc.ServicerContext
     ) -> pb.CreateInstanceResponse:
         """Start an instance within the trace of who asks for it."""
+        if self._rules.version and not request.version.value:
+            request.version.value = self._rules.version
+        if not request.orchestrationIdReusePolicy.replaceableStatus:
+            request.orchestrationIdReusePolicy.replaceableStatus.extend(_REPLACEABLE)
         with self._lock:
             response = super().StartInstance(request, context)
             self._traces[response.instanceId] = request.parentTraceContext
             self._enqueue_orchestration(response.instanceId)
+        return response
+
+    @override
+    def QueryInstances(
+        self, request: pb.QueryInstancesRequest, context: grpc.ServicerContext
+    ) -> pb.QueryInstancesResponse:
+        """List instances."""
+        response = super().QueryInstances(request, context)
+        for state in response.orchestrationState:
+            _tell_failure(state, include_output=request.query.fetchInputsAndOutputs)
         return response
 
     @override
@@ -72,6 +193,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
             activity = item.activityRequest
             if trace := self._traces.get(activity.orchestrationInstance.instanceId):
                 activity.parentTraceContext.CopyFrom(trace)
+            self._hold(item)
             yield item
 
     @override
@@ -83,10 +205,21 @@ class DurableBackend(InMemoryOrchestrationBackend):
             self._database.execute("BEGIN")
             try:
                 response = super().CompleteOrchestratorTask(request, context)
+                self._release(request.instanceId, _ORCHESTRATOR)
                 if request.instanceId in self._instances:
                     self._write(self._instances[request.instanceId])
             finally:
                 self._database.execute("COMMIT")
+        return response
+
+    @override
+    def CompleteActivityTask(
+        self, request: pb.ActivityResponse, context: grpc.ServicerContext
+    ) -> pb.CompleteTaskResponse:
+        """Take an activity's result."""
+        with self._lock:
+            response = super().CompleteActivityTask(request, context)
+            self._release(request.instanceId, request.taskId)
         return response
 
     @override
@@ -122,19 +255,65 @@ class DurableBackend(InMemoryOrchestrationBackend):
         if not (self._is_terminal_status(instance.status) or self._shutdown_event.is_set()):
             self._trace(instance)
             self._write(instance)
-            super()._enqueue_orchestration(instance_id)
+            if self._is_to_run(instance):
+                super()._enqueue_orchestration(instance_id)
+
+    def _is_to_run(self, instance: OrchestrationInstance) -> bool:
+        """Say whether an instance is this host's to run, and now."""
+        name = instance.instance_id
+        if self._rules.takes(instance.version):
+            return name not in self._hidden
+        if name not in self._left_alone:
+            logger.warning(
+                "%s is of version %s and waits for a host that takes it: host.json's "
+                "defaultVersion is %s",
+                name,
+                instance.version or "none",
+                self._rules.version or "not set",
+            )
+            self._left_alone.add(name)
+        return False
+
+    @override
+    def _create_instance_internal(
+        self,
+        instance_id: str,
+        name: str,
+        encoded_input: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        """Create a sub-orchestration."""
+        version = version or self._rules.version or None
+        super()._create_instance_internal(instance_id, name, encoded_input, version)
 
     @override
     def _terminate_instance_internal(
         self, instance_id: str, output: str | None, recursive: bool = False
     ) -> None:
-        """End an instance and, where `recursive`, its sub-orchestrations."""
+        """End an instance; its sub-orchestrations go on, whatever is asked for."""
         super()._terminate_instance_internal(instance_id, output)
-        if recursive and (instance := self._instances.get(instance_id)) is not None:
-            for event in _unanswered([*instance.history, *instance.pending_events]):
-                if event.HasField("subOrchestrationInstanceCreated"):
-                    child = event.subOrchestrationInstanceCreated.instanceId
-                    self._terminate_instance_internal(child, output, recursive)
+
+    @override
+    def _process_create_timer_action(
+        self, instance: OrchestrationInstance, action: pb.OrchestratorAction
+    ) -> None:
+        """Set a timer."""
+        fire_at = action.createTimer.fireAt.ToDatetime(tzinfo=UTC)
+        event = helpers.new_timer_created_event(action.id, fire_at)
+        event.timestamp.GetCurrentTime()
+        instance.history.append(event)
+        if instance.status == pb.ORCHESTRATION_STATUS_PENDING:
+            instance.status = pb.ORCHESTRATION_STATUS_RUNNING
+        self._set_timer(instance.instance_id, event)
+
+    @override
+    def _build_instance_response(
+        self, instance: OrchestrationInstance, include_payloads: bool
+    ) -> pb.GetInstanceResponse:
+        """Describe an instance."""
+        response = super()._build_instance_response(instance, include_payloads)
+        _tell_failure(response.orchestrationState, include_output=include_payloads)
+        return response
 
     @override
     def _wait_for_state(
@@ -159,7 +338,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
                 event.executionStarted.parentTraceContext.CopyFrom(trace)
 
     def _write(self, instance: OrchestrationInstance) -> None:
-        state = self._build_instance_response(instance, True).orchestrationState
+        state = super()._build_instance_response(instance, True).orchestrationState
         if instance.version:
             state.version.value = instance.version
         pending = [*instance.dispatched_events, *instance.pending_events]
@@ -175,6 +354,8 @@ class DurableBackend(InMemoryOrchestrationBackend):
 
     def _restore(self) -> None:
         with self._lock:
+            now = datetime.now(UTC).timestamp()
+            self._database.execute("DELETE FROM held WHERE until < ?", [now])
             rows = self._database.execute("SELECT state, history, pending FROM instances")
             instances = [_read(*row) for row in rows]
             self._instances.update({instance.instance_id: instance for instance in instances})
@@ -184,35 +365,114 @@ class DurableBackend(InMemoryOrchestrationBackend):
                     self._resume(instance)
 
     def _resume(self, instance: OrchestrationInstance) -> None:
-        """Take up what `instance` waits for."""
+        """Take up what `instance` waits for, once nobody else may be at it."""
+        name = instance.instance_id
         instance.completion_token = self._next_completion_token
         self._next_completion_token += 1
         for event in _unanswered([*instance.history, *instance.pending_events]):
             if event.HasField("taskScheduled"):
-                self._activity_queue.append(_work_item(instance, event))
+                item = _work_item(instance, event)
+                until = self._hidden_until(name, event.eventId)
+                self._at(until, partial(self._queue_activity, item))
             elif event.HasField("timerCreated"):
-                self._set_timer(instance.instance_id, event)
+                self._set_timer(name, event)
             else:
                 created = event.subOrchestrationInstanceCreated
-                self._watch_sub_orchestration(
-                    instance.instance_id, created.instanceId, event.eventId
-                )
+                self._watch_sub_orchestration(name, created.instanceId, event.eventId)
         if instance.pending_events:
-            self._enqueue_orchestration(instance.instance_id)
+            self._hidden.add(name)
+            self._at(self._hidden_until(name, _ORCHESTRATOR), partial(self._show, name))
+
+    def _show(self, instance_id: str) -> None:
+        self._hidden.discard(instance_id)
+        if instance_id in self._instances:
+            self._enqueue_orchestration(instance_id)
+
+    def _queue_activity(self, item: ActivityWorkItem) -> None:
+        self._activity_queue.append(item)
+        self._work_available.set()
+
+    def _hold(self, item: pb.WorkItem) -> None:
+        """Hide what is handed out from every other host, for as long as host.json says."""
+        if item.HasField("activityRequest"):
+            name, task = (
+                item.activityRequest.orchestrationInstance.instanceId,
+                item.activityRequest.taskId,
+            )
+            seconds = self._rules.activities_hidden_s
+        else:
+            name, task = item.orchestratorRequest.instanceId, _ORCHESTRATOR
+            seconds = self._rules.orchestrators_hidden_s
+        row = (name, task, datetime.now(UTC).timestamp() + seconds)
+        with self._lock:
+            if not (self._letting_go or self._shutdown_event.is_set()):
+                self._database.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?)", row)
+
+    def _release(self, instance_id: str, task: int) -> None:
+        if not self._shutdown_event.is_set():
+            held = (instance_id, task)
+            self._database.execute("DELETE FROM held WHERE instance = ? AND task = ?", held)
+
+    def _renew(self) -> None:
+        """Hide anew, now and then, what takes longer."""
+        anew = "UPDATE held SET until = ? + CASE task WHEN ? THEN ? ELSE ? END"
+        rules = self._rules
+        seconds = (_ORCHESTRATOR, rules.orchestrators_hidden_s, rules.activities_hidden_s)
+        while not self._shutdown_event.wait(_RENEWAL_S):
+            with self._lock:
+                if not self._shutdown_event.is_set():
+                    self._database.execute(anew, (datetime.now(UTC).timestamp(), *seconds))
+
+    def _hidden_until(self, instance_id: str, task: int) -> datetime:
+        """Return when what a host held that is gone may be taken up."""
+        query = "SELECT until FROM held WHERE instance = ? AND task = ?"
+        (until,) = self._database.execute(query, (instance_id, task)).fetchone() or (0.0,)
+        return datetime.fromtimestamp(until, UTC)
 
     def _set_timer(self, instance_id: str, event: pb.HistoryEvent) -> None:
+        created = event.timestamp.ToDatetime(tzinfo=UTC)
         fire_at = event.timerCreated.fireAt.ToDatetime(tzinfo=UTC)
 
         def fire() -> None:
-            with self._lock:
-                if (instance := self._instances.get(instance_id)) is not None:
-                    fired = helpers.new_timer_fired_event(event.eventId, fire_at)
-                    instance.pending_events.append(fired)
-                    self._enqueue_orchestration(instance_id)
+            if (instance := self._instances.get(instance_id)) is not None:
+                fired = helpers.new_timer_fired_event(event.eventId, fire_at)
+                instance.pending_events.append(fired)
+                instance.last_updated_at = datetime.now(UTC)
+                self._enqueue_orchestration(instance_id)
 
-        timer = threading.Timer(max(0, (fire_at - datetime.now(UTC)).total_seconds()), fire)
+        self._at(due(created, fire_at), fire)
+
+    def _at(self, moment: datetime, do: Callable[[], None]) -> None:
+        """Do something at a moment, with the lock held; at once where it has passed."""
+
+        def locked() -> None:
+            with self._lock:
+                do()
+
+        wait_s = (moment - datetime.now(UTC)).total_seconds()
+        if wait_s <= 0:
+            locked()
+            return
+        timer = threading.Timer(wait_s, locked)
         timer.daemon = True
         timer.start()
+
+
+def due(created: datetime, fire_at: datetime) -> datetime:
+    """Return when a timer fires: whole seconds after it was created, what is over is cut off.
+
+    The storage provider sends itself a message that is invisible for so many seconds.
+    """
+    return created + timedelta(seconds=max(0, int((fire_at - created).total_seconds())))
+
+
+def _tell_failure(state: pb.OrchestrationState, *, include_output: bool) -> None:
+    """Tell of a failure as the storage provider does: in words."""
+    if state.HasField("failureDetails"):
+        failure = state.failureDetails
+        if include_output:
+            state.output.value = f"{failure.errorType}: {failure.errorMessage}"
+        state.ClearField("failureDetails")
 
 
 def _read(state: bytes, history: bytes, pending: bytes) -> OrchestrationInstance:

@@ -1,14 +1,17 @@
 """Timer triggers: functions that a schedule starts."""
 
 import asyncio
+import json
 import logging
 from datetime import UTC, datetime
-from typing import Any
 
-from azure.functions.timer import TimerRequest
 from croniter import croniter
 
-from emulator.functions import Function, resolve
+from emulator.functions import Function, FunctionError, resolve
+from emulator.worker import Message
+
+ON_TIME = json.dumps({"IsPastDue": False, "Schedule": {}, "ScheduleStatus": {}})
+"""What the host tells of a tick."""
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +25,10 @@ class TimerTrigger:
         Raises:
             ValueError: It is not an NCRONTAB expression of six fields.
         """
-        trigger: Any = function.trigger
         self._function = function
         self._durable_client = durable_client
-        self._schedule = resolve(trigger.schedule)
-        self._on_startup = bool(trigger.run_on_startup)
+        self._schedule = resolve(function.trigger["schedule"])
+        self._on_startup = bool(function.trigger.get("runOnStartup"))
         if len(self._schedule.split()) != 6 or not croniter.is_valid(
             self._schedule, second_at_beginning=True
         ):
@@ -47,6 +49,6 @@ class TimerTrigger:
 
     async def _invoke(self) -> None:
         try:
-            await self._function.invoke(TimerRequest(past_due=False), self._durable_client)
-        except Exception:
-            logger.exception("Function %s failed", self._function.name)
+            await self._function.invoke(Message(json=ON_TIME), self._durable_client)
+        except FunctionError as error:
+            logger.error("%s", error)

@@ -34,7 +34,7 @@ def test_a_later_round_of_seeds_gives_faults_other_company() -> None:
 
 def test_every_fault_can_be_done_and_every_moment_comes() -> None:
     assert set(DEEDS) == set(FAULTS)
-    assert {moment for _, moment in PAIRS} == {*MOMENTS, "end"}
+    assert {moment for _, moment in PAIRS} == {*MOMENTS, "upload", "end"}
     strikes = [each for seed in range(50) for each in Schedule.of(seed).strikes]
     assert all(0 < each.nth <= LATEST.get(each.moment, 1) for each in strikes)
 

@@ -19,11 +19,13 @@ from gpu_worker.plan import seal
 from tests.gpu_worker.plans import even, synthetic_plan
 
 AGAIN = Strike("event again", "end", 1)
+LOST = Strike("event lost", "upload", 1)
 LOST_ANSWER = Strike("answers lost", "commit", 1)
 SCHEDULES = (
     Schedule(1000, "sound.mp4", (Strike("kill a rank", "poll", 1), LOST_ANSWER)),
     Schedule(1001, "sound.mp4", (Strike("shards exchanged", "join", 1), AGAIN)),
     Schedule(1002, "sound.mp4", (Strike("video replaced", "submit", 1),)),
+    Schedule(1003, "sound.mp4", (LOST, AGAIN)),
 )
 
 

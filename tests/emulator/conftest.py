@@ -10,6 +10,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from emulator import Config, Emulator
+from emulator.event_grid import events_on_their_way
 from tests.emulator.workspace import CONTENT, FINAL, INPUT, Workspace
 
 type WaitUntil = Callable[[Callable[[], object]], None]
@@ -22,7 +23,11 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
         state,
         app="sample_app",
         app_root=Path(__file__).parent,
-        settings={"SAMPLE_LOG": str(state / "sample.log"), "SAMPLE_SCHEDULE": "*/2 * * * * *"},
+        settings={
+            "SAMPLE_LOG": str(state / "sample.log"),
+            "SAMPLE_SCHEDULE": "*/2 * * * * *",
+            "AzureWebJobsDisableHomepage": "false",
+        },
     )
 
 
@@ -31,7 +36,7 @@ def services(config: Config) -> Generator[Emulator]:
     """Start the services, and the instance `patient`, which waits for its child ever since."""
     with Emulator(config) as services:
         patient = f"{config.host_url}/api/orchestrations/parent/patient"
-        httpx.post(patient, json="patient-child").raise_for_status()
+        httpx.post(patient, json="patient-child", headers=config.host_headers).raise_for_status()
         yield services
 
 
@@ -43,7 +48,8 @@ def storage(services: Emulator) -> Generator[BlobServiceClient]:
 
 @pytest.fixture(scope="session")
 def host(services: Emulator) -> Generator[httpx.Client]:
-    with httpx.Client(base_url=services.config.host_url, timeout=30) as client:
+    config = services.config
+    with httpx.Client(base_url=config.host_url, timeout=30, headers=config.host_headers) as client:
         yield client
 
 
@@ -56,6 +62,12 @@ def notes(config: Config) -> Callable[[], list[str]]:
         return log.read_text().splitlines() if log.exists() else []
 
     return read
+
+
+@pytest.fixture(scope="session")
+def pending(services: Emulator) -> Callable[[], int]:
+    """Return a function that counts the events on their way, and those that wait in the host."""
+    return lambda: events_on_their_way(services.config)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,10 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
+import grpc
 from azure.storage.blob import BlobServiceClient
 from durabletask import task
+from durabletask.internal import orchestrator_service_pb2 as pb
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -25,7 +27,7 @@ def note(line: str) -> None:
 
 
 @app.function_name("arrive")
-@app.blob_trigger("video", "videos/{style}/{name}", "DATA", source="LogsAndContainerScan")
+@app.blob_trigger("video", "videos/{style}/{name}", "DATA", source="EventGrid")
 @app.durable_client_input(client_name="client")
 async def arrive(video: blob.BlobClient, client: df.DurableFunctionsClient) -> None:
     note(f"arrive {video.blob_name}")
@@ -33,9 +35,17 @@ async def arrive(video: blob.BlobClient, client: df.DurableFunctionsClient) -> N
     if properties.metadata.get("poison"):
         raise ValueError("poison")
     instance = properties.etag.strip('"')
-    await client.schedule_new_orchestration(
-        "process", input={"name": video.blob_name}, instance_id=instance
-    )
+    try:
+        await client.schedule_new_orchestration(
+            "process",
+            input={"name": video.blob_name},
+            instance_id=instance,
+            reuse_id_policy=pb.OrchestrationIdReusePolicy(
+                replaceableStatus=[pb.ORCHESTRATION_STATUS_TERMINATED]
+            ),
+        )
+    except grpc.RpcError:
+        note(f"known {video.blob_name}")
     note(f"arrived {video.blob_name}")
 
 
@@ -77,7 +87,7 @@ def stages(context: task.OrchestrationContext, seconds: float) -> Any:
 
 
 @app.activity_trigger(input_name="work")
-def slow(work: dict[str, Any]) -> str:
+def slow(work: dict) -> str:
     note(f"slow {work['name']}")
     time.sleep(work["seconds"])
     note(f"done {work['name']}")
@@ -145,6 +155,11 @@ def echo(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="echo/binary", methods=["POST"])
 def binary(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(req.get_body()[::-1], mimetype="application/octet-stream")
+
+
+@app.route(route="parts/{part}", methods=["GET"])
+def part(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(req.route_params["part"])
 
 
 @app.route(route="{nothing:maxlength(0)?}", methods=["GET"])

@@ -11,6 +11,15 @@ import pytest
 from emulator.config import PROJECT_ROOT
 from emulator.functions import resolve
 
+# The real worker takes no such annotation, and with it no function of the whole app.
+ANNOTATED = """
+from typing import Any
+import azure.durable_functions as df
+app = df.DFApp()
+@app.activity_trigger(input_name="work")
+def paint(work: dict[str, Any]) -> None: ...
+"""
+
 
 def test_a_request_reaches_its_function_whole(host: httpx.Client):
     answer = host.post(
@@ -43,12 +52,34 @@ def test_a_function_can_take_the_root(host: httpx.Client):
     assert host.get("/api").text == "GET of the root"
 
 
-def test_a_route_takes_its_own_methods_only(host: httpx.Client):
-    assert host.delete("/api/echo/x").status_code == 405
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("DELETE", "/api/echo/x", 404, None),
+        ("HEAD", "/api", 404, None),
+        ("OPTIONS", "/api/echo/x", 404, None),
+        ("GET", "/api/absent", 404, None),
+        ("GET", "/api/echo/%00", 400, None),
+        ("GET", "/", 200, "text/html"),
+        ("PATCH", "/", 200, "text/html"),
+    ],
+)
+def test_what_no_function_takes_the_host_answers(
+    host: httpx.Client, method: str, path: str, status: int, kind: str | None
+):
+    answer = host.request(method, path)
+    assert (answer.status_code, answer.headers.get("content-type")) == (status, kind)
+    assert bool(answer.content) == (kind is not None)
 
 
-def test_an_unknown_route_is_not_found(host: httpx.Client):
-    assert host.get("/api/absent").status_code == 404
+@pytest.mark.parametrize("path", ["/API/Echo/x", "/api/echo/x/", "/api//echo/x"])
+def test_a_path_may_be_written_in_several_ways(host: httpx.Client, path: str):
+    assert host.get(path).json()["rest"] == "x"
+
+
+def test_a_slash_that_is_encoded_divides_no_path(host: httpx.Client):
+    assert host.get("/api/parts/a%2Fb%20c").text == "a%2Fb c"
+    assert host.get("/api/parts/a/b").status_code == 404
 
 
 def test_a_function_that_fails_says_nothing_of_its_inside(host: httpx.Client):
@@ -68,12 +99,14 @@ def test_a_timer_fires_by_its_schedule(
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        ("", "exposes 0 function apps; there must be one"),
+        ("", "Could not find top level function app instances in poor_app.py"),
+        (None, "There is no poor_app.py with functions in"),
+        (ANNOTATED, "binding work has invalid non-type annotation dict"),
         (
             "import azure.functions as func\n"
             "app = func.FunctionApp()\n"
             "@app.timer_trigger(arg_name='timer', schedule='* * * * *')\n"
-            "def tick(timer): ...\n",
+            "def tick(timer: func.TimerRequest): ...\n",
             "tick: '* * * * *' is not an NCRONTAB schedule",
         ),
         (
@@ -85,11 +118,14 @@ def test_a_timer_fires_by_its_schedule(
         ),
     ],
 )
-def test_an_unusable_app_ends_the_host_with_a_reason(source: str, complaint: str, tmp_path: Path):
-    (tmp_path / "poor_app.py").write_text(source)
+def test_an_unusable_app_ends_the_host_with_a_reason(
+    source: str | None, complaint: str, tmp_path: Path
+):
+    if source is not None:
+        (tmp_path / "poor_app.py").write_text(source)
     command = [
         *(sys.executable, "-m", "emulator.host", "--port", "1", "--app", "poor_app"),
-        *("--root", str(tmp_path), "--journal", str(tmp_path / "journal")),
+        *("--root", str(tmp_path), "--journal", str(tmp_path / "journal"), "--key", "k"),
     ]
     host = subprocess.run(
         command,

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-INSTANCES = "/runtime/webhooks/durabletask/instances"
+API = "/runtime/webhooks/durabletask"
+INSTANCES, ORCHESTRATORS = f"{API}/instances", f"{API}/orchestrators"
 
 type WaitUntil = Callable[[Callable[[], object]], None]
 
@@ -89,13 +90,20 @@ def test_an_event_reaches_its_instance(
     assert host.get(url).json()["output"] == {"why": "ready"}
 
 
-def test_an_event_that_is_not_json_is_refused(host: httpx.Client, start: Callable[..., str]):
-    answer = host.post(f"{start('wait_for_go')}/raiseEvent/go", content=b"{")
+@pytest.mark.parametrize(
+    ("kind", "complaint"),
+    [("text/plain", "Only application/json"), ("application/json", "Invalid JSON")],
+)
+def test_an_event_that_is_not_json_is_refused(
+    host: httpx.Client, start: Callable[..., str], kind: str, complaint: str
+):
+    url = f"{start('wait_for_go')}/raiseEvent/go"
+    answer = host.post(url, content=b"{", headers={"content-type": kind})
     assert answer.status_code == 400
-    assert "not JSON" in answer.json()["Message"]
+    assert complaint in answer.json()["Message"]
 
 
-def test_terminating_ends_children_too(
+def test_terminating_leaves_children_alone(
     host: httpx.Client, name: str, start: Callable[..., str], wait_until: WaitUntil
 ):
     child = f"{INSTANCES}/{name}-child"
@@ -104,8 +112,27 @@ def test_terminating_ends_children_too(
     answer = host.post(f"{url}/terminate", params={"reason": "enough"})
     assert answer.status_code == 202
     wait_until(lambda: host.get(url).json()["runtimeStatus"] == "Terminated")
-    wait_until(lambda: host.get(child).json()["runtimeStatus"] == "Terminated")
     assert host.get(url).json()["output"] == "enough"
+    assert host.get(child).json()["runtimeStatus"] == "Running"
+    host.post(f"{child}/raiseEvent/go", json="alone").raise_for_status()
+    wait_until(lambda: host.get(child).json()["output"] == "alone")
+
+
+def test_an_instance_is_started_by_the_name_of_its_orchestrator(
+    host: httpx.Client, name: str, wait_until: WaitUntil
+):
+    answer = host.post(f"{ORCHESTRATORS}/stages/{name}", json=0)
+    assert answer.status_code == 202
+    assert answer.json()["id"] == name
+    wait_until(lambda: host.get(answer.headers["Location"]).json()["output"] == ["first", "second"])
+    without_id = host.post(f"{ORCHESTRATORS}/wait_for_go").json()
+    assert host.get(without_id["statusQueryGetUri"]).status_code == 202
+    assert host.post(f"{ORCHESTRATORS}/wait_for_go/{without_id['id']}").status_code == 409
+
+
+@pytest.mark.parametrize(("name", "body"), [("absent", b"{}"), ("slow", b"{}"), ("stages", b"{")])
+def test_what_cannot_be_started_is_refused(host: httpx.Client, name: str, body: bytes):
+    assert host.post(f"{ORCHESTRATORS}/{name}", content=body).status_code == 400
 
 
 def test_a_suspended_instance_takes_events_when_it_is_resumed(
@@ -160,9 +187,25 @@ def test_instances_are_queried_a_page_at_a_time(
     assert host.get(INSTANCES, params=future).json() == []
 
 
-@pytest.mark.parametrize("query", [{"runtimeStatus": "Flying"}, {"createdTimeFrom": "then"}])
-def test_an_unreadable_query_is_refused(host: httpx.Client, query: dict[str, str]):
-    assert host.get(INSTANCES, params=query).status_code == 400
+@pytest.mark.parametrize(
+    "query", [{"runtimeStatus": "Flying"}, {"createdTimeFrom": "then"}, {"top": "many"}]
+)
+def test_what_of_a_query_cannot_be_read_is_ignored(
+    host: httpx.Client, start: Callable[..., str], name: str, query: dict[str, str]
+):
+    start("stages", 0, until="Completed")
+    answer = host.get(INSTANCES, params={"instanceIdPrefix": name, **query})
+    assert [state["instanceId"] for state in answer.json()] == [name]
+
+
+def test_answers_say_how_their_text_is_encoded(host: httpx.Client, start: Callable[..., str]):
+    kinds = {host.get(url).headers["content-type"] for url in (INSTANCES, start("wait_for_go"))}
+    assert kinds == {"application/json; charset=utf-8"}
+
+
+def test_other_methods_are_not_found(host: httpx.Client):
+    answer = host.put(INSTANCES)
+    assert (answer.status_code, answer.content) == (404, b"")
 
 
 def test_the_links_of_a_check_status_response_work(host: httpx.Client, name: str):

@@ -18,7 +18,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from emulator import Config, Emulator, EmulatorError, azurite
-from emulator.config import CONTAINERS, HOST, PROJECT_ROOT
+from emulator.config import CONTAINERS, CORE_TOOLS, HOST, HOST_KEY, PROJECT_ROOT
 from emulator.processes import end, owned
 
 SAMPLE: dict[str, Any] = {"app": "sample_app", "app_root": Path(__file__).parent}
@@ -91,16 +91,26 @@ def test_core_tools_that_are_missing_are_named(tmp_path: Path, monkeypatch: pyte
 
 
 def test_core_tools_serve_the_app_in_place_of_the_host(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
 ):
-    """A web server of the folder that it is started in stands for `func start --port PORT`."""
+    """The emulator's own host stands for `func start --port PORT`, and asks for a key."""
+    host = [
+        *(sys.executable, "-m", "emulator.host", "--app", "sample_app", "--root", "."),
+        *("--journal", str(tmp_path / "hub"), "--key", "the key", "--port", "$3"),
+    ]
     func = tmp_path / "func"
-    func.write_text(f"#!/bin/sh\nexec {sys.executable} -m http.server --bind {HOST} $3\n")
+    func.write_text(f"#!/bin/sh\nexec {' '.join(f'"{word}"' for word in host)}\n")
     func.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    config = Config.on_free_ports(tmp_path / "state", **SAMPLE)
-    with Emulator(dataclasses.replace(config, core_tools=True)):
-        assert httpx.get(f"{config.host_url}/sample_app.py").is_success
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT_ROOT))
+    monkeypatch.setenv(CORE_TOOLS, "yes")
+    monkeypatch.setenv(HOST_KEY, "the key")
+    notes = tmp_path / "notes"
+    settings = {"SAMPLE_LOG": str(notes), "SAMPLE_SCHEDULE": "0 0 0 1 1 *"}
+    config = Config.on_free_ports(tmp_path / "state", **SAMPLE, settings=settings)
+    with Emulator(config), BlobServiceClient.from_connection_string(config.storage) as storage:
+        storage.get_blob_client("videos", "f/a.mp4").upload_blob(b"video")
+        wait_until(lambda: notes.exists() and "arrived f/a.mp4" in notes.read_text())
 
 
 def test_nothing_outlives_the_emulator_and_what_dies_in_it_comes_back(
@@ -132,7 +142,10 @@ def app_config(tmp_path: Path) -> Config:
 @pytest.fixture
 def run(app_config: Config) -> Generator[Callable[[], subprocess.Popen[str]]]:
     """Return a function that runs `python -m emulator` until all services answer."""
-    names = ("state", "port", "aml_port", "blob_port", "queue_port", "table_port")
+    names = (
+        *("state", "port", "aml_port", "blob_port", "queue_port", "table_port"),
+        "event_grid_port",
+    )
     options = [f"--{name.replace('_', '-')}={getattr(app_config, name)}" for name in names]
     with ExitStack() as running:
         running.callback(end, app_config.state, grace_s=5)

@@ -20,12 +20,19 @@ from tests.function_app.media import Clips
 
 LIMIT_SECONDS = 120
 ENDED = {"Completed", "Failed", "Cancelled"}
+STORAGE = "AzureFunctionsJobHost__extensions__durableTask__storageProvider__"
 SETTINGS = {
     "MAX_MINUTES": "1",
     "MAX_PIXELS": str(1920 * 1080),
-    "POLL_SECONDS": "0.5",
+    "POLL_SECONDS": "1",
+    # What a killed host held stays hidden for a minute otherwise.
+    f"{STORAGE}controlQueueVisibilityTimeout": "00:00:03",
+    f"{STORAGE}workItemQueueVisibilityTimeout": "00:00:03",
     "LEARN_OPTIONS": "--steps 3 --size 72 --width 8 --blocks 1",
     "REAPER_SCHEDULE": "*/2 * * * * *",
+    # An upload whose event was lost waits for five minutes otherwise.
+    "MISSED_AFTER_MINUTES": "0.15",
+    "MISSED_SCHEDULE": "*/2 * * * * *",
 }
 
 
@@ -35,7 +42,9 @@ class Atelier:
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
         self.config = emulator.config
-        self.http = httpx.Client(base_url=self.config.host_url, timeout=30)
+        self.http = httpx.Client(
+            base_url=self.config.host_url, timeout=30, headers=self.config.host_headers
+        )
         self.blobs = BlobServiceClient.from_connection_string(self.config.storage)
 
     def container(self, name: str) -> ContainerClient:

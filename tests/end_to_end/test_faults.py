@@ -7,14 +7,13 @@ import httpx
 import psutil
 import pytest
 
-from emulator.blob_triggers import RECEIPTS, receipts_of
-from tests.end_to_end.conftest import Atelier
+from emulator.event_grid import events_on_their_way
+from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier
 from tests.end_to_end.evidence import evidence
 from tests.end_to_end.media import Media
 
 RANK = "gpu_worker.score"
 CANCEL_SECONDS = 10
-VIDEO_RECEIPTS = receipts_of("on_video_uploaded")
 
 
 def ranks(atelier: Atelier) -> list[psutil.Process]:
@@ -39,10 +38,10 @@ def kill_host(atelier: Atelier) -> None:
             process.kill()
 
 
-def wait_for_receipts(atelier: Atelier, count: int) -> None:
-    receipts = atelier.container(RECEIPTS)
-    deadline = time.monotonic() + CANCEL_SECONDS
-    while len(list(receipts.list_blob_names(name_starts_with=VIDEO_RECEIPTS))) < count:
+def wait_for_events(atelier: Atelier) -> None:
+    """Wait until the triggers have dealt with every event."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while events_on_their_way(atelier.config):
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
@@ -129,18 +128,21 @@ def test_killed_host_takes_its_work_up_again(atelier: Atelier, media: Media) -> 
 
 
 def test_same_event_twice_is_one_job(atelier: Atelier, media: Media) -> None:
-    clip = media.moving(1)
-    job_id = atelier.upload(clip, "twice.mp4")
+    job_id = atelier.upload(media.moving(1), "twice.mp4")
     before = atelier.wait(job_id)
-    receipts = atelier.container(RECEIPTS)
-    for name in receipts.list_blob_names(name_starts_with=VIDEO_RECEIPTS):
-        receipts.delete_blob(name)
-    kill_host(atelier)  # it remembers what it has seen; the next one sees every video anew
-    atelier.wait(job_id)
-    wait_for_receipts(atelier, len(list(atelier.container("videos").list_blob_names())))
+    again = {"container": "videos", "name": "identity/twice.mp4"}
+    httpx.post(f"{atelier.config.event_grid_url}/faults/again", json=again).raise_for_status()
+    wait_for_events(atelier)
     jobs = atelier.http.get("/api/jobs", params={"video": "identity/twice.mp4"}).json()["jobs"]
     assert [job["id"] for job in jobs] == [job_id]
     assert jobs[0] == before
+
+
+def test_lost_event_costs_minutes_and_no_job(atelier: Atelier, media: Media) -> None:
+    lost = {"container": "videos", "name": "identity/lost.mp4"}
+    httpx.post(f"{atelier.config.event_grid_url}/faults/lose", json=lost).raise_for_status()
+    clip = media.moving(1)
+    prove_whole(atelier, clip, atelier.upload(clip, "lost.mp4"))
 
 
 def test_overwritten_video_is_another_job(atelier: Atelier, media: Media) -> None:

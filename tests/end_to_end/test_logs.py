@@ -10,7 +10,7 @@ from tests.end_to_end.media import Media
 
 
 def test_a_start_and_a_job_that_go_well_leave_no_warning(tmp_path: Path, media: Media) -> None:
-    with running(tmp_path) as atelier:
+    with running(tmp_path, MISSED_AFTER_MINUTES="5") as atelier:
         job_id = atelier.upload(media.moving(1), "quiet.mp4")
         assert atelier.wait(job_id)["status"] == "Completed"
         records = [*logged(tmp_path / "logs")]
