@@ -44,7 +44,9 @@ export class Styles {
     for (const name of this.#options.keys()) {
       if (!styles.some((style) => style.name === name)) this.#forget(name);
     }
-    for (const style of styles) this.#update(style);
+    // What leaves videos as they are is no painting, and comes last.
+    const isPlain = ({ name }) => name === "identity";
+    for (const style of [...styles].sort((one, other) => isPlain(one) - isPlain(other))) this.#update(style);
     this.#chooseOne(styles);
     this.#explain(styles.length ? "" : "There is no style yet: drop a painting to have one learnt.");
   }
