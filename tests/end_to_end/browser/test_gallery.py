@@ -89,13 +89,15 @@ def test_delete_asks_first(visit: Visit, atelier: Atelier) -> None:
     assert atelier.job(job_id) is None
 
 
-def test_a_download_has_the_name_of_the_video(visit: Visit, atelier: Atelier, media: Media) -> None:
+def test_a_download_has_the_names_of_the_video_and_the_style(
+    visit: Visit, atelier: Atelier, media: Media
+) -> None:
     job_id = atelier.upload(media.moving(2), "to keep.mp4")
     visitor = visit()
     visitor.wait_until_painted("to keep.mp4")
     with visitor.page.expect_download() as download:
         visitor.press("Download", "to keep.mp4")
-    assert download.value.suggested_filename == "to keep.mp4"
+    assert download.value.suggested_filename == "to keep.identity.mp4"
     assert download.value.path().read_bytes() == atelier.result(job_id)
 
 
