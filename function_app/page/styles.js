@@ -65,7 +65,7 @@ export class Styles {
     option.choice.disabled = state === "failed";
     const states = { learning: "being learnt", failed: style.message || "not learnt" };
     say(option.state, states[state] ?? nameBeside(style.name));
-    option.forget.hidden = Boolean(style.shipped);
+    option.forget.hidden = style.shipped !== false;
     say(option.forget, state === "learning" ? "Stop learning" : "Delete");
     option.forget.setAttribute("aria-label", `${option.forget.textContent} the style ${style.name}`);
     if (state === "learning" && style.job) this.#follow(option, style.job);
