@@ -1,7 +1,7 @@
 """All benchmarks that a machine can run by itself, one after the other: `make bench`.
 
-Let nothing else run. `benchmarks.gpu` does what needs a GPU; `benchmarks.pareto`, `benchmarks.twin`
-and `benchmarks.flicker` want pictures or videos, `benchmarks.flood` wants patience.
+Let nothing else run. `benchmarks.gpu` does what needs a GPU; `benchmarks.picture`, `twin` and
+`flicker` want pictures or videos, `flood` wants patience.
 
     python -m benchmarks
 """

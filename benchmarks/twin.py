@@ -1,6 +1,6 @@
 """The twin of a style: what a style would be without what this project does against flicker.
 
-A network of the same size, with instance norm (Ulyanov et al. 2016) in place of norms per pixel,
+A network of the same size, with instance norm (Ulyanov et al. 2016) where a style has no norm,
 that starts from the same weights and learns from the same painting and pictures by the same
 recipe, except that nothing is asked of its stability, and for fewer steps.
 
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from torch import nn
 
 from gpu_worker.learn import START
 from gpu_worker.learning.content import read_content
@@ -24,7 +25,7 @@ from gpu_worker.learning.learner import Budget, Learner, Lesson, learn
 from gpu_worker.learning.pictures import read_painting
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.model import load_style
-from gpu_worker.networks import InstanceNorm, Network, PixelNorm
+from gpu_worker.networks import InstanceNorm, StyleNet
 
 TWINS = Path(__file__).with_name("twins")
 STEPS = 150
@@ -65,7 +66,7 @@ def styles() -> Mapping[str, Path]:
     return {path.stem: path for path in sorted(STYLES.glob("*.safetensors"))}
 
 
-def load(name: str) -> Network | None:
+def load(name: str) -> StyleNet | None:
     """The twin of a style, ready to paint; None where there is none."""
     path = TWINS / f"{name}.safetensors"
     if not path.exists():
@@ -75,20 +76,16 @@ def load(name: str) -> Network | None:
     return network.eval()
 
 
-def _untaught() -> Network:
-    """The network that styles start from, with instance norm."""
+def _untaught() -> StyleNet:
+    """The network that styles start from, instance norm after each convolution but the last."""
     network = load_style(START).network
+    assert isinstance(network, StyleNet)
+    last = network.leave
     for module in list(network.modules()):
         for name, child in module.named_children():
-            if isinstance(child, PixelNorm):
-                setattr(module, name, _instance_norm(child))
+            if isinstance(child, nn.Conv2d) and child is not last:
+                setattr(module, name, nn.Sequential(child, InstanceNorm(child.out_channels)))
     return network
-
-
-def _instance_norm(norm: PixelNorm) -> InstanceNorm:
-    instance = InstanceNorm(len(norm.weight))
-    instance.load_state_dict(norm.state_dict())
-    return instance
 
 
 def _recipe(metadata: Mapping[str, str], steps: int) -> Recipe:

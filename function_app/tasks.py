@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ def task_of(job: Job, work: Work) -> Task:
         return _painting(job, source)
     if job.style_source.is_checkpoint:
         return Task(_CONVERT, {"source": source})
-    return _learning(source, work.content)
+    return _learning(job, source, work.content)
 
 
 def _painting(job: Job, source: Blob) -> Task:
@@ -71,9 +72,11 @@ def _painting(job: Job, source: Blob) -> Task:
     return Task(_SCORE, inputs, settings().aml_processes_per_node)
 
 
-def _learning(source: Blob, content: str) -> Task:
+def _learning(job: Job, source: Blob, content: str) -> Task:
     limits = settings()
+    name = f" --painting-name {shlex.quote(job.name)}"
     budget = f" --minutes {limits.learn_minutes:g} {limits.learn_options}".rstrip()
     if not content:
-        return Task(_LEARN + budget, {"source": source})
-    return Task(_LEARN + _CONTENT + budget, {"source": source, "content": (paths.VIDEOS, content)})
+        return Task(_LEARN + name + budget, {"source": source})
+    inputs = {"source": source, "content": (paths.VIDEOS, content)}
+    return Task(_LEARN + name + _CONTENT + budget, inputs)

@@ -1,8 +1,7 @@
 """Learn a style from one painting: `python -m gpu_worker.learn --painting FILE --out STYLE`.
 
-Needs no pretrained weights of others: brushwork is described by features learnt from pictures by
-themselves, by distributions of patches, and by a small adversary. With --vgg, VGG-16 judges
-instead. One GPU or a CPU, no MPI. A run that was killed goes on when its command is repeated.
+VGG-16 judges, whose weights the project holds: there is nothing to download. One GPU or a CPU, no
+MPI. A run that was killed goes on when its command is repeated.
 """
 
 import argparse
@@ -18,6 +17,7 @@ from statistics import fmean
 import torch
 from torch import Generator, Tensor
 
+from gpu_worker.device import usable_device
 from gpu_worker.errors import InputError, WorkerError
 from gpu_worker.failure import reported
 from gpu_worker.learning.content import Content, made_content, read_content
@@ -29,22 +29,22 @@ from gpu_worker.learning.learner import (
     Losses,
     learn,
 )
-from gpu_worker.learning.objective import TextureObjective
-from gpu_worker.learning.perceptual import PerceptualFactory
 from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_painting, write_sheet
 from gpu_worker.learning.progress import BudgetReporter
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.state import State
 from gpu_worker.model import BLOCKS_MAX, WIDTH_MAX, load_style, save_style
-from gpu_worker.networks import Architecture, Network, StyleNet, build
+from gpu_worker.networks import Architecture, Network, StyleNet
+from gpu_worker.thumbnail import small_jpeg
 
-START = Path(__file__).parent / "learning" / "start.safetensors"
+START = Path(__file__).parent / "learning" / "base.safetensors"
 
 _PREVIEW_PHOTOS = 3
 _PREVIEW_TILE = (288, 432)
 _LAST_STEPS = 50
 _CURVE_POINTS = 20
 _INTERRUPTED = 130  # as shells have it for SIGINT
+_WIDTH, _BLOCKS = 32, 4
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _run(options: argparse.Namespace) -> None:
 
     learnt = learn(learner, budget, keep, _tell(options, lesson))
     keep(learnt.minutes)
-    save_style(options.out, learnt.network, _metadata(options, lesson.recipe, learnt))
+    save_style(options.out, learnt.network, _metadata(options, lesson, learnt))
     state.forget()
     log.info("%s: %d steps in %.1f minutes", options.out, len(learnt.losses), learnt.minutes)
 
@@ -110,8 +110,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
 def _lesson(options: argparse.Namespace) -> Lesson:
     recipe = _recipe(options)
     painting = read_painting(options.painting, recipe.painting_side)
-    objective = PerceptualFactory(options.vgg) if options.vgg else TextureObjective
-    return Lesson(recipe, painting, _content(options), _device(), objective)
+    return Lesson(recipe, painting, _content(options), usable_device())
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -129,31 +128,30 @@ def _content(options: argparse.Namespace) -> Content:
     return made_content(Generator().manual_seed(options.seed or Recipe().seed))
 
 
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def _network(options: argparse.Namespace) -> StyleNet:
+    """The network to start from: a style, or random weights of a given size.
 
-
-def _network(options: argparse.Namespace) -> Network:
-    """The network to start from: a style, or random weights of a given size."""
+    Raises:
+        InputError: the style is of another network than the project's own.
+    """
     if options.width is None and options.blocks is None:
-        return load_style(options.start).network
+        network = load_style(options.start).network
+        if not isinstance(network, StyleNet):
+            raise InputError(f"{options.start.name} is no style that was learnt from a painting.")
+        return network
     torch.manual_seed(options.seed or Recipe().seed)
-    default = Architecture(StyleNet.__name__, 16, 5)
-    return build(
-        replace(
-            default,
-            width=options.width or default.width,
-            blocks=default.blocks if options.blocks is None else options.blocks,
-        )
-    )
+    width = options.width or _WIDTH
+    blocks = _BLOCKS if options.blocks is None else options.blocks
+    return StyleNet(Architecture(StyleNet.__name__, width, blocks))
 
 
-def _metadata(options: argparse.Namespace, recipe: Recipe, learnt: Learnt) -> dict[str, str]:
+def _metadata(options: argparse.Namespace, lesson: Lesson, learnt: Learnt) -> dict[str, str]:
     return {
-        "painting": options.painting.name,
+        "painting": options.painting_name or options.painting.name,
+        "picture": small_jpeg(lesson.painting),
         "licence": options.licence,
-        "recipe": json.dumps(asdict(recipe)),
-        "seed": str(recipe.seed),
+        "recipe": json.dumps(asdict(lesson.recipe)),
+        "seed": str(lesson.recipe.seed),
         "steps": str(len(learnt.losses)),
         "minutes": f"{learnt.minutes:.1f}",
         "losses": json.dumps(_means(learnt.losses[-_LAST_STEPS:])),
@@ -179,15 +177,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--painting", type=Path, required=True, help="picture of the painting")
+    add("--painting-name", help="for the metadata (default: its file's name)")
     add("--content", type=Path, nargs="+", help="photos, videos, or folders of them")
     add("--out", type=Path, required=True, help="the style to write (.safetensors)")
     add("--preview", type=Path, help="sheet to write every minute (.png or .jpg)")
     add("--report", type=Path, help="folder for notes on progress, and on why it failed")
     add("--licence", default="Public domain", help="of the painting, for the metadata")
-    add("--vgg", type=Path, help="torchvision's weights of VGG-16: their file, or 'download'")
     add("--start", type=Path, default=START, help="style to start from (default: the project's)")
-    add("--width", type=_whole(1, WIDTH_MAX), help="start anew: channels of the first layer (16)")
-    add("--blocks", type=_whole(0, BLOCKS_MAX), help="start anew: residual blocks (5)")
+    add("--width", type=_whole(1, WIDTH_MAX), help="start anew: channels of the first layer (32)")
+    add("--blocks", type=_whole(0, BLOCKS_MAX), help="start anew: residual blocks (4)")
     _add_recipe(parser)
     return parser.parse_args(arguments)
 

@@ -3,10 +3,11 @@
 A style is one self-describing `.safetensors` file: the weights of a feed-forward network and, as
 metadata strings, all that is needed to build the network again and to know where it came from:
 
-    format_version   "1"; a file with a higher one is refused
+    format_version   "2"; a file with a higher one is refused. "1" had another `StyleNet`
     architecture     JSON of `Architecture`
     flop_per_pixel   floating point operations to paint one pixel (multiply and add count as two)
     thumbnail        a landscape as the network paints it, JPEG in base64
+    picture          the painting, small, JPEG in base64; of styles that were learnt from one
     painting, licence, recipe (JSON), ...   as the learner wrote them
 
 Checkpoints of pytorch/examples `fast_neural_style` (`.pth`) load as well, weights only.
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -37,6 +38,7 @@ from gpu_worker.networks import (
     Architecture,
     Identity,
     Network,
+    StyleNet,
     TransformerNet,
     build,
     flop_per_pixel,
@@ -44,10 +46,9 @@ from gpu_worker.networks import (
 )
 from gpu_worker.thumbnail import thumbnail
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WIDTH_MAX = 256
 BLOCKS_MAX = 32
-FOLDS = (2, 4)
 
 
 class StyleError(InputError):
@@ -181,12 +182,21 @@ def _checkpoint_size(weights: Mapping[str, Tensor]) -> tuple[int, int]:
 
 def _architecture(metadata: Mapping[str, str]) -> Architecture:
     try:
-        architecture = Architecture(**json.loads(metadata["architecture"]))
+        architecture = Architecture(**_described(metadata))
     except (KeyError, TypeError, ValueError) as error:
         raise StyleError("its metadata does not describe a network") from error
     _check_architecture(architecture.name, architecture.width, architecture.blocks)
-    _check_variant(architecture.fold, architecture.depthwise)
     return architecture
+
+
+def _described(metadata: Mapping[str, str]) -> dict[str, Any]:
+    described: dict[str, Any] = json.loads(metadata["architecture"])
+    if metadata.get("format_version") != "1":
+        return described
+    if described["name"] == StyleNet.__name__:
+        raise StyleError("it was learnt by an older program; learn it from its painting again")
+    # Variants of the old network, that no other knew.
+    return {key: value for key, value in described.items() if key not in ("fold", "depthwise")}
 
 
 def _check_architecture(name: object, width: object, blocks: object) -> None:
@@ -197,11 +207,6 @@ def _check_architecture(name: object, width: object, blocks: object) -> None:
         raise StyleError(f"its width {width!r} is not a number from 1 to {WIDTH_MAX}")
     if not (isinstance(blocks, int) and 0 <= blocks <= BLOCKS_MAX):
         raise StyleError(f"its blocks {blocks!r} are not a number from 0 to {BLOCKS_MAX}")
-
-
-def _check_variant(fold: object, depthwise: object) -> None:
-    if fold not in FOLDS or not isinstance(depthwise, bool):
-        raise StyleError("it needs a variant of the network that this program does not have")
 
 
 def _build_filled(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:

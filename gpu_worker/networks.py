@@ -1,18 +1,20 @@
 """The networks that paint: RGB pictures in, RGB pictures of the same size out."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from gpu_worker import winograd
 
 MINIMUM_SIDE = 16
 
-_FLOP_PROBE_SIDE = 64
+_FLOP_PROBE_SIZE = (360, 640)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,12 @@ class Architecture:
     Attributes:
         name: a key of `NETWORKS`.
         width: channels of the first layer; deeper layers are multiples of it.
-        blocks: residual blocks in the middle.
-        fold: side of the squares of pixels that `StyleNet` folds into channels, 2 or 4.
-        depthwise: the residual blocks of `StyleNet` are depthwise separable.
+        blocks: residual blocks in the middle; of `StyleNet`, on each of two levels.
     """
 
     name: str
     width: int = 0
     blocks: int = 0
-    fold: int = 2
-    depthwise: bool = False
 
 
 class Network(nn.Module):
@@ -59,87 +57,181 @@ class Identity(Network):
         return rgb
 
 
-class PixelNorm(nn.Module):
-    """Layer normalisation over the channels of each pixel (as in ConvNeXt, Liu et al. 2022).
+class Residual(nn.Module):
+    """Two 3x3 convolutions added to what came in; no norm (Zhang et al. 2019, "Fixup").
 
     Instance norm divides by statistics of the whole frame, so whatever enters the picture changes
-    the colours everywhere; these statistics are a pixel's own.
+    the colours everywhere. Without any norm it takes a small second convolution to start with.
     """
 
+    _START: Final = 0.25
+
     def __init__(self, channels: int) -> None:
-        """Start as plain normalisation, without scale or shift."""
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise `(N, C, H, W)` over C; channels-last input stays channels-last, uncopied."""
-        last = x.permute(0, 2, 3, 1)
-        # The large epsilon keeps flat, dark regions from having their noise blown up.
-        normed = F.layer_norm(last, last.shape[-1:], self.weight, self.bias, eps=1e-3)
-        return normed.permute(0, 3, 1, 2)
-
-
-class PixelResidual(nn.Module):
-    """Two 3x3 convolutions, each normalised per pixel, added to what came in."""
-
-    def __init__(self, channels: int, depthwise: bool) -> None:
         """Keep the number of channels and the size."""
         super().__init__()
-        convolution = _separable if depthwise else _conv
-        self.conv1 = convolution(channels, channels, 3)
-        self.norm1 = PixelNorm(channels)
-        self.conv2 = convolution(channels, channels, 3)
-        self.norm2 = PixelNorm(channels)
+        self.conv1 = _conv(channels, channels)
+        self.conv2 = _conv(channels, channels)
+        with torch.no_grad():
+            self.conv2.weight.mul_(self._START)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(N, C, H, W)` to the same shape."""
-        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
-        return self.norm2(self.conv2(y)).add_(x)
+        return self.conv2(F.relu(self.conv1(x), inplace=True)).add_(x)
+
+
+class Canvas(nn.Module):
+    """The ground that is painted on: where strokes could lie in what is flat, and along what.
+
+    Convolutions make one colour of a clear sky, or a grid; nothing in it tells where a stroke could
+    lie. Here that is told by sums of waves of random directions and lengths, which never repeat and
+    are the same in each frame: two that are smooth, and the contour lines of two more, each of
+    them broken by a smooth one. To the latter the brightness is added, as if it were height: lines
+    go around shapes. Where the picture has texture of its own, the canvas is covered.
+
+    A wave of a sum is a product of one down and one across, so sums are small matrix products.
+    """
+
+    CHANNELS: Final = 4
+    _WAVES: Final = 10
+    _SMOOTH: Final = (24.0, 120.0)
+    _FLOW: Final = (140.0, 420.0)
+    """Lengths of the shortest and the longest wave, in pixels of the size that is painted."""
+    _BANDS: Final = (9.0, 18.0)
+    """From one contour line to the next, in such pixels, root mean square: strokes lie so apart."""
+    _HEIGHT: Final = 80.0
+    """Of white above black, in such pixels; the slopes of the sums are 1, root mean square."""
+    _TEXTURE: Final = 0.03
+    """Standard deviation of brightness that covers half of the canvas."""
+    _BLUR: Final = 7
+    _SEED: Final = 7
+
+    def forward(self, rgb: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Ground `(N, 4, H, W)` for pixels `(N, 3, H, W)` at `(N, H)` rows and `(N, W)` columns."""
+        smooth, flow = self._sums(rows, columns).float().split_with_sizes([2, 2], dim=1)
+        light = rgb.float().mean(1, keepdim=True)
+        height = self._blurred(light)
+        bands = torch.tensor(self._BANDS, device=rgb.device).view(1, 2, 1, 1)
+        lines = ((flow + self._HEIGHT * height) * (2 * math.pi / bands)).sin()
+        texture = self._blurred((light - height).square())
+        bare = 1 / (1 + texture / self._TEXTURE**2)
+        return torch.cat((smooth * bare, smooth * lines * bare), 1) / 2
+
+    def _blurred(self, x: Tensor) -> Tensor:
+        """Average three times, which is close to a Gaussian; borders are repeated."""
+        border = self._BLUR // 2
+        for _ in range(3):
+            x = F.avg_pool2d(F.pad(x, (border,) * 4, mode="replicate"), self._BLUR, 1)
+        return x
+
+    def _sums(self, rows: Tensor, columns: Tensor) -> Tensor:
+        # In float64, which autocast leaves alone: these are places, not features.
+        turns_down, turns_across, phases, heights = (
+            wave.to(rows.device)[:, None, :].double() for wave in self._waves()
+        )
+        down = rows[:, None, :, None] * turns_down + phases
+        across = columns[:, None, :, None] * turns_across
+        return (heights * down.cos()) @ across.cos().mT - (heights * down.sin()) @ across.sin().mT
+
+    @classmethod
+    @cache
+    def _waves(cls) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Radians a pixel down and across, phases, heights, `(4, 10)` each: for all styles."""
+        chance, shape = Generator().manual_seed(cls._SEED), (cls.CHANNELS, cls._WAVES)
+        chosen, turn, phase = (
+            torch.rand(shape, generator=chance, device="cpu", dtype=torch.float32) for _ in range(3)
+        )
+        shortest, longest = torch.tensor(
+            (cls._SMOOTH, cls._SMOOTH, cls._FLOW, cls._FLOW), device="cpu"
+        ).T[..., None]
+        radians = 2 * math.pi * (chosen / shortest + (1 - chosen) / longest)
+        heights = torch.full(shape, math.sqrt(2 / cls._WAVES), device="cpu")
+        # The slope of each wave is its height times its radians; here that is the same for all.
+        heights[2:] /= radians[2:]
+        # Spread evenly; by chance alone some directions have most of the waves.
+        direction = 2 * math.pi * (torch.arange(cls._WAVES, device="cpu") + turn) / cls._WAVES
+        return radians * direction.sin(), radians * direction.cos(), 2 * math.pi * phase, heights
 
 
 class StyleNet(Network):
-    """The project's own network: a small U of two levels, its work done on a small picture.
+    """The project's own network: adds to a frame what makes it the painting.
 
-    The picture is folded into channels, halved once more, painted by residual blocks, and unfolded
-    again, with one skip connection that keeps edges where they were.
+    It begins as no change at all, the last layer being zero: learning starts at the photo. Two
+    levels of residual blocks, at a quarter and an eighth of the size, have the reach of a stroke.
+
+    Strokes have their size relative to the painting. So a larger picture is painted at a short side
+    of `SIDE`, and the change is raised to its size.
     """
 
+    SIDE: Final = 288
+    _FOLD: Final = 2
+    _MULTIPLE: Final = 8
+
     def __init__(self, architecture: Architecture) -> None:
-        """Build with random weights."""
+        """Build with random weights, but for the last layer."""
         super().__init__(architecture)
-        width, depthwise = architecture.width, architecture.depthwise
-        self.fold = architecture.fold
-        folded = 3 * self.fold**2
-        self.enter = _conv(folded, width, 5)
-        self.enter_norm = PixelNorm(width)
-        self.down = _conv(width, 2 * width, 3, stride=2)
-        self.down_norm = PixelNorm(2 * width)
-        blocks = (PixelResidual(2 * width, depthwise) for _ in range(architecture.blocks))
-        self.blocks = nn.Sequential(*blocks)
-        self.up = nn.Conv2d(2 * width, width, 1)
-        self.up_norm = PixelNorm(width)
-        self.leave = _conv(width, folded, 5)
+        half, quarter, eighth = (architecture.width * times for times in (1, 2, 3))
+        folded = 3 * self._FOLD**2
+        self.canvas = Canvas()
+        self.enter = _conv(folded + Canvas.CHANNELS, half)
+        self.down = _conv(half, quarter, stride=2)
+        self.down_again = _conv(quarter, eighth, stride=2)
+        self.coarse = nn.Sequential(*(Residual(eighth) for _ in range(architecture.blocks)))
+        self.rise = nn.Conv2d(eighth, quarter, 1)
+        self.fine = nn.Sequential(*(Residual(quarter) for _ in range(architecture.blocks)))
+        self.rise_again = nn.Conv2d(quarter, half, 1)
+        self.finish = _conv(half, half)
+        self.leave = _conv(half, folded)
+        nn.init.zeros_(self.leave.weight)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Paint `(N, 3, H, W)` RGB in [0, 1]; the same shape and range come back."""
+        return (rgb + self.change(rgb)).clamp(0, 1)
+
+    def change(self, rgb: Tensor, origins: Tensor | None = None) -> Tensor:
+        """Return what painting adds to each pixel, `(N, 3, H, W)`; the sum may leave [0, 1].
+
+        Args:
+            rgb: the frames.
+            origins: `(N, 2)`, row and column of the canvas where each frame begins, in pixels as
+                they are painted; None for the canvas's own origin.
+        """
+        size = rgb.shape[-2:]
+        begins = rgb.new_zeros((1, 2), dtype=torch.float32) if origins is None else origins
+        if min(size) <= self.SIDE:
+            return self._change(rgb, begins)
+        small = [round(side * self.SIDE / min(size)) for side in size]
+        shrunk = F.interpolate(rgb.float(), small, mode="bilinear", antialias=True).to(rgb.dtype)
+        change = self._change(shrunk, begins).float()
+        return F.interpolate(change, size, mode="bilinear").to(rgb.dtype)
+
+    def _change(self, rgb: Tensor, origins: Tensor) -> Tensor:
         height, width = rgb.shape[-2:]
-        folded = F.pixel_unshuffle(_padded(rgb, 2 * self.fold), self.fold)
-        fine = self._enter(folded.contiguous(memory_format=torch.channels_last))
-        painted = F.pixel_shuffle(self._leave(self._paint(fine), fine), self.fold)
-        return painted.sigmoid()[..., :height, :width]
+        half = F.relu(self.enter(self._on_canvas(_padded(rgb, self._MULTIPLE), origins)))
+        quarter = F.relu(self.down(half))
+        coarse = self.rise(self.coarse(F.relu(self.down_again(quarter))))
+        fine = self.rise_again(self.fine(_doubled(coarse) + quarter))
+        painted = F.relu(self.finish(F.relu(_doubled(fine) + half)))
+        return self._unfolded(self.leave(painted))[..., :height, :width]
 
-    def _enter(self, folded: Tensor) -> Tensor:
-        return F.relu(self.enter_norm(self.enter(folded)), inplace=True)
+    def _on_canvas(self, rgb: Tensor, origins: Tensor) -> Tensor:
+        """Fold pixels into channels, from -1 to 1, and put the canvas below them."""
+        folded = F.pixel_unshuffle(2 * rgb - 1, self._FOLD)
+        half = F.avg_pool2d(rgb, self._FOLD)
+        rows, columns = (
+            torch.arange(side, device=rgb.device) * float(self._FOLD) + begins[:, None]
+            for side, begins in zip(half.shape[-2:], origins.unbind(1), strict=True)
+        )
+        ground = self.canvas(half, rows, columns).to(rgb.dtype)
+        return torch.cat((folded, ground), 1).contiguous(memory_format=torch.channels_last)
 
-    def _paint(self, fine: Tensor) -> Tensor:
-        coarse = F.relu(self.down_norm(self.down(fine)), inplace=True)
-        return self.up(self.blocks(coarse))
+    def _unfolded(self, squares: Tensor) -> Tensor:
+        """Unfold channels to pixels; a blur takes away what differs between odd and even ones.
 
-    def _leave(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        # Bilinear, not transposed convolution: no checkerboard (Odena et al. 2016).
-        risen = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-        return self.leave(F.relu(self.up_norm(risen + fine), inplace=True))
+        That is the grid of sub-pixel convolutions (Aitken et al. 2017), and nothing else that an
+        eye would miss: the frame itself, to which this is added, is not blurred.
+        """
+        pixels = F.pad(F.pixel_shuffle(squares, self._FOLD), (1, 1, 1, 1), mode="replicate")
+        return F.avg_pool2d(F.avg_pool2d(pixels, 2, 1), 2, 1)
 
 
 class TransformerNet(Network):
@@ -324,11 +416,11 @@ def place[Module: nn.Module](module: Module, device: torch.device | str) -> Modu
 
 
 def flop_per_pixel(network: Network) -> float:
-    """Count the floating point operations that one pixel costs, on a small black picture.
+    """Count the floating point operations that one pixel of a black picture of 640x360 costs.
 
     Those that are done on the device of its weights: some need fewer than others.
     """
-    probe = torch.zeros(1, 3, _FLOP_PROBE_SIDE, _FLOP_PROBE_SIDE)
+    probe = torch.zeros(1, 3, *_FLOP_PROBE_SIZE)
     # It imports Triton, which every rank would wait for.
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -336,18 +428,20 @@ def flop_per_pixel(network: Network) -> float:
     parameter = next(network.parameters(), probe)
     with counter, torch.no_grad():
         network(probe.to(parameter.device, parameter.dtype))
-    return counter.get_total_flops() / _FLOP_PROBE_SIDE**2
+    return counter.get_total_flops() / math.prod(_FLOP_PROBE_SIZE)
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, padding_mode="replicate")
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution with weights for what a ReLU leaves (He et al. 2015) and no shift."""
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, padding_mode="replicate")
+    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+    nn.init.zeros_(convolution.bias)  # pyright: ignore[reportArgumentType]
+    return convolution
 
 
-def _separable(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    """Convolve each channel by itself, then mix the channels of each pixel."""
-    border = kernel // 2
-    alone = nn.Conv2d(inputs, inputs, kernel, 1, border, groups=inputs, padding_mode="replicate")
-    return nn.Sequential(alone, nn.Conv2d(inputs, outputs, 1))
+def _doubled(x: Tensor) -> Tensor:
+    # Bilinear, not transposed convolution: no checkerboard (Odena et al. 2016).
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _padded(rgb: Tensor, multiple: int) -> Tensor:

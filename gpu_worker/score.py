@@ -34,12 +34,13 @@ from gpu_worker.errors import ToolError
 from gpu_worker.failure import report_failure
 from gpu_worker.files import is_json, is_sealed
 from gpu_worker.frame import Frame
-from gpu_worker.machine import PRECISIONS, Machine, Precision
+from gpu_worker.machine import Machine
 from gpu_worker.metrics import Metrics
 from gpu_worker.model import load_style
 from gpu_worker.paint import paint
 from gpu_worker.pipeline import prefetch
 from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Plan, Shard
+from gpu_worker.precision import PRECISIONS, Precision
 from gpu_worker.progress import Reporter
 from gpu_worker.scorers import load_scorer
 from gpu_worker.sheet import Sampler

@@ -1,6 +1,8 @@
 """`python -m tools.contact STYLE --painting FILE VIDEO...`: a style's contact sheet.
 
-The painting, and beside it a frame of each video; below the frames, the same as painted.
+For each video two rows: the painting, the frame in the middle, and that frame optimised for the
+style, which is as good as it gets; then the frame as the style paints it at 360, 720 and 1080
+pixels, to see that strokes are as large in each.
 """
 
 import argparse
@@ -8,50 +10,56 @@ import sys
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
+from benchmarks.picture import CPU, Critic, sized
 from gpu_worker.learning.pictures import read_painting, write_sheet
+from gpu_worker.learning.vgg import Vgg
 from gpu_worker.model import load_style
+from gpu_worker.networks import Network
+from gpu_worker.precision import Precision
 from tools.picture import PICTURES, middle_frame
 
 STYLES = Path("styles")
-TILE = (225, 400)
+TILE = (270, 480)
 PAINTING_SIDE = 600
+SHORT_SIDES = (360, 720, 1080)
+
+_OPTIMUM_SIDE = 256
 
 
 def main() -> int:
     """Write `docs/pictures/styles/STYLE.jpg`; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tools.contact")
+    parser = argparse.ArgumentParser(prog="python -m tools.contact", description=__doc__)
     parser.add_argument("style", help="name of a shipped style")
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
     parser.add_argument("--painting", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=100, help="of the optimum (%(default)s)")
     arguments = parser.parse_args()
-    frames = [pil_to_tensor(middle_frame(video)) / 255 for video in arguments.videos]
-    painted = paint(arguments.style, frames)
     painting = read_painting(arguments.painting, PAINTING_SIDE)
+    network = load_style(STYLES / f"{arguments.style}.safetensors").network
+    critic = Critic(Vgg(CPU, Precision.choose(CPU).dtype), sized(painting, _OPTIMUM_SIDE))
+    rows: list[list[Tensor]] = []
+    for video in arguments.videos:
+        frame = pil_to_tensor(middle_frame(video)) / 255
+        optimum = next(critic.optimise(sized(frame, _OPTIMUM_SIDE), [arguments.steps]))[0]
+        rows += [[painting, frame, optimum], [paint(network, frame, side) for side in SHORT_SIDES]]
     sheet = PICTURES / "styles" / f"{arguments.style}.jpg"
     sheet.parent.mkdir(exist_ok=True)
-    write_sheet(sheet, [[upper_half(painting), *frames], [lower_half(painting), *painted]], TILE)
+    write_sheet(sheet, rows, TILE)
     print(sheet)
     return 0
 
 
-def paint(style: str, frames: list[Tensor]) -> list[Tensor]:
-    """Paint `(3, H, W)` frames, RGB in [0, 1], with a shipped style."""
-    network = load_style(STYLES / f"{style}.safetensors").network
+def paint(network: Network, frame: Tensor, short_side: int) -> Tensor:
+    """Scale `(3, H, W)` RGB in [0, 1] to a short side, and paint it."""
+    scale = short_side / min(frame.shape[1:])
+    size = [round(side * scale) for side in frame.shape[1:]]
+    scaled = F.interpolate(frame[None], size, mode="bilinear", antialias=True)
     with torch.inference_mode():
-        return [network(frame[None])[0] for frame in frames]
-
-
-def upper_half(painting: Tensor) -> Tensor:
-    """The upper half of a picture `(3, H, W)`."""
-    return painting[:, : painting.shape[1] // 2]
-
-
-def lower_half(painting: Tensor) -> Tensor:
-    """The lower half of a picture `(3, H, W)`."""
-    return painting[:, painting.shape[1] // 2 :]
+        return network(scaled)[0]
 
 
 if __name__ == "__main__":

@@ -34,15 +34,16 @@ def before_and_after(video: Path | None, style: str) -> tuple[Image.Image, Image
     with tempfile.TemporaryDirectory() as folder:
         order = demo.Order.of(video, style, Path(folder))
         demo.paint(order)
-        return middle_frame(order.video), middle_frame(order.out)
+        before, after = middle_frame(order.video), middle_frame(order.out)
+        return ImageOps.fit(before, TILE), ImageOps.fit(after, TILE)
 
 
 def middle_frame(video: Path) -> Image.Image:
-    """Return the frame in the middle of a video, as it is stored, cropped to a tile."""
+    """Return the frame in the middle of a video, as it is stored."""
     with av.open(str(video)) as container:
         frames = list(container.decode(container.streams.video[0]))
     pixels = frames[len(frames) // 2].to_ndarray(format="rgb24")
-    return ImageOps.fit(Image.fromarray(pixels), TILE)
+    return Image.fromarray(pixels)
 
 
 def sheet(columns: list[tuple[Image.Image, Image.Image]]) -> Image.Image:

@@ -13,15 +13,19 @@ from tqdm import tqdm
 
 from gpu_worker.errors import ToolError
 from gpu_worker.learning.content import Content
-from gpu_worker.learning.objective import ObjectiveFactory, TextureObjective
+from gpu_worker.learning.objective import Objective
 from gpu_worker.learning.pictures import Pair, random_crops, random_views
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.stability import disturb, equivariance_loss, frame_difference_loss
-from gpu_worker.networks import Network, place
+from gpu_worker.learning.vgg import Vgg
+from gpu_worker.networks import StyleNet, place
+from gpu_worker.precision import Precision
 
-_REACH = 15  # pixels; several periods of the network's 4x4 grid
-_WARM_UP_STEPS = 30
+_REACH = 15  # pixels; several periods of the network's 8x8 grid
+_WARM_UP_STEPS = 50
+_BETAS = (0.9, 0.99)  # of Adam; the second forgets the first steps, whose gradients are small
 _GRADIENT_NORM_MAX = 1.0
+_CANVAS = 4096.0  # pixels; frames begin anywhere on so much of it
 KEEP_SECONDS = 60.0
 _BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
@@ -32,7 +36,7 @@ type Losses = dict[str, float]
 class Learnt:
     """What comes of learning: the network and, step by step, the weighted losses by name."""
 
-    network: Network
+    network: StyleNet
     losses: Sequence[Losses]
     minutes: float
 
@@ -46,37 +50,35 @@ class Lesson:
         painting: `(3, H, W)` float RGB in [0, 1].
         content: pictures of that kind to practise on.
         device: where to compute.
-        objective: makes what judges the painted pictures.
     """
 
     recipe: Recipe
     painting: Tensor
     content: Content
     device: torch.device
-    objective: ObjectiveFactory = TextureObjective
 
 
 class Learner:
     """The network in training, with everything that judges it."""
 
-    def __init__(self, lesson: Lesson, network: Network) -> None:
+    def __init__(self, lesson: Lesson, network: StyleNet) -> None:
         """Analyse the painting; nothing is painted yet."""
         recipe, device = lesson.recipe, lesson.device
         torch.manual_seed(recipe.seed)
         self._recipe, self._content, self._device = recipe, lesson.content, device
         self._generator = Generator().manual_seed(recipe.seed)
-        self._objective = lesson.objective(
-            recipe, lesson.painting, lesson.content.pictures, self._generator, device
-        )
+        self._dtype = Precision.choose(device).dtype
+        vgg = Vgg(device, self._dtype)
+        self._objective = Objective(recipe, lesson.painting, lesson.content.pictures, vgg)
         self._network = place(network, device).requires_grad_()
         self._average = AveragedModel(self._network, avg_fn=_running_mean(recipe.average))
-        self._optimizer = torch.optim.Adam(self._network.parameters(), recipe.learning_rate)
+        self._optimizer = torch.optim.Adam(self._network.parameters(), recipe.learning_rate, _BETAS)
         self._losses: list[Losses] = []
 
     @property
-    def network(self) -> Network:
+    def network(self) -> StyleNet:
         """The running mean of the network, which is steadier than its latest state."""
-        return cast("Network", self._average.module)
+        return cast("StyleNet", self._average.module)
 
     @property
     def losses(self) -> Sequence[Losses]:
@@ -91,11 +93,13 @@ class Learner:
         """
         self._set_learning_rate(spent)
         views, frames = self._views(), self._frames()
+        origins = _CANVAS * torch.rand(
+            len(views.first) + len(frames.first), 2, generator=self._generator
+        )
         rgb = torch.cat([views.first, frames.first])
-        painted: Tensor = self._network(rgb)
-        losses = self._objective.losses(painted, rgb) | self._stability(views, frames, painted)
-        self._descend(losses)
-        self._objective.learn(painted)
+        painted = self._paint(rgb, origins)
+        losses = self._objective.losses(painted, rgb, spent)
+        self._descend(losses | self._stability(views, frames, painted, origins))
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs to go on as if there had been no break."""
@@ -103,7 +107,6 @@ class Learner:
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "objective": self._objective.state_dict(),
             "generator": self._generator.get_state(),
             "torch": torch.get_rng_state(),
             "losses": self._losses,
@@ -114,7 +117,6 @@ class Learner:
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._objective.load_state_dict(state["objective"])
         self._generator.set_state(state["generator"])
         torch.set_rng_state(state["torch"])
         self._losses = list(state["losses"])
@@ -142,35 +144,31 @@ class Learner:
         )
         return Pair(first, second, pair.moved)
 
-    def _stability(self, views: Pair, frames: Pair, painted: Tensor) -> dict[str, Tensor]:
-        """Paint the second of each two, and compare with the first, which are `painted`."""
+    def _paint(self, rgb: Tensor, origins: Tensor) -> Tensor:
+        """Paint without holding what comes of it in [0, 1], so that it can be brought back."""
+        with torch.autocast(self._device.type, torch.bfloat16, self._dtype == torch.bfloat16):
+            change = self._network.change(rgb, origins.to(self._device))
+        return rgb + change.float()
+
+    def _stability(
+        self, views: Pair, frames: Pair, painted: Tensor, origins: Tensor
+    ) -> dict[str, Tensor]:
+        """Paint the second of each two, and compare with the first, which are `painted`.
+
+        The canvas lies still below both, as it will: where there are shapes, strokes are to follow
+        them rather than the canvas, or the network's grid.
+        """
         recipe, count = self._recipe, len(views.first)
         if not (recipe.equivariance or recipe.frame_difference):
             return {}
-        again: Tensor = self._network(torch.cat([self._reflected(views.second), frames.second]))
-        seen_again = self._reflected(again[:count])
-        painted_views = replace(views, first=painted[:count], second=seen_again)
+        again = self._paint(torch.cat([views.second, frames.second]), origins)
+        painted_views = replace(views, first=painted[:count], second=again[:count])
         painted_frames = replace(frames, first=painted[count:], second=again[count:])
         return {
             "equivariance": recipe.equivariance * equivariance_loss(views, painted_views),
             "frame_difference": recipe.frame_difference
             * frame_difference_loss(frames, painted_frames),
         }
-
-    def _reflected(self, rgb: Tensor) -> Tensor:
-        """Mirror squares in columns, the diagonal or rows, in turn, and not in every fourth step.
-
-        Strokes are to follow shapes, not axes. Each of these undoes itself.
-        """
-        match len(self._losses) % 4:
-            case 1:
-                return rgb.flip(-1)
-            case 2:
-                return rgb.mT
-            case 3:
-                return rgb.flip(-2)
-            case _:
-                return rgb
 
     def _descend(self, losses: Mapping[str, Tensor]) -> None:
         total = torch.stack(list(losses.values())).sum()

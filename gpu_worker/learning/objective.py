@@ -1,99 +1,107 @@
-"""What is wanted of a painted picture: that it looks like the painting and shows the photo."""
+"""What is wanted of a painted picture: that it looks like the painting and shows the photo.
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+The perceptual losses of Johnson, Alahi & Fei-Fei 2016, as VGG-16 sees both pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import torch
-from torch import Generator, Tensor
+import torch.nn.functional as F
+from torch import Tensor
 
-from gpu_worker.learning.adversary import Adversary
-from gpu_worker.learning.brushwork import BrushworkLoss
-from gpu_worker.learning.features import FeatureNet
-from gpu_worker.learning.palette import Palette
-from gpu_worker.learning.patches import PatchLoss
-from gpu_worker.learning.pictures import random_crops
+from gpu_worker.learning.pictures import cover
 from gpu_worker.learning.recipe import Recipe
-from gpu_worker.learning.structure import structure_loss
+from gpu_worker.learning.vgg import LAYERS, Vgg, gram, style_distances
 
-_PALETTE_SAMPLES = 3000
-
-
-class Objective(Protocol):
-    """Judges what is painted; it may learn to judge better as it goes."""
-
-    def losses(self, painted: Tensor, rgb: Tensor) -> dict[str, Tensor]:
-        """Weighted losses by name, for `(N, 3, H, W)` RGB in [0, 1] before and after painting."""
-        ...
-
-    def learn(self, painted: Tensor) -> None:
-        """Learn from what was painted."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """What has been learnt so far."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
-        ...
+_CONTENT: Final = LAYERS.index("relu3_3")
+_PHOTOS: Final = 16
+"""As many tell how much the content of photos varies."""
+_RISE: Final = 0.25
+"""Share of the budget over which the weight of style rises: at its full weight from the start, what
+is learnt first is a texture that shows nothing."""
+_FIRST: Final = 0.25
+"""What the weight of style rises from, as a share."""
+_EIGHTH: Final = 8
+_WINDOW: Final = 5
+_FAINT: Final = 0.02
+"""Standard deviation of brightness that is hardly seen."""
 
 
-type ObjectiveFactory = Callable[
-    [Recipe, Tensor, Sequence[Tensor], Generator, torch.device], Objective
-]
+def light_loss(painted: Tensor, rgb: Tensor) -> Tensor:
+    """How far light and dark are from where they were, from 0 to 2, at an eighth of the size.
+
+    VGG-16 hardly sees slow changes of brightness, and the style has the same in every crop: without
+    this, what is dark gets brighter and the reverse, until nothing can be read. One minus the
+    correlation, over whole crops and in windows; brightness and contrast are left to the painter.
+    """
+    ours, theirs = (F.avg_pool2d(one.mean(1, keepdim=True), _EIGHTH) for one in (painted, rgb))
+    whole = F.adaptive_avg_pool2d
+    return (
+        _decorrelation(ours, theirs, lambda x: whole(x, 1))
+        + _decorrelation(ours, theirs, lambda x: F.avg_pool2d(x, _WINDOW, 1))
+    ) / 2
 
 
-class TextureObjective:
-    """Needs no pretrained weights but the project's own features of texture."""
+def _decorrelation(ours: Tensor, theirs: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+    """One minus the correlation where `mean` averages, weighted by how much there is to see."""
+    covariance = mean(ours * theirs) - mean(ours) * mean(theirs)
+    variance = (mean(ours * ours) - mean(ours) ** 2).clamp_min(0)
+    wanted = (mean(theirs * theirs) - mean(theirs) ** 2).clamp_min(0)
+    correlation = covariance / (variance * wanted + _FAINT**4).sqrt()
+    weight = wanted / (wanted + _FAINT**2)
+    return ((1 - correlation) * weight).mean()
+
+
+def _joined(features: Tensor) -> Tensor:
+    """Lay `(N, C, H, W)` side by side, `(1, C, H, N * W)`."""
+    return torch.cat(features.unbind(), -1)[None]
+
+
+class Objective:
+    """Judges what is painted by content and style."""
 
     def __init__(
-        self,
-        recipe: Recipe,
-        painting: Tensor,
-        pictures: Sequence[Tensor],
-        generator: Generator,
-        device: torch.device,
+        self, recipe: Recipe, painting: Tensor, photos: Sequence[Tensor], vgg: Vgg
     ) -> None:
-        """Analyse the painting `(3, H, W)`, and the colours of the pictures to be painted."""
-        self._recipe, self._painting, self._generator = recipe, painting, generator
-        canvas = painting[None].to(device)
-        self._brushwork = BrushworkLoss(FeatureNet.shipped(device), canvas)
-        self._patches = PatchLoss(canvas, generator)
-        photo_colours = _colours(pictures, generator)
-        self._palette = Palette(photo_colours, _colours([painting], generator), generator)
-        self._adversary = Adversary(device)
+        """Look at the painting `(3, H, W)`, and at photos of the kind that is to be painted."""
+        self._recipe, self._vgg = recipe, vgg
+        with torch.no_grad():
+            self._wanted = [gram(seen) for seen in vgg(painting[None].to(vgg.device))]
+            self._variance = self._content_variance(photos[:: -(-len(photos) // _PHOTOS)])
 
-    def losses(self, painted: Tensor, rgb: Tensor) -> dict[str, Tensor]:
-        """Brushwork, patches, adversary, palette and structure."""
-        recipe = self._recipe
-        losses = {
-            "brushwork": recipe.brushwork * self._brushwork(painted),
-            "patches": recipe.patches * self._patches(painted),
-            "palette": recipe.palette * self._palette.loss(painted, rgb),
-            "structure": recipe.structure * structure_loss(painted, rgb),
+    def losses(self, painted: Tensor, rgb: Tensor, spent: float) -> dict[str, Tensor]:
+        """Weighted losses by name.
+
+        Args:
+            painted: `(N, 3, H, W)` RGB, [0, 1] but for what is painted too bright or too dark.
+            rgb: the same before.
+            spent: share of the budget gone by.
+        """
+        with torch.no_grad():
+            shown = self._vgg(rgb, LAYERS[_CONTENT])[_CONTENT].float()
+        seen = self._vgg(painted)
+        content = (seen[_CONTENT].float() - shown).square().mean() / self._variance
+        # Of all crops together, since a dark one may stay dark where another is bright. Flat for
+        # what is far off: one odd batch would otherwise outweigh a hundred.
+        style = style_distances([_joined(one) for one in seen], self._wanted).log1p().mean()
+        outside = (painted - painted.clamp(0, 1)).square().mean()
+        return {
+            "content": self._recipe.content_weight * content,
+            "style": self._recipe.style_weight * self._risen(spent) * style,
+            "light": self._recipe.light_weight * light_loss(painted, rgb),
+            "range": self._recipe.range_weight * outside,
         }
-        if recipe.adversary:
-            losses["adversary"] = recipe.adversary * self._adversary.loss(painted)
-        return losses
 
-    def learn(self, painted: Tensor) -> None:
-        """Let the adversary see half of what was painted beside crops of the painting."""
-        if not self._recipe.adversary:
-            return
-        half = painted[: max(1, len(painted) // 2)]
-        crops = random_crops([self._painting], len(half), painted.shape[-1], self._generator)
-        self._adversary.learn(half, crops.to(painted.device))
+    def _content_variance(self, photos: Sequence[Tensor]) -> Tensor:
+        """Over all photos: each one's own would have flat crops, where it is small, rule."""
+        side = self._recipe.size
+        crops = torch.stack([cover(photo, (side, side)) for photo in photos]).to(self._vgg.device)
+        features = torch.cat([self._vgg(crop[None], LAYERS[_CONTENT])[_CONTENT] for crop in crops])
+        return features.float().var((0, 2, 3)).mean()
 
-    def state_dict(self) -> dict[str, Any]:
-        """That of the adversary."""
-        return self._adversary.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """That of the adversary."""
-        self._adversary.load_state_dict(state)
-
-
-def _colours(pictures: Sequence[Tensor], generator: Generator) -> Tensor:
-    """Draw `(n, 3)` colours, from each picture in proportion to its pixels."""
-    pixels = torch.cat([picture.flatten(1).T for picture in pictures])
-    return pixels[torch.randint(len(pixels), (_PALETTE_SAMPLES,), generator=generator)]
+    @staticmethod
+    def _risen(spent: float) -> float:
+        return _FIRST + (1 - _FIRST) * min(1.0, spent / _RISE)

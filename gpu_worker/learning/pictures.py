@@ -118,9 +118,19 @@ def random_views(
     return _joined([_views(one, side, reach, generator) for one in chosen])
 
 
+def cover(picture: Tensor, tile: tuple[int, int]) -> Tensor:
+    """Scale `(C, H, W)` to cover `tile` (height, width), and cut what stands over off evenly."""
+    height, width = picture.shape[-2:]
+    scale = max(tile[0] / height, tile[1] / width)
+    size = (max(tile[0], round(height * scale)), max(tile[1], round(width * scale)))
+    scaled = F.interpolate(picture[None].cpu(), size, mode="bilinear", antialias=True)[0]
+    top, left = (size[0] - tile[0]) // 2, (size[1] - tile[1]) // 2
+    return scaled[:, top : top + tile[0], left : left + tile[1]]
+
+
 def write_sheet(path: Path, rows: Sequence[Sequence[Tensor]], tile: tuple[int, int]) -> None:
     """Lay pictures out in rows of equal length, each scaled to cover `tile` (height, width)."""
-    tiles = [_cover(picture, tile) for row in rows for picture in row]
+    tiles = [cover(picture, tile) for row in rows for picture in row]
     grid = make_grid(torch.stack(tiles), nrow=len(rows[0]), padding=4, pad_value=1.0)
     save_image(grid, path)
 
@@ -214,12 +224,3 @@ def _random_shift(start: int, end: int, reach: int, generator: Generator) -> int
 
 def _random_integer(end: int, generator: Generator) -> int:
     return int(torch.randint(end, (), generator=generator))
-
-
-def _cover(picture: Tensor, tile: tuple[int, int]) -> Tensor:
-    height, width = picture.shape[-2:]
-    scale = max(tile[0] / height, tile[1] / width)
-    size = (max(tile[0], round(height * scale)), max(tile[1], round(width * scale)))
-    scaled = F.interpolate(picture[None].cpu(), size, mode="bilinear", antialias=True)[0]
-    top, left = (size[0] - tile[0]) // 2, (size[1] - tile[1]) // 2
-    return scaled[:, top : top + tile[0], left : left + tile[1]]

@@ -1,18 +1,18 @@
 """Every benchmark is a command that says what it does, and keeps what it has measured."""
 
-import json
 import runpy
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
 from benchmarks.__main__ import BENCHMARKS as BY_THEMSELVES
 from benchmarks.flood import RUSHES
-from benchmarks.twin import TWINS
+from benchmarks.twin import STYLES, TWINS
+from gpu_worker.model import load_style
 from tests.benchmarks.commands import BENCHMARKS, kept, run
 
 COMMANDS = sorted(
@@ -109,16 +109,17 @@ def test_scale(tmp_path: Path) -> None:
     assert (tmp_path / "scale.svg").read_text() == (documents / "scale.svg").read_text()
 
 
-def test_pareto(tmp_path: Path, picture: Path) -> None:
-    given = ("--painting", picture, "--content", picture.parent)
-    run("pareto", *given, "--steps", "2", "--size", "72", "--results", tmp_path)
-    result = kept(tmp_path, "pareto")
-    assert (result["recipe"]["steps"], result["painting"]) == (2, picture.name)
-    points = result["points"]
-    assert len({json.dumps(point["architecture"]) for point in points}) == len(points) == 8
-    for point in points:
-        assert point["loss"] == pytest.approx(sum(point["losses"].values()), abs=1e-3)
-        assert point["core_ms_per_frame"] > 0
+def test_picture(tmp_path: Path, picture: Path) -> None:
+    painting = load_style(STYLES / "scream.safetensors").metadata["painting"]
+    ImageOps.invert(Image.open(picture)).save(tmp_path / painting)
+    given = ("--paintings", tmp_path, picture, "--styles", "scream", "--short-sides", "64")
+    run("picture", *given, "--optimum", "1", "9", "--results", tmp_path)
+    style, one, nine = kept(tmp_path, "picture")["rows"]
+    assert [row["by"] for row in (style, one, nine)] == ["style", "1 steps", "9 steps"]
+    assert 0 < one["closed"] < nine["closed"] < 1
+    assert one["legible"] > nine["legible"] > 0.5
+    look = style["frames"][picture.name]
+    assert look["closed"] == pytest.approx(1 - sum(look["layers"]) / sum(look["frame_layers"]))
 
 
 def test_twin(tmp_path: Path, picture: Path) -> None:

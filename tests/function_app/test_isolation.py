@@ -154,7 +154,7 @@ def test_too_much_memory_is_the_inputs_fault(
     file = clips["plain.mp4"].with_name("big.mkv")
     ffmpeg("-f", "lavfi", "-i", "color=s=4096x2304:d=1", "-c:v", "ffv1", str(file))
     configure(CHILD_MEMORY_MIB="70")
-    with pytest.raises(InputError, match="upload it again"):
+    with pytest.raises(InputError, match="use a copy that plays"):
         isolation.run("preprocess", upload(file, file.name))
 
 

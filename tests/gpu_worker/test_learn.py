@@ -1,5 +1,6 @@
 """A style is learnt from a painting and photos alone, says how, and goes on after a kill."""
 
+import base64
 import io
 import json
 import os
@@ -16,20 +17,22 @@ import pytest
 import torch
 from PIL import Image
 from torch import Generator, Tensor
-from torchvision.models import vgg16
 
 from gpu_worker.errors import ToolError
 from gpu_worker.files import Kept
 from gpu_worker.learn import main
 from gpu_worker.learning.content import Content
 from gpu_worker.learning.learner import Budget, Learner, Learnt, Lesson, learn
+from gpu_worker.learning.objective import Objective
 from gpu_worker.learning.pictures import read_painting, read_picture
 from gpu_worker.learning.recipe import Recipe
+from gpu_worker.learning.vgg import Vgg
 from gpu_worker.model import load_style
-from gpu_worker.networks import Architecture, build
+from gpu_worker.networks import Architecture, StyleNet
 
 TINY = Architecture("StyleNet", width=8, blocks=1)
-RECIPE = Recipe(steps=24, minutes=0, size=72, batch=2, painting_side=96, adversary=1.0)
+LOSSES = {"content", "style", "light", "range", "equivariance", "frame_difference", "total"}
+RECIPE = Recipe(steps=24, minutes=0, size=64, painting_side=96, learning_rate=4e-3, average=0.5)
 
 
 def save_picture(path: Path, seed: int, size: tuple[int, int] = (120, 100)) -> Path:
@@ -58,7 +61,7 @@ def lesson(pictures: Path, recipe: Recipe) -> Lesson:
 
 def learn_tiny(pictures: Path, recipe: Recipe) -> Learnt:
     torch.manual_seed(recipe.seed)
-    learner = Learner(lesson(pictures, recipe), build(TINY))
+    learner = Learner(lesson(pictures, recipe), StyleNet(TINY))
     return learn(learner, Budget(recipe), lambda _: None)
 
 
@@ -71,10 +74,18 @@ def painted(learnt: Learnt) -> Tensor:
         return learnt.network(torch.full((1, 3, 32, 32), 0.5))
 
 
-def test_learning_lowers_the_loss(pictures: Path) -> None:
-    losses = list(learn_tiny(pictures, RECIPE).losses)
-    assert len(losses) == RECIPE.steps
-    assert mean_total(losses[-5:]) < 0.9 * mean_total(losses[:5])
+def test_what_is_learnt_is_nearer_to_what_is_wanted_than_the_photo(pictures: Path) -> None:
+    given = lesson(pictures, RECIPE)
+    objective = Objective(RECIPE, given.painting, given.content.pictures, Vgg(given.device))
+    learnt = learn_tiny(pictures, RECIPE)
+    assert len(learnt.losses) == RECIPE.steps
+    photo = given.content.pictures[0][None, :, :64, :64]
+    with torch.no_grad():
+        as_it_was, painted = (
+            sum(objective.losses(rgb, photo, spent=1).values())
+            for rgb in (photo, learnt.network(photo))
+        )
+    assert painted < 0.98 * as_it_was
 
 
 def test_learning_repeats_by_seed(pictures: Path) -> None:
@@ -84,7 +95,7 @@ def test_learning_repeats_by_seed(pictures: Path) -> None:
     # Threads may sum in another order each time, so equal to rounding and no closer.
     assert mean_total(again.losses) == pytest.approx(mean_total(first.losses), rel=1e-3)
     assert torch.allclose(painted(again), painted(first), atol=5e-3)
-    assert not torch.allclose(painted(other), painted(first), atol=5e-2)
+    assert mean_total(other.losses) != pytest.approx(mean_total(first.losses), rel=1e-2)
 
 
 def test_stability_is_learnt_only_where_it_is_asked_for(pictures: Path) -> None:
@@ -93,19 +104,13 @@ def test_stability_is_learnt_only_where_it_is_asked_for(pictures: Path) -> None:
     assert "equivariance" in learn_tiny(pictures, replace(RECIPE, steps=1)).losses[0]
 
 
-def test_the_adversary_takes_part_only_where_it_is_asked_to(pictures: Path) -> None:
-    recipe = replace(RECIPE, steps=1)
-    assert "adversary" in learn_tiny(pictures, recipe).losses[0]
-    assert "adversary" not in learn_tiny(pictures, replace(recipe, adversary=0.0)).losses[0]
-
-
 def test_a_learner_goes_on_from_its_state_as_if_there_had_been_no_break(pictures: Path) -> None:
     recipe = replace(RECIPE, steps=4)
     torch.manual_seed(0)
-    through = Learner(lesson(pictures, recipe), build(TINY))
+    through = Learner(lesson(pictures, recipe), StyleNet(TINY))
     for _ in range(2):
         through.step(spent=0.2)
-    resumed = Learner(lesson(pictures, recipe), build(TINY))
+    resumed = Learner(lesson(pictures, recipe), StyleNet(TINY))
     resumed.load_state_dict(through.state_dict())
     for learner in (through, resumed):
         learner.step(spent=0.5)
@@ -114,34 +119,30 @@ def test_a_learner_goes_on_from_its_state_as_if_there_had_been_no_break(pictures
 
 
 def command(pictures: Path, out: Path, *more: str) -> list[str]:
-    sizes = ["--size", "72", "--width", "8", "--blocks", "1", "--painting-side", "96"]
+    sizes = ["--size", "64", "--width", "8", "--blocks", "1", "--painting-side", "96"]
     inputs = ["--painting", str(pictures / "painting.png"), "--content", str(pictures / "photos")]
     return [*inputs, "--out", str(out), *sizes, *more]
 
 
 def test_the_command_writes_a_style_that_tells_its_story(pictures: Path, tmp_path: Path) -> None:
     out, sheet = tmp_path / "tiny.safetensors", tmp_path / "sheet.png"
-    options = ["--steps", "2", "--seed", "7", "--palette", "3.5", "--preview", str(sheet)]
+    options = ["--steps", "2", "--seed", "7", "--style-weight", "3.5", "--preview", str(sheet)]
+    options += ["--painting-name", "Blots.jpg"]
     assert main(command(pictures, out, *options)) == 0
     metadata = load_style(out).metadata
     recipe = json.loads(metadata["recipe"])
-    assert metadata["painting"] == "painting.png"
+    assert metadata["painting"] == "Blots.jpg"
+    picture = Image.open(io.BytesIO(base64.b64decode(metadata["picture"])))
+    assert picture.size == (115, 96)
     assert metadata["licence"] == "Public domain"
     assert metadata["steps"] == "2"
     assert Architecture(**json.loads(metadata["architecture"])) == TINY
-    assert (recipe["seed"], recipe["palette"], recipe["minutes"]) == (7, 3.5, 0.0)
-    assert {"brushwork", "patches", "equivariance", "total"} <= json.loads(
-        metadata["losses"]
-    ).keys()
-    assert [point.keys() for point in json.loads(metadata["curve"])] == [recipe_losses()] * 2
+    assert (recipe["seed"], recipe["style_weight"], recipe["minutes"]) == (7, 3.5, 0.0)
+    assert json.loads(metadata["losses"]).keys() == LOSSES
+    assert [point.keys() for point in json.loads(metadata["curve"])] == [LOSSES] * 2
     assert float(metadata["minutes"]) >= 0
     assert read_picture(sheet, 2000).shape[2] > 1000
     assert list(tmp_path.glob("*.state*")) == []
-
-
-def recipe_losses() -> set[str]:
-    texture = {"brushwork", "patches", "palette", "structure"}
-    return texture | {"equivariance", "frame_difference", "total"}
 
 
 def test_a_style_is_learnt_from_the_painting_and_a_clip_on_what_the_project_ships(
@@ -152,8 +153,8 @@ def test_a_style_is_learnt_from_the_painting_and_a_clip_on_what_the_project_ship
     source.output(str(clip)).run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
     painting = str(pictures / "painting.png")
     options = ["--painting", painting, "--content", str(clip), "--out", str(out)]
-    assert main([*options, "--steps", "1", "--size", "72"]) == 0
-    assert json.loads(load_style(out).metadata["architecture"])["width"] == 16
+    assert main([*options, "--steps", "1", "--size", "64"]) == 0
+    assert json.loads(load_style(out).metadata["architecture"])["width"] == 32
 
 
 def test_without_content_it_says_what_it_practises_on(
@@ -161,23 +162,19 @@ def test_without_content_it_says_what_it_practises_on(
 ) -> None:
     caplog.set_level("INFO")
     out, painting = tmp_path / "out.safetensors", str(pictures / "painting.png")
-    options = ["--painting", painting, "--out", str(out), "--steps", "1", "--size", "72"]
+    options = ["--painting", painting, "--out", str(out), "--steps", "1", "--size", "64"]
     assert main(options) == 0
     assert "practising on made-up shapes" in caplog.text
     assert out.exists()
 
 
-def test_vgg_judges_where_its_weights_are_given(pictures: Path, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    with torch.device("meta"):
-        shapes = vgg16(weights=None).features.state_dict()
-    weights = {f"features.{k}": 0.05 * torch.randn(v.shape) for k, v in shapes.items()}
-    torch.save(weights, tmp_path / "vgg16.pth")
-    out = tmp_path / "out.safetensors"
-    options = ["--vgg", str(tmp_path / "vgg16.pth"), "--steps", "1"]
-    assert main(command(pictures, out, *options)) == 0
-    losses = json.loads(load_style(out).metadata["losses"])
-    assert losses.keys() == {"content", "style", "equivariance", "frame_difference", "total"}
+def test_a_style_of_another_network_is_no_start(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    identity = str(Path(__file__).parents[2] / "styles" / "identity.safetensors")
+    painting, out = str(pictures / "painting.png"), str(tmp_path / "out.safetensors")
+    assert main(["--painting", painting, "--out", out, "--start", identity]) == 1
+    assert "identity.safetensors is no style that was learnt from a painting" in caplog.text
 
 
 def test_a_killed_run_goes_on_when_its_command_is_repeated(pictures: Path, tmp_path: Path) -> None:
@@ -264,7 +261,7 @@ def test_a_learning_that_runs_away_is_ended(pictures: Path) -> None:
         ("--seed", "-1"),
         ("--width", "x"),
         ("--width", "999"),
-        ("--palette", "-1"),
+        ("--style-weight", "-1"),
     ],
 )
 def test_an_option_out_of_range_is_named(

@@ -1,0 +1,87 @@
+"""What is wanted: the painting's style and the photo's content, in colours that can be shown."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from gpu_worker.learning.objective import Objective, light_loss
+from gpu_worker.learning.recipe import Recipe
+from gpu_worker.learning.vgg import Vgg
+
+RECIPE = Recipe(size=96)
+
+type Stripes = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="module")
+def objective(stripes: Stripes) -> Objective:
+    photos = [stripes(31)[0], stripes(17)[0]]
+    return Objective(RECIPE, stripes(9)[0], photos, Vgg(torch.device("cpu")))
+
+
+def losses(
+    objective: Objective, painted: Tensor, rgb: Tensor, spent: float = 1
+) -> dict[str, float]:
+    return {name: float(loss) for name, loss in objective.losses(painted, rgb, spent).items()}
+
+
+def test_the_photo_shows_itself_and_the_painting_is_its_own_style(
+    objective: Objective, stripes: Stripes
+) -> None:
+    painting, photo = stripes(9), stripes(31)
+    as_it_was, as_the_painting = (losses(objective, one, photo) for one in (photo, painting))
+    assert as_it_was["content"] == as_it_was["range"] == 0
+    assert as_it_was["light"] < 0.05
+    assert as_the_painting["content"] > 0.1
+    assert as_the_painting["style"] < 1e-3 * as_it_was["style"]
+
+
+def test_style_weighs_little_at_first(objective: Objective, stripes: Stripes) -> None:
+    photo = stripes(31)
+    first, later, last = (losses(objective, photo, photo, spent) for spent in (0, 0.25, 1))
+    assert first["style"] == pytest.approx(0.25 * later["style"])
+    assert later == last
+
+
+def test_what_cannot_be_shown_costs(objective: Objective, stripes: Stripes) -> None:
+    photo = stripes(31)
+    assert losses(objective, photo + 1, photo)["range"] > losses(objective, photo, photo)["range"]
+
+
+@pytest.mark.parametrize("contrast", [0.3, 2])
+def test_light_is_where_it_was_whatever_the_contrast(stripes: Stripes, contrast: float) -> None:
+    photo = stripes(60)
+    for same in (photo, contrast * photo + 0.1):
+        assert light_loss(same, photo) < 0.2
+    assert light_loss(1 - photo, photo) > 1
+    assert 0.3 < light_loss(torch.rand_like(photo), photo) < 1.2
+
+
+def test_of_two_crops_one_may_be_what_the_other_is_not(
+    objective: Objective, stripes: Stripes
+) -> None:
+    """The halves of the painting are its style together."""
+    painting, photo = stripes(9), stripes(31)
+    halves = torch.cat((painting[..., :48], painting[..., 48:]))
+    photos = torch.cat((photo[..., :48], photo[..., 48:]))
+    assert (
+        losses(objective, halves, photos)["style"]
+        < 0.1 * losses(objective, photos, photos)["style"]
+    )
+
+
+def test_weights_are_the_recipe_s(stripes: Stripes) -> None:
+    vgg, photo, painted = Vgg(torch.device("cpu")), stripes(31), stripes(17) * 1.5
+    recipe = Recipe(size=96, content_weight=3, style_weight=50, light_weight=9, range_weight=70)
+    one = Objective(
+        Recipe(size=96, content_weight=1, style_weight=1, light_weight=1, range_weight=1),
+        stripes(9)[0],
+        [photo[0]],
+        vgg,
+    )
+    other = Objective(recipe, stripes(9)[0], [photo[0]], vgg)
+    plain, weighted = (losses(judge, painted, photo) for judge in (one, other))
+    for name, weight in (("content", 3), ("style", 50), ("light", 9), ("range", 70)):
+        assert weighted[name] == pytest.approx(weight * plain[name])
