@@ -61,7 +61,8 @@ def _completions(context: typer.Context, ask: Callable[[Client], list[str]]) -> 
     """Ask the deployment that the command line names; none where it does not answer."""
     named = context.find_root().params
     try:
-        with Deployment(**named).client() as client:
+        deployment = Deployment(named["url"], named["key"], named["audience"])
+        with deployment.client() as client:
             return ask(client)
     except CommandError:
         return []

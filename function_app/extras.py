@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any, Self, cast
 
 from av.container import InputContainer
+from av.stream import Disposition
 
 from function_app.container import Container
 from function_app.storage import BlobWriter
@@ -64,6 +65,8 @@ class Sidecar:
         chapters: in order.
         metadata: the container's own: title, date and the like.
         tracks: files of the tracks of sound and subtitles in the job's folder, in order.
+        defaults: those of them that the source plays unasked; None where that was not looked at. An
+            MP4 of one track alone would have that one play.
         attachments: that the result is to have.
         container: of the result.
     """
@@ -71,6 +74,7 @@ class Sidecar:
     chapters: tuple[Chapter, ...] = ()
     metadata: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     tracks: tuple[str, ...] = ()
+    defaults: tuple[str, ...] | None = None
     attachments: tuple[Attachment, ...] = ()
     container: Container = Container.MP4
 
@@ -89,6 +93,7 @@ class Sidecar:
             chapters=tuple(Chapter(**chapter) for chapter in fields["chapters"]),
             metadata=fields["metadata"],
             tracks=tuple(tracks),
+            defaults=None if fields.get("defaults") is None else tuple(fields["defaults"]),
             attachments=tuple(Attachment(**each) for each in fields.get("attachments", ())),
             container=Container(fields.get("container", Container.MP4)),
         )
@@ -123,12 +128,14 @@ class ExtrasWriter:
     Attributes:
         sinks: for each stream index that may be kept, what takes its packets.
         notes: a sentence for each track that is not kept or not kept as it is, after `close`.
+        defaults: files of the tracks that the source plays unasked.
     """
 
     def __init__(self, source: InputContainer, container: Container, open_track: OpenTrack) -> None:
         """Write nothing yet: how a track is kept, its first packet tells."""
         streams = [stream for stream in source.streams if stream.type in KEPT]
         self.notes: list[str] = []
+        self.defaults: tuple[str, ...] = ()
         self.sinks: dict[int, Track] = {}
         self._writers: dict[str, tuple[Track, BlobWriter]] = {}
         for stream in streams[:MOST_TRACKS]:
@@ -136,6 +143,8 @@ class ExtrasWriter:
             writer = open_track(name)
             self.sinks[stream.index] = Track(stream, container, writer)
             self._writers[name] = self.sinks[stream.index], writer
+            if stream.disposition & Disposition.default:
+                self.defaults += (name,)
         if (more := len(streams) - MOST_TRACKS) > 0:
             self.notes.append(f"{more} tracks are more than the {MOST_TRACKS} kept: left out")
 

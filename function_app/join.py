@@ -11,12 +11,13 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from itertools import zip_longest
 from typing import IO, Any
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from function_app.container import Container, index_size
@@ -67,9 +68,11 @@ def join(
         first = stack.enter_context(av.open(open_shard(plan.shards[0]), "r"))
         video = _add_video(result, first, plan)
         sources = [_video_packets(plan, open_shard, video, first)]
-        for track in tracks:
+        for track, name in zip_longest(tracks, sidecar.tracks):
             file = stack.enter_context(av.open(track, "r"))
             sources.append(_track_packets(file, result))
+            if sidecar.defaults is not None:
+                _play_unasked(result.streams[-1], name in sidecar.defaults)
         for attachment, content in zip(sidecar.attachments, attachments, strict=True):
             result.add_attachment(attachment.name, attachment.media_type, content)
         _describe(result, sidecar)
@@ -186,6 +189,11 @@ def _track_packets(track: InputContainer, result: OutputContainer) -> Iterator[P
             streams[source.index] = result.add_stream_from_template(source)
             describe(streams[source.index], source)
     return _redirected(track, streams)
+
+
+def _play_unasked(stream: Stream, unasked: bool) -> None:
+    others = stream.disposition & ~Disposition.default
+    stream.disposition = others | Disposition.default if unasked else others
 
 
 def _redirected(track: InputContainer, streams: dict[int, Stream]) -> Iterator[Packet[Any]]:

@@ -206,6 +206,7 @@ def _one_pass(
         chapters_of(source),
         metadata_of(source),
         extras.close(),
+        extras.defaults,
         _attachments(job, source) if container is Container.MKV else (),
         container,
     )

@@ -29,6 +29,8 @@ EMPTY_TEXT = 2
 BESIDE = {"text", "tmcd"}
 """Handlers of the tracks in which an MP4 has its chapters and its timecode."""
 EDIT_TICK = Fraction(1, MOVIE_TIMESCALE)
+MILLISECOND = Fraction(1, 1000)
+"""What Matroska rounds to: how long the last packet of a track lasts is known no better."""
 
 
 class DiffersError(ServiceError):
@@ -141,16 +143,21 @@ def _check_index(result: IO[bytes], tracks: Iterable[IO[bytes]], frames: Timelin
     start = frames.first * frames.seconds_per_tick
     _check_shown("the picture", video, [(start, start + frames.duration)])
     for number, (track, given) in enumerate(zip(others, kept, strict=True), 1):
-        _check_shown(f"track {number}", track, given.shown())
+        _check_shown(f"track {number}", track, given.shown(), MILLISECOND)
 
 
 def _shown_tracks(file: IO[bytes]) -> list[Track]:
     return [track for track in read_index(file) if track.handler not in BESIDE]
 
 
-def _check_shown(what: str, track: Track, planned: list[tuple[Fraction, Fraction]]) -> None:
-    """Compare from when to when a track is shown, to a tick."""
-    found, tolerance = track.shown(), max(Fraction(1, track.timescale), EDIT_TICK)
+def _check_shown(
+    what: str,
+    track: Track,
+    planned: list[tuple[Fraction, Fraction]],
+    tolerance: Fraction = EDIT_TICK,
+) -> None:
+    """Compare from when to when a track is shown, to its own tick at least."""
+    found, tolerance = track.shown(), max(Fraction(1, track.timescale), tolerance)
     edges = zip(sum(found, ()), sum(planned, ()), strict=False)
     if len(found) != len(planned) or any(abs(one - other) > tolerance for one, other in edges):
         said, right = (", ".join(f"{float(a):.6f}-{float(b):.6f}" for a, b in spans)

@@ -2,7 +2,7 @@
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -44,6 +44,20 @@ class Evidence:
     audio: list[Track]
     subtitles: list[Track]
     chapters: list[tuple[float, float, str]]
+
+    def from_zero(self) -> "Evidence":
+        """The same by a clock that begins with whatever comes first, picture or sound."""
+        zero = min(self.times + [time for track in self.audio for time in track.times])
+        return replace(
+            self,
+            times=[time - zero for time in self.times],
+            audio=[_earlier(track, zero) for track in self.audio],
+            subtitles=[_earlier(track, zero) for track in self.subtitles],
+        )
+
+
+def _earlier(track: Track, seconds: float) -> Track:
+    return replace(track, times=[time - seconds for time in track.times])
 
 
 def evidence(content: bytes) -> Evidence:

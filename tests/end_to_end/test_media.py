@@ -30,7 +30,9 @@ def restyled(atelier: Atelier, content: bytes, name: str) -> tuple[Evidence, Evi
     assert job["status"] == "Completed", job["error"]
     assert job["duration_s"] > 0
     assert not atelier.leftovers(job_id)
-    return evidence(content), evidence(atelier.result(job_id))
+    source, result = evidence(content), evidence(atelier.result(job_id))
+    # The clock of a transport stream begins anywhere.
+    return source.from_zero() if name.endswith(".ts") else source, result
 
 
 def prove_equal(source: Evidence, result: Evidence) -> None:

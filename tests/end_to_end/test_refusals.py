@@ -63,7 +63,7 @@ def test_half_a_style_is_refused_before_anything_is_painted(atelier: Atelier, me
     prove_refused(atelier, job_id, "half.safetensors is damaged", attempts=0)
 
 
-@pytest.mark.parametrize("name", ["../up.mp4", "a/../b.mp4", 'a"b.mp4', "it's.mp4", ""])
+@pytest.mark.parametrize("name", ["../up.mp4", "a/../b.mp4", 'a"b.mp4', "a`b.mp4", ""])
 def test_upload_under_a_bad_name_is_refused(atelier: Atelier, name: str) -> None:
     wish = {"filename": name, "style": "identity", "bytes": 1}
     answer = atelier.http.post("/api/uploads", json=wish)
@@ -73,7 +73,14 @@ def test_upload_under_a_bad_name_is_refused(atelier: Atelier, name: str) -> None
 
 @pytest.mark.parametrize(
     "name",
-    ["100%2Ffun.mp4", "two words.mp4", "Fräulein 雪.mp4", "a.b..c.mp4", "in folders/clip.mp4"],
+    [
+        "100%2Ffun.mp4",
+        "two words.mp4",
+        "it's.mp4",
+        "Fräulein 雪.mp4",
+        "a.b..c.mp4",
+        "in folders/clip.mp4",
+    ],
 )
 def test_unusual_name_works(atelier: Atelier, media: Media, name: str) -> None:
     clip = media.moving(1)

@@ -684,8 +684,9 @@ def test_get_preview_answers_with_the_latest_frame(
 ) -> None:
     job = upload(b"6", "preview.mp4")
     start(idle_hub.client, job)
-    storage.write(paths.JOBS, job.folder.output(PREVIEW_NAME), b"picture", "image/jpeg")
+    whole = b"picture\xff\xd9"  # a JPEG ends in that
+    storage.write(paths.JOBS, job.folder.output(PREVIEW_NAME), whole, "image/jpeg")
     request = http("GET", f"/api/jobs/{job.job_id}/preview", id=job.job_id)
     answer = worker.call("get_preview", req=request, client=durable)
-    assert answer.http.body.bytes == b"picture"
+    assert answer.http.body.bytes == whole
     assert answer.http.headers["content-type"].startswith("image/jpeg")

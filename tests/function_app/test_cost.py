@@ -39,8 +39,8 @@ def test_megapixels_count_every_frame() -> None:
     [
         (None, 15.0),
         (0.0, 15.0),
-        (16_960, 15.0),
-        (169_600, 150.0),
+        (cost.DEFAULT_FLOP_PER_PIXEL, 15.0),
+        (10 * cost.DEFAULT_FLOP_PER_PIXEL, 150.0),
         (math.inf, 15_000.0),
         (math.nan, 15.0),
     ],

@@ -247,9 +247,9 @@ def test_half_a_picture_is_none(clips: Clips, painted: Callable[[Path], Job]) ->
 
 
 def test_half_a_list_of_damaged_frames_has_its_shard_painted_again(
-    clips: Clips, painted: Callable[[Path], Job]
+    clips: Clips, painted: Callable[..., Job]
 ) -> None:
-    job = painted(clips["three_frames.mp4"])
+    job = painted(clips["three_frames.mp4"], "half a list.mp4")
     half = job.folder.output(plan_of(job).shards[0].damage_name)
     storage.write(paths.JOBS, half, b'{"frames": [', "application/json")
     assert stitch(job) == Joined(lost=1)
@@ -440,7 +440,8 @@ def test_a_result_of_another_video_is_not_replaced(
     names = ("same name.mp4", "same name.mov")
     job, other = (painted(clips["plain.mp4"], name) for name in names)
     for each in (job, other):
-        storage.write(paths.JOBS, each.folder.output(POSTER_NAME), each.name.encode(), "image/jpeg")
+        poster = each.name.encode() + b"\xff\xd9"  # a JPEG ends in that
+        storage.write(paths.JOBS, each.folder.output(POSTER_NAME), poster, "image/jpeg")
     assert stitch(job).result == job.video.painted
     before = result_of(job)
     place = stitch(other).result
@@ -448,8 +449,8 @@ def test_a_result_of_another_video_is_not_replaced(
     assert (result_of(job), storage.read(paths.RESULTS, place) is None) == (before, False)
     posters = [paths.beside(each, ".jpg") for each in (job.video.painted, place)]
     assert [storage.read(paths.RESULTS, each) for each in posters] == [
-        b"same name.mp4",
-        b"same name.mov",
+        b"same name.mp4\xff\xd9",
+        b"same name.mov\xff\xd9",
     ]
     assert stitch(other).result == place, "an answer that was lost is given again"
     delete(job)

@@ -15,6 +15,7 @@ def seeded(architecture: Architecture) -> Network:
     network = build(architecture).eval()
     if isinstance(network, StyleNet):
         nn.init.normal_(network.leave.weight, std=0.01)
+        nn.init.constant_(network.leave.bias, 0.05)
     return network
 
 

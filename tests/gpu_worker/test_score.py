@@ -13,10 +13,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
 
 from gpu_worker.files import is_sealed
-from gpu_worker.model import Architecture, build, save_style
+from gpu_worker.model import Architecture, save_style
 from gpu_worker.plan import (
     FAILURE_NAME,
     NEEDS_GPU,
@@ -33,6 +32,7 @@ from gpu_worker.sheet import sample_name, sampled
 from tests.function_app.media import Clips, ffmpeg, frames_of
 from tests.gpu_worker.mpi import environment, mpiexec, run
 from tests.gpu_worker.plans import plan_of
+from tests.gpu_worker.small import seeded
 
 MODULE = ("-m", "gpu_worker.score")
 
@@ -50,8 +50,7 @@ class Job:
         self.choose_style(Architecture("Identity"))
 
     def choose_style(self, architecture: Architecture) -> None:
-        torch.manual_seed(1)
-        save_style(self.style, build(architecture), {})
+        save_style(self.style, seeded(architecture), {})
 
     @property
     def words(self) -> list[str | Path]:
