@@ -36,6 +36,10 @@ from emulator.config import CONTAINERS, HOST
 from emulator.jobs import TERMINAL, Job
 from emulator.spec import InvalidJobError, JobSpec
 
+SUBSCRIPTIONS = (
+    "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Storage"
+    "/storageAccounts/{account}/providers/Microsoft.EventGrid/eventSubscriptions"
+)
 WORKSPACE = (
     "/subscriptions/{subscription}/resourceGroups/{group}"
     "/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
@@ -138,6 +142,13 @@ def create_app(workspace: Workspace) -> Starlette:
             raise HTTPException(404, f"Datastore {request.path_params['name']} not found.")
         return JSONResponse({"id": request.url.path, "properties": {"datastoreType": "AzureBlob"}})
 
+    def subscriptions(_: Request) -> Response:
+        """What `emulator.event_grid` stands in for: events of both containers are delivered."""
+        begins = "/blobServices/default/containers/"
+        filters = [{"subjectBeginsWith": f"{begins}{name}/"} for name in ("videos", "styles")]
+        properties = [{"provisioningState": "Succeeded", "filter": each} for each in filters]
+        return JSONResponse({"value": [{"properties": each} for each in properties]})
+
     def log(request: Request) -> Response:
         # Read at once: it grows, or is emptied, while an answer of a promised length is on its way.
         return Response(find(request).log.read_bytes(), media_type="text/plain")
@@ -157,6 +168,7 @@ def create_app(workspace: Workspace) -> Starlette:
             Route(f"{WORKSPACE}/computes/{{name}}", compute),
             Route(f"{WORKSPACE}/environments/{{name}}/versions/{{version}}", environment),
             Route(f"{WORKSPACE}/datastores/{{name}}", datastore),
+            Route(SUBSCRIPTIONS, subscriptions),
             Route("/logs/{name}", log),
             faults.route(find),
             *mlflow.routes(workspace.jobs.get),

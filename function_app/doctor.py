@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from azure.core import PipelineClient
 from azure.core.exceptions import AzureError
@@ -265,7 +264,7 @@ def _subscription() -> str:
     if source != "EventGrid":
         return f"none needed: {source}"
     where = settings()
-    account = (urlsplit(where.data.blob_service_uri).hostname or "").partition(".")[0]
+    account = storage.container(paths.VIDEOS).account_name
     resource = (
         f"/subscriptions/{where.aml_subscription_id}/resourceGroups/{where.aml_resource_group}"
         f"/providers/Microsoft.Storage/storageAccounts/{account}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
+from typing import cast
 
 import av
 from av.container import InputContainer
@@ -33,7 +34,12 @@ def painted_track(container: InputContainer) -> VideoStream | None:
         return None
     lengths = {stream.index: seconds_of(container, stream) for stream in videos}
     longest = [s for s in videos if lengths[s.index] >= max(lengths.values()) - ALIKE_S]
-    return max(longest, key=lambda stream: (_is_default(stream), stream.width * stream.height))
+    return max(longest, key=lambda stream: (_is_default(stream), _pixels(stream)))
+
+
+def _pixels(stream: VideoStream) -> int:
+    """Size of a track's pictures; 0 where nothing is known of its codec, as PyAV has it then."""
+    return stream.width * stream.height if cast("object", stream.codec_context) else 0
 
 
 def seconds_of(container: InputContainer, stream: VideoStream) -> float:
@@ -75,9 +81,10 @@ def lost(container: InputContainer, painted: int, form: Container) -> Iterator[s
 def _unpainted(stream: VideoStream, painted: int) -> str:
     if stream.disposition & COVER:
         return f"the cover picture of track {stream.index} is not kept"
+    size = f" ({stream.width}x{stream.height})" if _pixels(stream) else ""
     return (
-        f"of several pictures track {painted} is painted, and track {stream.index} "
-        f"({stream.width}x{stream.height}) left out: the longest is painted, of equals the "
+        f"of several pictures track {painted} is painted, and track {stream.index}{size} "
+        "left out: the longest is painted, of equals the "
         "default one, then the largest"
     )
 

@@ -38,6 +38,8 @@ def install() -> None:
     """Let every record that is made from now on name its job, and libraries be quiet."""
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Says as an error what its caller is told by an exception, such as that a job is not there yet.
+    logging.getLogger("azure.ai.ml._telemetry").setLevel(logging.CRITICAL)
     make = logging.getLogRecordFactory()
 
     def made(*args: Any, **kwargs: Any) -> logging.LogRecord:

@@ -1,7 +1,9 @@
 """Real Azurite for the function app, its settings, and a place for the clips of the tests."""
 
+import importlib
 import subprocess
 import uuid
+import warnings
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -24,6 +26,14 @@ from tests.function_app.wire import Message, Worker, durable_client
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="keep orchestrations' histories")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imported_azure_ml() -> None:
+    """Import the client once: it warns as it is, and an activity may do so during any test."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("azure.ai.ml")
 
 
 @pytest.fixture(scope="session")
