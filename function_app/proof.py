@@ -119,7 +119,8 @@ def _check_times(
     found, wanted = sorted(times), sorted(planned)
     if len(found) != len(wanted):
         raise DiffersError(f"a player reaches {len(found)} {what}, not {len(wanted)}")
-    tolerance = max(tick, EDIT_TICK)
+    # Of a source that counts in milliseconds, FFmpeg reads the first frame as late as one before.
+    tolerance = max(tick, EDIT_TICK, min(planned_tick, MILLISECOND))
     # In integers, as a film has hundreds of thousands.
     unit = Fraction(1, math.lcm(*(each.denominator for each in (tick, planned_tick, tolerance))))
     of_found, of_wanted, most = (int(each / unit) for each in (tick, planned_tick, tolerance))
