@@ -119,7 +119,7 @@ def _check_times(
     found, wanted = sorted(times), sorted(planned)
     if len(found) != len(wanted):
         raise DiffersError(f"a player reaches {len(found)} {what}, not {len(wanted)}")
-    # Of a source that counts in milliseconds, FFmpeg reads the first frame as late as one before.
+    # Of a source that counts in milliseconds, FFmpeg may write the first frame one too early.
     tolerance = max(tick, EDIT_TICK, min(planned_tick, MILLISECOND))
     # In integers, as a film has hundreds of thousands.
     unit = Fraction(1, math.lcm(*(each.denominator for each in (tick, planned_tick, tolerance))))
@@ -142,7 +142,8 @@ def _check_index(result: IO[bytes], tracks: Iterable[IO[bytes]], frames: Timelin
     unit = Fraction(1, video.timescale * video.movie_timescale)
     _check_times("frames of the index", video.samples(), unit, frames, frames.seconds_per_tick)
     start = frames.first * frames.seconds_per_tick
-    _check_shown("the picture", video, [(start, start + frames.duration)])
+    planned, coarse = (start, start + frames.duration), min(frames.seconds_per_tick, MILLISECOND)
+    _check_shown("the picture", video, [planned], max(EDIT_TICK, coarse))
     for number, (track, given) in enumerate(zip(others, kept, strict=True), 1):
         _check_shown(f"track {number}", track, given.shown(), MILLISECOND)
 
