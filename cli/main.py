@@ -159,7 +159,8 @@ def restyle(
     order |= {"preserve_colour": True} if preserve_colour else {}
     order |= {"replace": True} if replace else {}
     works = [
-        Work(out / name, file) for file, name in zip(files, _results(files, style), strict=True)
+        Work(None if detach else out / name, file)
+        for file, name in zip(files, _results(files, style), strict=True)
     ]
     with _client(context) as client, Board() as board:
         studio = Studio(client, board, overwrite=overwrite)
@@ -449,7 +450,7 @@ def _tell_people(work: Work) -> None:
         say(sentence if work.name in sentence else f"{work.name}: {sentence}")
     if work.is_well and work.out:
         print(names.printable(work.out), flush=True)
-    elif work.job and not work.job.has_ended:
+    elif work.job and (not work.job.has_ended or (work.file and not work.out)):
         print(work.job.id, flush=True)
 
 
