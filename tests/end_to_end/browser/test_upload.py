@@ -31,6 +31,11 @@ class Slices:
         if "comp=block&" in request.url and response and response.status == 201:
             self.sent.append(request.url.partition("blockid=")[2])
 
+    def wait_for(self, count: int) -> None:
+        """Wait until so many slices have arrived."""
+        while len(self.sent) < count:
+            self._page.wait_for_timeout(50)
+
     def break_at(self, number: int, times: int | None = None) -> None:
         """Cut the connection when a slice is sent, always or so many times."""
 
@@ -92,7 +97,8 @@ def test_an_upload_that_was_cancelled_goes_on_where_it_stopped(
     slices.break_at(2)
     visitor.drop(file)
     row = visitor.upload(name)
-    expect(row).to_contain_text("8.4 MB of 12.6 MB")
+    slices.wait_for(3)
+    expect(row).to_contain_text("It goes on once that is over.")
     row.get_by_role("button", name="Cancel").click()
     expect(row).to_contain_text("Cancelled.")
     slices.mend()
