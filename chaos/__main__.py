@@ -17,7 +17,7 @@ from chaos import report
 from chaos.plants import PLANTS, plant
 from chaos.scene import Scene
 from chaos.schedule import Schedule
-from chaos.trial import Trials
+from chaos.trial import Trials, UnsoundError
 from emulator.config import CORE_TOOLS, PROJECT_ROOT
 
 FRESH_AFTER = 25
@@ -72,8 +72,12 @@ def _keep(seeds: Iterable[int], *, again: bool) -> int:
 
 
 def _run(schedules: Iterable[Schedule]) -> Iterator[str]:
-    for trial in _trials(schedules):
-        yield from trial["violations"]
+    try:
+        for trial in _trials(schedules):
+            yield from trial["violations"]
+    except UnsoundError as error:
+        print(f"     VIOLATION: {error}", flush=True)
+        yield str(error)
 
 
 def _trials(schedules: Iterable[Schedule]) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ from chaos.faults import DEEDS, Victim
 from chaos.oracle import SHARD, Observed, unreached, violations
 from chaos.scene import Scene
 from chaos.schedule import MOMENTS, Schedule, Strike
+from function_app.errors import Code
 from function_app.paths import Video
 
 STYLE = "identity"
@@ -45,6 +46,10 @@ class Clip:
     content: bytes
     reference: str
     biggest_shard: int
+
+
+class UnsoundError(Exception):
+    """A clip has a wrong result, or one that was withheld for that, though nothing strikes."""
 
 
 class Trials:
@@ -95,9 +100,12 @@ class Trials:
             job = self._scene.wait(self._scene.upload(video.blob, content), LIMIT_S)
             result = self._scene.read("results", video.painted)
             if result is None:
-                raise RuntimeError(f"{name} cannot be painted undisturbed: {job}")
+                error: dict[str, Any] = (job or {}).get("error") or {}
+                withheld = error.get("code") == Code.BAD_RESULT
+                kind = UnsoundError if withheld else RuntimeError
+                raise kind(f"{name} cannot be painted undisturbed: {job}")
             if unreached(content, result):
-                raise RuntimeError(f"{name} is painted, but a player does not reach all of it")
+                raise UnsoundError(f"{name} is painted, but a player does not reach all of it")
             sums.add(hashlib.sha256(result).hexdigest())
         if len(sums) > 1:
             raise RuntimeError(f"{name} is not painted the same twice")

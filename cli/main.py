@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +37,14 @@ atelier learn "Starry Night.jpg" --name starry
 
 atelier status --failed
 """
+
+
+class Container(StrEnum):
+    """What results may be."""
+
+    MP4 = "mp4"
+    MKV = "mkv"
+
 
 app = typer.Typer(
     name="atelier",
@@ -140,6 +149,9 @@ def restyle(
     preserve_colour: Annotated[
         bool, typer.Option("--preserve-colour", help="Keep the video's own colours.")
     ] = False,
+    container: Annotated[
+        Container, typer.Option(help="Of the results; mkv keeps every track as it is.")
+    ] = Container.MP4,
     detach: Annotated[
         bool,
         typer.Option("--detach", help="Print the jobs' ids when they have started, and return."),
@@ -157,6 +169,7 @@ def restyle(
     order: Fields = {"style": style}
     order |= {} if strength is None else {"strength": strength}
     order |= {"preserve_colour": True} if preserve_colour else {}
+    order |= {} if container is Container.MP4 else {"container": str(container)}
     order |= {"replace": True} if replace else {}
     works = [
         Work(None if detach else out / name, file)

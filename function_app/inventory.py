@@ -30,16 +30,13 @@ def painted_track(container: InputContainer) -> VideoStream | None:
     Cover pictures do not count. None where there is no other.
     """
     videos = [stream for stream in container.streams.video if not stream.disposition & COVER]
-    if not videos:
-        return None
-    lengths = {stream.index: seconds_of(container, stream) for stream in videos}
-    longest = [s for s in videos if lengths[s.index] >= max(lengths.values()) - ALIKE_S]
-    return max(longest, key=lambda stream: (_is_default(stream), _pixels(stream)))
-
-
-def _pixels(stream: VideoStream) -> int:
-    """Size of a track's pictures; 0 where nothing is known of its codec, as PyAV has it then."""
-    return stream.width * stream.height if cast("object", stream.codec_context) else 0
+    # Of a track without a decoder not even the size is known.
+    known = [stream for stream in videos if _has_decoder(stream)]
+    if not known:
+        return next(iter(videos), None)
+    lengths = {stream.index: seconds_of(container, stream) for stream in known}
+    longest = [s for s in known if lengths[s.index] >= max(lengths.values()) - ALIKE_S]
+    return max(longest, key=lambda stream: (_is_default(stream), stream.width * stream.height))
 
 
 def seconds_of(container: InputContainer, stream: VideoStream) -> float:
@@ -81,10 +78,10 @@ def lost(container: InputContainer, painted: int, form: Container) -> Iterator[s
 def _unpainted(stream: VideoStream, painted: int) -> str:
     if stream.disposition & COVER:
         return f"the cover picture of track {stream.index} is not kept"
-    size = f" ({stream.width}x{stream.height})" if _pixels(stream) else ""
+    size = f"{stream.width}x{stream.height}" if _has_decoder(stream) else "in an unknown codec"
     return (
-        f"of several pictures track {painted} is painted, and track {stream.index}{size} "
-        "left out: the longest is painted, of equals the "
+        f"of several pictures track {painted} is painted, and track {stream.index} "
+        f"({size}) left out: the longest is painted, of equals the "
         "default one, then the largest"
     )
 
@@ -97,6 +94,10 @@ def _label(stream: Stream) -> str:
 def _is_timecode(stream: Stream) -> bool:
     """Whether a track is a timecode, which the metadata hold too."""
     return "timecode" in {key.lower() for key in stream.metadata}
+
+
+def _has_decoder(stream: VideoStream) -> bool:
+    return cast("object", stream.codec_context) is not None
 
 
 def _is_default(stream: VideoStream) -> bool:

@@ -24,7 +24,7 @@ from function_app.container import Container, index_size
 from function_app.errors import ServiceError
 from function_app.extras import KEPT, Sidecar
 from function_app.tracks import describe
-from gpu_worker.plan import Plan, Shard
+from gpu_worker.plan import Plan, Shard, Timeline
 
 OpenShard = Callable[[Shard], IO[bytes]]
 
@@ -115,9 +115,9 @@ def _video_packets(
     pts = list(plan.result)
     ends = [*pts[1:], plan.result.end]
     codec = first.streams.video[0].codec_context
-    space = min(step for step, _ in plan.result.steps)
     # What the parameter sets allow, which all shards share; a short one may reorder less.
     delay = codec.reorder_depth
+    space = _space(plan.result, delay)
     for shard in plan.shards:
         with av.open(open_shard(shard), "r") as container:
             if container.streams.video[0].codec_context.extradata != codec.extradata:
@@ -133,6 +133,17 @@ def _video_packets(
             packet.duration = ends[frame] - pts[frame]
             packet.stream = stream
             yield packet
+
+
+def _space(frames: Timeline, delay: int) -> int:
+    """Return how many ticks decode times are apart at least.
+
+    Where the picture begins after zero, its decode times do not begin before it: of those that
+    do, FFmpeg's muxer takes the smallest distance to their presentation for that of the first.
+    """
+    step = min(step for step, _ in frames.steps)
+    before_first = frames.first // delay if delay else 0
+    return min(step, before_first) if before_first else step
 
 
 def decode_times(pts: Sequence[int], end: int, delay: int, space: int) -> list[int]:

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import IO, Any
 
 import av
@@ -22,12 +23,14 @@ from function_app.container import MOVIE_TIMESCALE, Container
 from function_app.errors import Code, ServiceError
 from function_app.extras import KEPT
 from function_app.iso_index import Track, read_index
+from function_app.tracks import MPEG_AUDIO
 from gpu_worker.plan import Plan, Timeline
 
 # Timed text has a packet for each gap between texts: two bytes, which say that none follow.
 EMPTY_TEXT = 2
 BESIDE = {"text", "tmcd"}
 """Handlers of the tracks in which an MP4 has its chapters and its timecode."""
+SOUND = "soun"
 EDIT_TICK = Fraction(1, MOVIE_TIMESCALE)
 MILLISECOND = Fraction(1, 1000)
 """What Matroska rounds to: how long the last packet of a track lasts is known no better."""
@@ -59,6 +62,11 @@ class _Stream:
     times: array[int] = field(default_factory=lambda: array("q"))
     bytes: int = 0
 
+    @property
+    def family(self) -> str:
+        """The codec, those that MP4 does not tell apart under one name."""
+        return "mpeg audio" if self.codec in MPEG_AUDIO else self.codec
+
     def take(self, packet: Packet[Any]) -> None:
         is_nothing = packet.size <= (EMPTY_TEXT if self.codec == "mov_text" else 0)
         # Sound that is discarded leads a decoder in, and is there to be delivered.
@@ -83,8 +91,10 @@ def prove(result: IO[bytes], plan: Plan, tracks: Sequence[IO[bytes]], container:
     video, *others = _delivered(result)
     _check_times("frames", video.times, video.tick, plan.result, plan.result.seconds_per_tick)
     kept = [stream for track in tracks for stream in _delivered(track)]
-    if [each.codec for each in others] != [each.codec for each in kept]:
-        raise DiffersError(f"{len(others)} tracks beside the picture can be read, not {len(kept)}")
+    if [each.family for each in others] != [each.family for each in kept]:
+        said, right = (", ".join(each.codec for each in each_side) or "none"
+                       for each_side in (others, kept))  # fmt: skip
+        raise DiffersError(f"tracks beside the picture that can be read are {said}, not {right}")
     for number, (track, given) in enumerate(zip(others, kept, strict=True), 1):
         packets = f"{given.codec} packets of track {number}"
         _check_times(packets, track.times, track.tick, given.times, given.tick)
@@ -119,8 +129,7 @@ def _check_times(
     found, wanted = sorted(times), sorted(planned)
     if len(found) != len(wanted):
         raise DiffersError(f"a player reaches {len(found)} {what}, not {len(wanted)}")
-    # Of a source that counts in milliseconds, FFmpeg may write the first frame one too early.
-    tolerance = max(tick, EDIT_TICK, min(planned_tick, MILLISECOND))
+    tolerance = max(tick, EDIT_TICK)
     # In integers, as a film has hundreds of thousands.
     unit = Fraction(1, math.lcm(*(each.denominator for each in (tick, planned_tick, tolerance))))
     of_found, of_wanted, most = (int(each / unit) for each in (tick, planned_tick, tolerance))
@@ -142,14 +151,22 @@ def _check_index(result: IO[bytes], tracks: Iterable[IO[bytes]], frames: Timelin
     unit = Fraction(1, video.timescale * video.movie_timescale)
     _check_times("frames of the index", video.samples(), unit, frames, frames.seconds_per_tick)
     start = frames.first * frames.seconds_per_tick
-    planned, coarse = (start, start + frames.duration), min(frames.seconds_per_tick, MILLISECOND)
-    _check_shown("the picture", video, [planned], max(EDIT_TICK, coarse))
+    _check_shown("the picture", video, [(start, start + frames.duration)])
     for number, (track, given) in enumerate(zip(others, kept, strict=True), 1):
-        _check_shown(f"track {number}", track, given.shown(), MILLISECOND)
+        # Of how long its last packet is heard, MP4 knows less than the container that it came from.
+        _check_shown(f"track {number}", track, given.shown(), MILLISECOND, _longest_packet(track))
 
 
 def _shown_tracks(file: IO[bytes]) -> list[Track]:
     return [track for track in read_index(file) if track.handler not in BESIDE]
+
+
+def _longest_packet(track: Track) -> Fraction:
+    """Return the seconds of a sound's longest packet; zero for what is no sound."""
+    if track.handler != SOUND:
+        return Fraction(0)
+    steps = (after - before for before, after in pairwise(track.times))
+    return Fraction(max(steps, default=track.duration), track.timescale)
 
 
 def _check_shown(
@@ -157,11 +174,15 @@ def _check_shown(
     track: Track,
     planned: list[tuple[Fraction, Fraction]],
     tolerance: Fraction = EDIT_TICK,
+    at_end: Fraction = Fraction(0),
 ) -> None:
     """Compare from when to when a track is shown, to its own tick at least."""
     found, tolerance = track.shown(), max(Fraction(1, track.timescale), tolerance)
-    edges = zip(sum(found, ()), sum(planned, ()), strict=False)
-    if len(found) != len(planned) or any(abs(one - other) > tolerance for one, other in edges):
+    is_right = len(found) == len(planned) and all(
+        abs(start - right) <= tolerance and abs(end - right_end) <= max(tolerance, at_end)
+        for (start, end), (right, right_end) in zip(found, planned, strict=True)
+    )
+    if not is_right:
         said, right = (", ".join(f"{float(a):.6f}-{float(b):.6f}" for a, b in spans)
                        for spans in (found, planned))  # fmt: skip
         raise DiffersError(f"{what} is shown at {said} s, not at {right} s")

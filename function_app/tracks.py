@@ -123,6 +123,9 @@ class Track:
             log.warning("track %d: %s", self._source.index, error)
             self.notes = [f"{self._named} cannot be written to {self._container.spoken}: left out"]
             return False
+        if not self._blob.tell():
+            self.notes = [f"nothing of {self._named} can be decoded: left out"]
+            return False
         if self._lost:
             self.notes.append(f"{self._lost} packets of {self._named} are damaged: left out")
         return True

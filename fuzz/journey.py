@@ -182,9 +182,7 @@ def _demux(job: Job) -> None:
     wanted = [pts * float(planned.seconds_per_tick) for pts in planned]
     if len(reached) != len(wanted):
         raise RuntimeError(f"a player reaches {len(reached)} frames of {len(wanted)}")
-    # A source that counts in milliseconds has been seen to begin one of them early.
-    near = max(NEAR_S, min(float(planned.seconds_per_tick), 0.001) * 1.01)
-    if any(abs(one - other) > near for one, other in zip(reached, wanted, strict=True)):
+    if any(abs(one - other) > NEAR_S for one, other in zip(reached, wanted, strict=True)):
         raise RuntimeError("a player shows frames at other times than planned")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from function_app.api.view import STATUSES
+from function_app.container import Container
 from function_app.errors import Code
 from function_app.jobs import Stage
 from function_app.paths import CHECKPOINT_SUFFIXES, PAINTING_SUFFIXES, STYLE_SUFFIX
@@ -124,6 +125,11 @@ UPLOAD_REQUEST = _object(
         "bytes": _count("size of the file"),
         "strength": _number("of the style: 1 paints, 0 leaves the frames as they are", maximum=1),
         "preserve_colour": {"type": "boolean", "description": "keep the video's own colours"},
+        "container": {
+            "type": "string",
+            "enum": [str(container) for container in Container],
+            "description": "of the result; mkv keeps every track as it is",
+        },
         "md5": _text("of the file, in base64: the same again has its job already", pattern=MD5),
         "fingerprint": _text(
             "tells the file from others of its name, where no MD5 does", pattern=FINGERPRINT
@@ -133,7 +139,7 @@ UPLOAD_REQUEST = _object(
             "description": "another video of the name; else that stays, and this gets one beside",
         },
     },
-    optional=("strength", "preserve_colour", "md5", "fingerprint", "replace"),
+    optional=("strength", "preserve_colour", "container", "md5", "fingerprint", "replace"),
 )
 UPLOAD = _object(
     {

@@ -28,6 +28,7 @@ from function_app.api.jobs import Client
 from function_app.api.schemas import UPLOAD_REQUEST
 from function_app.api.view import as_time, view
 from function_app.blending import PRESERVE_COLOUR, STRENGTH, blend_of, metadata_of
+from function_app.container import CONTAINER, Container, container_of
 from function_app.errors import Code, InputError, RequestError
 from function_app.jobs import Job
 from function_app.settings import settings
@@ -37,7 +38,7 @@ blueprint = df.Blueprint()
 
 LIFETIME = timedelta(hours=1)
 TO_DO_AGAIN = {"Failed", "Cancelled"}
-OPTIONS = {STRENGTH, PRESERVE_COLOUR}
+OPTIONS = {STRENGTH, PRESERVE_COLOUR, CONTAINER}
 FINGERPRINT = "fingerprint"
 MOST_NAMESAKES = 1000
 # Reading is what asking for the blocks of a broken upload takes.
@@ -100,6 +101,7 @@ class Upload:
         video: where it goes.
         size: in bytes.
         blend: how it is to be painted.
+        container: of its result.
         md5: of its content, in base64; empty where the client does not say.
         fingerprint: that clients make of a file which they cannot read whole; likewise.
         replace: whether it is to take the place of what has its name.
@@ -108,6 +110,7 @@ class Upload:
     video: paths.Video
     size: int
     blend: Blend
+    container: Container
     md5: str
     fingerprint: str
     replace: bool
@@ -133,6 +136,7 @@ class Upload:
             video,
             size,
             blend_of(said),
+            container_of(said),
             fields.get("md5", ""),
             fields.get("fingerprint", ""),
             fields.get("replace", False),
@@ -147,13 +151,19 @@ class Upload:
     @property
     def identity(self) -> str:
         """What tells it from other uploads of its name."""
-        said = (self.md5, self.fingerprint, self.size, metadata_of(self.blend))
+        said = (self.md5, self.fingerprint, self.size, self.options)
         return hashlib.sha256(repr(said).encode()).hexdigest()
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Metadata that say how it is to be painted."""
+        usual = self.container is Container.MP4
+        return metadata_of(self.blend) | ({} if usual else {CONTAINER: str(self.container)})
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers that make the options and the MD5 properties of the blob."""
-        said = {f"x-ms-meta-{name}": value for name, value in metadata_of(self.blend).items()}
+        said = {f"x-ms-meta-{name}": value for name, value in self.options.items()}
         md5 = {"x-ms-blob-content-md5": self.md5} if self.md5 else {}
         mark = {f"x-ms-meta-{FINGERPRINT}": self.fingerprint} if self.fingerprint else {}
         return {"x-ms-blob-type": "BlockBlob", **said, **md5, **mark}
@@ -163,7 +173,9 @@ class Upload:
         md5 = base64.b64encode(there.content_settings.content_md5 or b"").decode()
         fingerprint = there.metadata.get(FINGERPRINT, "")
         is_same = self.md5 == md5 != "" or self.fingerprint == fingerprint != ""
-        return is_same and self.blend == blend_of(there.metadata)
+        said = there.metadata
+        as_wanted = self.blend == blend_of(said) and self.container == container_of(said)
+        return is_same and as_wanted
 
     def may_replace(self, there: BlobProperties) -> bool:
         """Whether what is there is to go: by the client's wish, or since it is the same.

@@ -30,6 +30,7 @@ function order() {
   const wish = { style: styles.chosen };
   if (strength < 1) wish.strength = strength;
   if (byId("preserve-colour").checked) wish.preserve_colour = true;
+  if (byId("matroska").checked) wish.container = "mkv";
   return wish;
 }
 

@@ -243,11 +243,15 @@ def test_who_does_not_say_what_is_in_a_file_is_taken_at_its_size(
 @pytest.mark.usefixtures("style")
 def test_an_upload_takes_its_options_along(worker: Worker, durable: Any) -> None:
     wanted = {"filename": "options.mp4", "style": "plain", "bytes": 5}
-    options = {"strength": 0.5, "preserve_colour": True}
+    options = {"strength": 0.5, "preserve_colour": True, "container": "mkv"}
     grant = body(ask_upload(worker, durable, wanted | options))
     put(grant, b"video")
     properties = storage.blob(paths.VIDEOS, grant["blob"]).get_blob_properties()
-    assert properties.metadata == {"strength": "0.5", "preserve_colour": "true"}
+    assert properties.metadata == {
+        "strength": "0.5",
+        "preserve_colour": "true",
+        "container": "mkv",
+    }
 
 
 @pytest.mark.usefixtures("style")
@@ -282,7 +286,7 @@ def test_an_upload_of_the_same_again_leads_to_its_job(
     wanted = {"filename": "same.mp4", "style": "plain", "bytes": 5, "md5": MD5_OF_VIDEO}
     again = ask_upload(worker, durable, wanted)
     assert (again.http.status_code, body(again)["job"]) == ("200", job.job_id)
-    for other in ({"md5": "x" * 22 + "=="}, {"strength": 0.5}):
+    for other in ({"md5": "x" * 22 + "=="}, {"strength": 0.5}, {"container": "mkv"}):
         assert ask_upload(worker, durable, wanted | other).http.status_code == "201"
 
 

@@ -188,6 +188,17 @@ def test_a_track_without_packets_is_left_out(clips: Clips) -> None:
     assert notes == ["the aac sound of track 1 is declared but empty: left out"]
 
 
+def test_a_track_of_which_nothing_decodes_is_left_out(clips: Clips) -> None:
+    def garble(packet: av.Packet) -> bool:
+        if packet.size:
+            memoryview(packet)[:] = bytes([255]) * packet.size
+        return True
+
+    tracks, notes = extract(clips["wma.mkv"], change=garble)
+    assert tracks == []
+    assert notes == ["nothing of the wmav2 sound of track 1 can be decoded: left out"]
+
+
 def test_sound_with_a_gap_stays_in_step(clips: Clips) -> None:
     def outside_gap(packet: av.Packet) -> bool:
         return packet.pts is None or not 0.5 < packet.pts * packet.time_base < 1.2

@@ -42,3 +42,15 @@ def test_attachments_are_named_where_they_cannot_be_kept(clips: Clips) -> None:
         assert list(lost(container, 0, Container.MP4)) == [
             "the attachment note.txt cannot be kept in MP4: left out"
         ]
+
+
+def test_a_picture_without_a_decoder_is_the_last_choice(clips: Clips) -> None:
+    unknown = clips["plain.mp4"].read_bytes().replace(b"avc1", b"zzz1")
+    with opened(unknown) as container:
+        track = painted_track(container)
+        assert track is not None
+        assert track.codec_context is None
+        assert list(lost(container, -1, Container.MP4)) == [
+            f"of several pictures track -1 is painted, and track 0 (in an unknown codec) left out: "
+            f"{RULE}"
+        ]

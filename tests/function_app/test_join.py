@@ -53,8 +53,9 @@ def encoded(plan: Plan, frames: list[av.VideoFrame]) -> dict[Shard, bytes]:
         range(12),
         range(30, 42),
         [0, 1, 5, 6, 7, 20, 21, 22, 23, 40, 41, 90],
+        [32, 115, 199, 282, 365, 532, 615, 698, 781, 865, 948, 1031],
     ],
-    ids=["even", "late", "uneven"],
+    ids=["even", "late", "uneven", "late and uneven"],
 )
 @pytest.mark.parametrize("lengths", [[12], [5, 7], [1, 1, 2, 2, 2, 2, 2], [1, 11], [11, 1]])
 def test_frames_come_at_the_times_of_the_plan(
