@@ -57,7 +57,7 @@ _MESSAGES = (
     "WorkerInitResponse",
     "WorkerMetadata",
 )
-_PROTOS = SimpleNamespace(
+PROTOS = SimpleNamespace(
     StatusResult=StatusResult,
     BindingInfo=_BindingInfo,
     **{name: type(name, (Message,), {}) for name in _MESSAGES},
@@ -83,5 +83,5 @@ async def invoke(request: Message) -> Any:
 
 
 async def _send(handle: Any, **request: Message | None) -> Any:
-    properties = {"host": HOST, "protos": _PROTOS}
+    properties = {"host": HOST, "protos": PROTOS}
     return await handle(Message(request=Message(**request), properties=properties))

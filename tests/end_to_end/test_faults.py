@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import psutil
@@ -49,13 +50,12 @@ def wait_for_events(atelier: Atelier) -> None:
 def some_shards(atelier: Atelier, job_id: str) -> dict:
     """Wait until a job is in the middle: some shards painted, not all."""
     atelier.wait(job_id, until=lambda job: job["stage"] == "score" and atelier.shards(job_id))
-    seen = atelier.shards(job_id)
-    # A mount shows a file in pieces at first, and then whole.
-    while not (whole := seen.items() & (seen := atelier.shards(job_id)).items()):
-        time.sleep(0.2)
-    time.sleep(1)
-    seen = atelier.shards(job_id)
-    return {name: written for name, written in whole if seen[name] == written}
+    whole = dict[str, Any]()
+    while not whole:  # a mount shows a file in pieces at first
+        seen = atelier.shards(job_id)
+        time.sleep(1)
+        whole = dict(seen.items() & atelier.shards(job_id).items())
+    return whole
 
 
 def slow_job(atelier: Atelier, media: Media, name: str, seconds: int = 5) -> tuple[bytes, str]:

@@ -1,7 +1,6 @@
 """The Functions host's side of the wire: messages to the real Python worker library.
 
-The worker takes its message classes from a namespace `protos`, which is made of protobuf in the
-real worker; records of the same names and fields serve as well.
+The messages are those of the emulator's host.
 """
 
 import asyncio
@@ -9,55 +8,13 @@ import json
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
 
 import azure_functions_runtime as worker
 
+from emulator.worker import PROTOS, Message, StatusResult
 from tests.function_app import contract
-
-
-class Message:
-    """A message with the fields that it was given; `WhichOneof` names the one that is set."""
-
-    def __init__(self, **fields: Any) -> None:
-        self.__dict__.update(fields)
-
-    def WhichOneof(self, _: str) -> str | None:  # noqa: N802 (protobuf's own name)
-        return next((name for name in self.__dict__ if name != "name"), None)
-
-
-class StatusResult(Message):
-    Failure, Success = "failure", "success"
-
-
-class BindingInfo(Message):
-    undefined, out, inout = 0, 1, 2
-
-
-MESSAGES = (
-    "FunctionMetadataResponse",
-    "InvocationResponse",
-    "NullableBool",
-    "NullableDouble",
-    "NullableString",
-    "NullableTimestamp",
-    "ParameterBinding",
-    "RpcException",
-    "RpcFunctionMetadata",
-    "RpcHttp",
-    "RpcHttpCookie",
-    "RpcRetryOptions",
-    "TypedData",
-    "WorkerInitResponse",
-    "WorkerMetadata",
-)
-PROTOS = SimpleNamespace(
-    StatusResult=StatusResult,
-    BindingInfo=BindingInfo,
-    **{name: type(name, (Message,), {}) for name in MESSAGES},
-)
 
 
 class Worker:
