@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from chaos import report
 from chaos.plants import PLANTS, plant
 from chaos.scene import Scene
-from chaos.schedule import Schedule
+from chaos.schedule import FAULTS, Schedule
 from chaos.trial import Trials, UnsoundError
 from emulator.config import CORE_TOOLS, PROJECT_ROOT
 
@@ -35,6 +34,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--again", action="store_true", help="run those again that were kept")
     parser.add_argument(
+        "--faults", nargs="+", choices=FAULTS, default=[*FAULTS], metavar="FAULT",
+        help="draw from these alone: " + ", ".join(FAULTS),
+    )  # fmt: skip
+    parser.add_argument(
+        "--patience", type=float, default=1, help="how many times as long everything may take"
+    )
+    parser.add_argument(
         "--plant", choices=PLANTS, help="run with a bug planted, which must be found"
     )
     parser.add_argument(
@@ -48,20 +54,21 @@ def main() -> int:
         return _find(arguments.plant)
     if arguments.planted:
         return FOUND if any([*_run(PLANTS[arguments.planted].schedules)]) else 0
-    return _keep(range(arguments.first, arguments.first + arguments.seeds), again=arguments.again)
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    wanted = [Schedule.of(seed, arguments.faults) for seed in seeds]
+    return _keep(wanted, again=arguments.again, patience=arguments.patience)
 
 
-def _keep(seeds: Iterable[int], *, again: bool) -> int:
+def _keep(wanted: Iterable[Schedule], *, again: bool, patience: float) -> int:
     kept = report.read()
     trials: list[dict[str, Any]] = kept["trials"]
     if again:
         trials.clear()
-    done = {trial["seed"] for trial in trials}
-    left = [Schedule.of(seed) for seed in seeds if seed not in done]
+    done = [report.schedule(trial) for trial in trials]
+    left = [schedule for schedule in wanted if schedule not in done]
     for start in range(0, len(left), FRESH_AFTER):
-        for trial in _trials(left[start : start + FRESH_AFTER]):
+        for trial in _trials(left[start : start + FRESH_AFTER], patience):
             trials.append(trial)
-            kept["date"] = datetime.now(UTC).date().isoformat()
             kept["versions"] = {name: version(name) for name in ("durabletask", "av", "torch")}
             report.write(kept)
     if report.PAGE.exists():
@@ -80,8 +87,11 @@ def _run(schedules: Iterable[Schedule]) -> Iterator[str]:
         yield str(error)
 
 
-def _trials(schedules: Iterable[Schedule]) -> Iterator[dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder, Scene.set_up(Path(folder) / "state") as scene:
+def _trials(schedules: Iterable[Schedule], patience: float = 1) -> Iterator[dict[str, Any]]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Scene.set_up(Path(folder) / "state", patience=patience) as scene,
+    ):
         trials = Trials(scene)
         for schedule in schedules:
             trial = trials.run(schedule)

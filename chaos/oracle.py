@@ -3,7 +3,8 @@
 It ends, as exactly one of: a result that is the undisturbed one's to the bit, a failure in one
 sentence, a cancellation. A failure or a cancellation needs a cause among what struck. Nothing is
 left: no shard, no place in the queue, no run, no process. No shard was ever sealed before it was
-whole, no half result was to be seen, and the same event never started the job again.
+whole, no half result was to be seen, the same event never started the job again, and the list of
+jobs has it once.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def violations(scene: Scene, seen: Observed, job: dict[str, Any] | None) -> list
     if job["status"] not in ENDED:
         return [f"the job has not ended: {job['status']}, {job['stage']}, {job['message']}"]
     return [*_of_outcome(scene, seen, job), *_of_cause(seen, job), *_of_history(seen, job),
-            *_settled(lambda: [*_left_over(scene, seen)])]  # fmt: skip
+            *_settled(lambda: [*_left_over(scene, seen)], scene.patience)]  # fmt: skip
 
 
 def unreached(source: bytes, result: bytes) -> bool:
@@ -146,13 +147,13 @@ def _of_history(seen: Observed, job: dict[str, Any]) -> Iterator[str]:
         yield "the same event started the job again"
 
 
-def _settled(look: Callable[[], list[str]]) -> list[str]:
+def _settled(look: Callable[[], list[str]], patience: float) -> list[str]:
     """Look again until nothing is left, or for as long as that may take."""
-    deadline = time.monotonic() + SETTLE_S
+    deadline = time.monotonic() + SETTLE_S * patience
     while True:
         try:
             left = look()
-        except httpx.TransportError as error:
+        except httpx.HTTPError as error:
             left = [f"a service does not answer: {error!r}"]
         if not left or time.monotonic() > deadline:
             return left
@@ -160,6 +161,8 @@ def _settled(look: Callable[[], list[str]]) -> list[str]:
 
 
 def _left_over(scene: Scene, seen: Observed) -> Iterator[str]:
+    if scene.job(seen.job_id) and (times := scene.listed().count(seen.job_id)) != 1:
+        yield f"the list of jobs has the job {times} times"
     yield from (f"left in jobs: {name}" for name in scene.names("jobs", f"{seen.job_id}/"))
     places = [name for name in scene.names("jobs", "turns/") if seen.job_id in name]
     yield from (f"left in the queue: {place}" for place in places)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from chaos.schedule import FAULTS, MOMENTS
+from chaos.schedule import FAULTS, MOMENTS, Schedule, Strike
 from emulator.config import PROJECT_ROOT
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "chaos.json"
@@ -19,6 +19,12 @@ LETTERS = {"Completed": "R", "Failed": "F", "Cancelled": "C"}
 def read() -> dict[str, Any]:
     """Return what was kept of the trials so far."""
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {"trials": []}
+
+
+def schedule(trial: dict[str, Any]) -> Schedule:
+    """Return the schedule that a kept trial was of."""
+    strikes = (Strike(each["fault"], each["moment"], each["nth"]) for each in trial["strikes"])
+    return Schedule(trial["seed"], trial["clip"], tuple(strikes))
 
 
 def write(kept: dict[str, Any]) -> None:

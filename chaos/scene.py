@@ -18,6 +18,7 @@ from chaos.proxy import Proxy
 from emulator import Config, Emulator, processes
 from emulator.config import free_ports
 from emulator.event_grid import events_on_their_way
+from function_app.api.listing import MOST_TOP
 from function_app.jobs import job_id
 
 ENDED = {"Completed", "Failed", "Cancelled"}
@@ -47,12 +48,14 @@ class Scene:
         emulator: with all services.
         proxy: before its storage and its Azure Machine Learning endpoint.
         clock: of its host.
+        patience: how many times as long as on an idle machine everything may take.
         blobs: the storage itself, past the proxy.
     """
 
-    def __init__(self, emulator: Emulator, proxy: Proxy, clock: Clock) -> None:
+    def __init__(self, emulator: Emulator, proxy: Proxy, clock: Clock, patience: float = 1) -> None:
         """Open clients."""
         self.emulator, self.proxy, self.clock = emulator, proxy, clock
+        self.patience = patience
         config = replace(emulator.config, front_port=None)
         retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5)
         self.blobs = BlobServiceClient.from_connection_string(config.storage, retry_policy=retry)
@@ -68,6 +71,7 @@ class Scene:
         settings: Mapping[str, str] = SETTINGS,
         *,
         own_clock: bool = True,
+        patience: float = 1,
         **cluster: int,
     ) -> Generator[Self]:
         """Start everything, and end it all at the end of the context.
@@ -76,6 +80,7 @@ class Scene:
             state: folder of the emulator.
             settings: of the app.
             own_clock: the host has a clock that can be set, which makes it half as fast.
+            patience: see `Scene`.
             cluster: `nodes` and `processes_per_node`, where they are not the usual.
         """
         config = replace(Config.on_free_ports(state), **cluster)
@@ -89,7 +94,7 @@ class Scene:
         own = {"AML_ENDPOINT": f"http://127.0.0.1:{front}", **of_host}
         behind = replace(config, front_port=front, settings={**settings, **own})
         with proxy.running(), Emulator(behind) as emulator:
-            scene = cls(emulator, proxy, clock)
+            scene = cls(emulator, proxy, clock, patience)
             try:
                 yield scene
             finally:
@@ -111,7 +116,7 @@ class Scene:
 
     def wait(self, name: str, limit_s: float) -> dict[str, Any] | None:
         """Return a job's JSON once it has ended; what it was last where it does not in time."""
-        deadline, job = time.monotonic() + limit_s, None
+        deadline, job = time.monotonic() + limit_s * self.patience, None
         while time.monotonic() < deadline:
             job = self.job(name) or job
             if job and job["status"] in ENDED:
@@ -121,7 +126,7 @@ class Scene:
 
     def wait_for_others(self, video: str, limit_s: float) -> None:
         """Wait until every job of a video has ended, also one of a later upload."""
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + limit_s * self.patience
         while time.monotonic() < deadline:
             try:
                 answer = self.host.get("/api/jobs", params={"video": video})
@@ -131,9 +136,14 @@ class Scene:
                 return
             time.sleep(0.2)
 
+    def listed(self) -> list[str]:
+        """Return the ids in the list of jobs, of which a scene has less than a page holds."""
+        answer = self.host.get("/api/jobs", params={"top": MOST_TOP}).raise_for_status()
+        return [job["id"] for job in answer.json()["jobs"]]
+
     def wait_for_events(self) -> None:
         """Wait until the triggers have dealt with every event that there is."""
-        deadline = time.monotonic() + EVENTS_S
+        deadline = time.monotonic() + EVENTS_S * self.patience
         while time.monotonic() < deadline:
             with suppress(httpx.HTTPError):
                 if not events_on_their_way(self.emulator.config):

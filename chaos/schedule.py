@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import product
 
@@ -86,7 +87,7 @@ class Schedule:
     """What happens to one job.
 
     Attributes:
-        seed: by which the schedule can be had again.
+        seed: by which the schedule can be had again, with the faults that it was drawn from.
         clip: that is painted; one of `CLIPS`.
         strikes: in no order; each happens when its moment comes, if that comes.
     """
@@ -96,12 +97,16 @@ class Schedule:
     strikes: tuple[Strike, ...]
 
     @classmethod
-    def of(cls, seed: int) -> Schedule:
+    def of(cls, seed: int, faults: Collection[str] = FAULTS) -> Schedule:
         """Return the schedule of a seed: consecutive seeds go through all pairs in turn.
 
         After as many seeds as there are pairs, another order gives each other company.
+
+        Args:
+            seed: any number from 0.
+            faults: those that may strike.
         """
-        pairs = _shuffled_pairs(seed // sum(map(len, FAULTS.values())))
+        pairs = _shuffled_pairs(seed // sum(len(FAULTS[each]) for each in faults), faults)
         dice = random.Random(seed)
         chosen = [pairs[(seed * STRIKES + number) % len(pairs)] for number in range(STRIKES)]
         strikes = (
@@ -111,8 +116,8 @@ class Schedule:
         return cls(seed, dice.choice(CLIPS), tuple(strikes))
 
 
-def _shuffled_pairs(order: int) -> list[tuple[str, str]]:
-    pairs = [pair for fault, moments in FAULTS.items() for pair in product([fault], moments)]
+def _shuffled_pairs(order: int, faults: Collection[str]) -> list[tuple[str, str]]:
+    pairs = [pair for fault in faults for pair in product([fault], FAULTS[fault])]
     random.Random(order).shuffle(first := [pair for pair in pairs if pair[0] not in ADDED])
     random.Random(order).shuffle(last := [pair for pair in pairs if pair[0] in ADDED])
     return first + last

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -84,6 +85,7 @@ class Trials:
         self._clear(video)
         return {
             "seed": schedule.seed,
+            "date": datetime.now(UTC).date().isoformat(),
             "clip": schedule.clip,
             "strikes": [{**asdict(each), "hit": each in seen.strikes} for each in schedule.strikes],
             "status": job["status"] if job else None,

@@ -64,7 +64,7 @@ class Config:
     processes_per_node: int = field(default_factory=lambda: os.cpu_count() or 1)
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     access_log: bool = False
-    webhook_key: str = field(default_factory=secrets.token_urlsafe, repr=False)
+    webhook_key: str = field(default_factory=secrets.token_hex, repr=False)
 
     @classmethod
     def on_free_ports(

@@ -86,7 +86,7 @@ def event_grid_service(config: Config) -> Service:
         *("--folder", str(azurite.folder(config))),
         *("--journal", str(config.state / "events.sqlite3")),
         *("--host", config.host_url),
-        *("--key", config.host_key or config.webhook_key),
+        f"--key={config.host_key or config.webhook_key}",
     ]
     return Service("event grid", command, config.event_grid_port, _log(config, "event_grid"))
 
@@ -98,7 +98,7 @@ def _own_host(config: Config) -> list[str]:
         *("--app", config.app),
         *("--root", str(config.app_root)),
         *("--journal", str(config.state / "taskhub.sqlite3")),
-        *("--key", config.webhook_key),
+        f"--key={config.webhook_key}",
         *("--traces", str(config.state / "logs" / "traces.jsonl")),
     ]
 

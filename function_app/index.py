@@ -7,8 +7,9 @@ on it, however many there are. A job that is deleted is a line too:
     2026-11-28T15:49:01.123456+00:00 film-0123456789ab scream
     - film-0123456789ab
 
-The blobs only grow, so a process reads again what is new of them alone, and the number of a line
-names it for good.
+The blobs only grow, so a process reads again what is new of them alone, and the number of a job
+among those of its day names it for good. The trigger and the timer may both add a job, and storage
+may append again what it did not answer in time: the first line of a job counts.
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ class _Day:
     rest: bytes = b""
     lock: Lock = field(default_factory=Lock)
     started: list[Entry] = field(default_factory=list[Entry])
+    known: set[str] = field(default_factory=set[str])
     gone: set[str] = field(default_factory=set[str])
 
     def read(self) -> tuple[list[Entry], set[str]]:
@@ -136,6 +138,10 @@ class _Day:
             content = _blob(self.name).download_blob(known).readall()
         except ResourceNotFoundError:
             return b""
+        except HttpResponseError as error:
+            if error.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise
+            return b""  # it was created, and has no line yet
         news = content[self.length - known :]
         self.length += len(news)
         return news
@@ -146,6 +152,9 @@ class _Day:
             self.gone.add(rest)
             return
         job_id, _, style = rest.partition(" ")
+        if job_id in self.known:
+            return
+        self.known.add(job_id)
         number, created = len(self.started), datetime.fromisoformat(first)
         self.started.append(Entry(self.name, number, created, job_id, unquote(style)))
 

@@ -1,9 +1,11 @@
 """A seed is a schedule, always the same; together the seeds try every fault at every moment."""
 
+from dataclasses import asdict
 from itertools import product
 
 import pytest
 
+from chaos import report
 from chaos.faults import DEEDS
 from chaos.schedule import FAULTS, LATEST, MOMENTS, Schedule
 
@@ -19,6 +21,21 @@ def test_consecutive_seeds_try_every_fault_at_every_moment() -> None:
     schedules = [Schedule.of(seed) for seed in range(-(-len(PAIRS) // 2))]
     tried = {(strike.fault, strike.moment) for each in schedules for strike in each.strikes}
     assert tried == PAIRS
+
+
+def test_schedules_may_be_drawn_from_some_faults_alone() -> None:
+    some = ["event lost", "kill the host"]
+    strikes = [each for seed in range(20) for each in Schedule.of(seed, some).strikes]
+    assert {each.fault for each in strikes} == set(some)
+    assert {each.moment for each in strikes if each.fault == "kill the host"} == {
+        *FAULTS["kill the host"]
+    }
+
+
+def test_a_kept_trial_tells_its_schedule() -> None:
+    schedule = Schedule.of(5)
+    strikes = [{**asdict(each), "hit": True} for each in schedule.strikes]
+    assert report.schedule({"seed": 5, "clip": schedule.clip, "strikes": strikes}) == schedule
 
 
 def test_a_later_round_of_seeds_gives_faults_other_company() -> None:

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,7 @@ type WaitUntil = Callable[[Callable[[], object]], None]
 @pytest.fixture(scope="session")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     state = tmp_path_factory.mktemp("emulator")
-    return Config.on_free_ports(
+    config = Config.on_free_ports(
         state,
         app="sample_app",
         app_root=Path(__file__).parent,
@@ -29,6 +30,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
             "AzureWebJobsDisableHomepage": "false",
         },
     )
+    return replace(config, webhook_key="-begins-as-an-option-does")
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,23 @@ def test_a_job_is_missing_once() -> None:
     assert there() == [job_of(1).job_id]
 
 
+def test_a_job_that_was_added_twice_is_there_once() -> None:
+    jobs = [job_of(number) for number in range(3)]
+    for number in (0, 1, 0, 2):
+        index.add(jobs[number], NOW)
+    assert there() == [jobs[2].job_id, jobs[1].job_id, jobs[0].job_id]
+    newest, *_ = index.newest_first()
+    assert there(day=newest.day, number=newest.number) == [jobs[1].job_id, jobs[0].job_id]
+
+
+def test_a_day_that_was_begun_and_has_no_line_yet_is_empty() -> None:
+    day = storage.blob(paths.JOBS, f"{paths.STARTED}/{NOW:%Y-%m-%d}")
+    day.create_append_blob()
+    assert there() == []
+    index.add(job_of(1), NOW)
+    assert there() == [job_of(1).job_id]
+
+
 @pytest.fixture
 def hub() -> Generator[Hub]:
     with running_hub({}) as running:
