@@ -143,7 +143,7 @@ class Scene:
 
     def wait_for_events(self) -> None:
         """Wait until the triggers have dealt with every event that there is."""
-        deadline = time.monotonic() + EVENTS_S * self.patience
+        deadline = time.monotonic() + EVENTS_S
         while time.monotonic() < deadline:
             with suppress(httpx.HTTPError):
                 if not events_on_their_way(self.emulator.config):

@@ -122,6 +122,10 @@ class Client:
             cursor = page["next"]
         return found
 
+    def missed(self) -> list[Fields]:
+        """Return the uploads whose event failed, so that they have no job yet, and what follows."""
+        return self._ask("GET", "/api/jobs", params={"top": "1"}).json()["missed"]
+
     def job(self, job_id: str) -> Job:
         """Return how a job stands; asking again costs little where nothing is new."""
         tag, fields = self._seen.get(job_id, ("", {}))
@@ -179,8 +183,8 @@ class Client:
             raise UnreachableError(f"{said}: {self._first_advice}") from error
         if answer.status_code in LOCKED and not _is_ours(answer):
             raise UnreachableError(
-                f"{url} lets nobody in without a key: give one with --key, or sign in with "
-                "--audience"
+                f"{url} lets nobody in without a key: give one with --key or in ATELIER_KEY, or "
+                "sign in with --audience"
             )
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             raise Passing(f"{url} asks to be left alone for a while", _wait_s(answer))

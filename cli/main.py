@@ -7,16 +7,17 @@ refuses, 4 the deployment does not answer or lets nobody in, 130 interrupted.
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, override
 from urllib.parse import urlsplit
 
 import typer
+from typer.core import TyperGroup
 
 from cli import names
 from cli.client import LOCAL, Client, Fields, Job
@@ -29,6 +30,7 @@ from cli.transfer import Stamp, md5_of, upload
 
 OUT = Path("out")
 LATEST = 20
+OF_DEPLOYMENT = {"--url", "--key", "--audience"}
 EXAMPLES = """Examples:
 
 atelier restyle holiday.mp4 beach.mov --style great_wave
@@ -46,8 +48,34 @@ class Container(StrEnum):
     MKV = "mkv"
 
 
+class Anywhere(TyperGroup):
+    """Takes the options that name a deployment after the command, too."""
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line, those options first."""
+        return super().parse_args(ctx, _deployment_first(args))
+
+
+def _deployment_first(arguments: Sequence[str]) -> list[str]:
+    """Put the options that name a deployment, with their values, before the command."""
+    first, others, rest = list[str](), list[str](), deque(arguments)
+    while rest and rest[0] != "--":
+        word = rest.popleft()
+        if word.partition("=")[0] not in OF_DEPLOYMENT:
+            others.append(word)
+        elif "=" in word:
+            first.append(word)
+        elif rest:
+            first += [word, rest.popleft()]
+        else:
+            return [word]  # which is refused, for it has no value
+    return [*first, *others, *rest]
+
+
 app = typer.Typer(
     name="atelier",
+    cls=Anywhere,
     epilog=f"{EXAMPLES}\n{(__doc__ or '').partition(chr(10) * 2)[2]}",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -199,6 +227,9 @@ def status(
     with _client(context) as client:
         filters = {"status": wanted} if wanted else {}
         jobs = [client.job(each) for each in ids] if ids else client.jobs(top, **filters)
+        missed = [] if ids else client.missed()
+    for each in missed:
+        say(f"{each['upload']} has no job yet: {each['message']}")
     if not json:
         show_jobs(jobs)
     for job in jobs if json else ():

@@ -16,6 +16,7 @@ export class Gallery {
   #wall = document.getElementById("wall");
   #more = document.getElementById("more");
   #nothing = document.getElementById("nothing");
+  #missed = document.getElementById("missed");
   #connection = document.getElementById("connection");
   #filter = document.getElementById("filter");
   #removeFailed = document.getElementById("remove-failed");
@@ -83,9 +84,20 @@ export class Gallery {
     this.#more.hidden = !list || !hasMore;
     this.#removeFailed.hidden = !list?.some((job) => job.status === "Failed");
     if (!list) return;
+    this.#nameMissed();
     this.#hang(list);
     const word = this.#filter.value ? "Nothing of that kind." : "Bare walls. Drop a video, and its painting will hang here.";
     say(this.#nothing.querySelector("p"), word);
+  }
+
+  #nameMissed() {
+    const lines = this.#jobs.missed.map(({ upload, message }) => {
+      const line = document.createElement("li");
+      line.textContent = `${upload} has no job yet: ${message}.`;
+      return line;
+    });
+    this.#missed.replaceChildren(...lines);
+    this.#missed.hidden = !lines.length;
   }
 
   #calm() {

@@ -13,10 +13,12 @@ export const hasEnded = (job) => ENDED.has(job.status);
 /**
  * Its event `change` tells that `list`, `hasMore` or `trouble` are others than before.
  *
- * `list` is null before the first answer; `trouble` is the error of the last request.
+ * `list` is null before the first answer; `trouble` is the error of the last request; `missed` are
+ * uploads whose event failed, so that they have no job yet.
  */
 export class Jobs extends EventTarget {
   list = null;
+  missed = [];
   trouble = null;
   #pages = [];
   #wanted = 1;
@@ -85,7 +87,7 @@ export class Jobs extends EventTarget {
     const isKnown = known?.path === path;
     if (isKnown && cursor && known.jobs.every(hasEnded)) return known;
     const fresh = await getIfChanged(path, isKnown ? known.etag : null);
-    return fresh ? { path, etag: fresh.etag, next: fresh.body.next ?? null, jobs: fresh.body.jobs } : known;
+    return fresh ? { path, etag: fresh.etag, next: null, missed: [], ...fresh.body } : known;
   }
 
   #take(pages) {
@@ -93,6 +95,7 @@ export class Jobs extends EventTarget {
     if (isSame && pages.every((page, index) => page === this.#pages[index])) return;
     this.#pages = pages;
     this.list = pages.flatMap((page) => page.jobs);
+    this.missed = pages[0].missed;
     this.trouble = null;
     this.#changed();
   }

@@ -9,7 +9,9 @@ from threading import Thread
 from typing import override
 
 import pytest
+from typer.testing import CliRunner
 
+from cli import main
 from cli.client import Client
 from cli.deployment import Deployment
 from cli.errors import RefusedError, UnreachableError
@@ -52,15 +54,29 @@ class Other(Locked):
         return HTTPStatus.NOT_FOUND, b"<html>no</html>"
 
 
+class Missing(Locked):
+    """Has no job, and an upload whose event failed."""
+
+    @override
+    def answer(self) -> tuple[HTTPStatus, bytes]:
+        missed = [{"upload": "videos/scream/a.mp4", "message": "its event failed"}]
+        return HTTPStatus.OK, json.dumps({"jobs": [], "next": None, "missed": missed}).encode()
+
+
 @contextmanager
-def client(handler: type[Locked], key: str = "") -> Generator[Client]:
+def served(handler: type[Locked]) -> Generator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever).start()
         try:
-            with Deployment(f"http://127.0.0.1:{server.server_port}/", key).client() as client:
-                yield client
+            yield f"http://127.0.0.1:{server.server_port}/"
         finally:
             server.shutdown()
+
+
+@contextmanager
+def client(handler: type[Locked], key: str = "") -> Generator[Client]:
+    with served(handler) as url, Deployment(url, key).client() as client:
+        yield client
 
 
 class Proxy(Locked):
@@ -93,6 +109,34 @@ def test_the_key_lets_in() -> None:
 def test_without_the_key_it_is_said_what_to_give(key: str) -> None:
     with client(Locked, key) as app, pytest.raises(UnreachableError, match="with --key"):
         app.styles()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--url", "{url}", "--key", KEY, "styles"],
+        ["styles", "--key", KEY, "--json", "--url", "{url}"],
+        ["--url={url}", "styles", f"--key={KEY}"],
+    ],
+)
+def test_the_deployment_is_named_before_the_command_or_after(words: list[str]) -> None:
+    with served(Locked) as url:
+        asked = CliRunner().invoke(main.app, [word.format(url=url) for word in words])
+    assert asked.exit_code == 0, asked.output
+
+
+def test_what_names_a_deployment_needs_a_value_and_is_a_file_after_two_dashes() -> None:
+    asked = CliRunner().invoke(main.app, ["styles", "--key"])
+    assert (asked.exit_code, "'--key' requires an argument" in asked.output) == (2, True)
+    asked = CliRunner().invoke(main.app, ["restyle", "--style", "scream", "--", "--key", KEY])
+    assert (asked.exit_code, "'--key' does not exist" in asked.output) == (2, True)
+
+
+def test_uploads_without_a_job_are_named_beside_the_jobs() -> None:
+    with served(Missing) as url:
+        asked = CliRunner().invoke(main.app, ["--url", url, "status", "--json"])
+    assert (asked.exit_code, asked.stdout) == (0, "")
+    assert asked.stderr == "videos/scream/a.mp4 has no job yet: its event failed\n"
 
 
 def test_a_host_that_fails_is_no_refusal() -> None:

@@ -121,6 +121,7 @@ class Many:
 
     def __init__(self, count: int) -> None:
         self.jobs = [made_up(number) for number in range(count)]
+        self.missed: list[dict[str, str]] = []
         self.asked: list[str] = []
 
     def hang(self, page: Page) -> None:
@@ -131,7 +132,8 @@ class Many:
         query = parse_qs(urlsplit(route.request.url).query)
         start, top = int(query.get("cursor", ["0"])[0]), int(query["top"][0])
         following = str(start + top) if start + top < len(self.jobs) else None
-        body = {"jobs": self.jobs[start : start + top], "next": following}
+        page = {"jobs": self.jobs[start : start + top], "next": following}
+        body = page | {"missed": self.missed}
         route.fulfill(json=body, headers={"ETag": f'W/"{hash(json.dumps(body))}"'})
 
     def _refuse(self, route: Route) -> None:
@@ -177,6 +179,18 @@ def test_a_work_tells_its_figures(visit: Visit, many: Many) -> None:
     )
     expect(visitor.work("video 0001.mp4")).to_contain_text("2 jobs are before this one")
     expect(visitor.work("video 0002.mp4")).to_contain_text("100 frames in 1 min")
+
+
+def test_an_upload_whose_event_failed_is_named(visit: Visit, many: Many) -> None:
+    message = "its event failed; the job is started by a timer within minutes"
+    many.missed = [{"upload": "videos/scream/<lost>.mp4", "message": message}]
+    visitor = visit(path="about:blank")
+    many.hang(visitor.page)
+    visitor.open()
+    named = visitor.page.get_by_role("list", name="Uploads without a job")
+    expect(named).to_have_text(f"videos/scream/<lost>.mp4 has no job yet: {message}.")
+    many.missed = []
+    expect(named).not_to_be_visible()
 
 
 @pytest.mark.usefixtures("atelier")
