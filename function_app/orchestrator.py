@@ -34,7 +34,10 @@ LEARNER = "learn_style"
 VERSION = 2
 """Of the steps, given to each instance at its start; one without was started under version 1.
 
-The Functions host runs no instance of a later version than host.json's `defaultVersion`.
+The Functions host runs no instance of a later version than host.json's `defaultVersion`, and
+compares whole numbers letter by letter: to it 10 is earlier than 9. So after 9 come "9.10" and
+"9.11", which it compares number by number; `Lifecycle.is_of` must read those then.
+https://github.com/Azure/durabletask/blob/main/src/DurableTask.Core/Settings/VersioningSettings.cs
 """
 
 

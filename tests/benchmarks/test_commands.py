@@ -63,6 +63,15 @@ def test_polls(tmp_path: Path) -> None:
     assert all(most < 2 for most in result["most looks in a second"].values())
 
 
+def test_records(tmp_path: Path) -> None:
+    run("records", "--seconds", "0.2", "--idle", "2", "--results", tmp_path)
+    result = kept(tmp_path, "records")
+    assert len(result["lines"]) == result["records_of_the_job"] <= 40
+    assert all(line.startswith("[{id}] ") for line in result["lines"])
+    assert {logger.partition(".")[0] for logger in result["by_logger"]} == {"function_app"}
+    assert (result["records_beside_it"], result["records_idle"]) == (0, 0)
+
+
 def test_presets(tmp_path: Path) -> None:
     run("presets", "--seconds", "0.2", "--results", tmp_path)
     rows = {row["preset"]: row for row in kept(tmp_path, "presets")["rows"]}

@@ -12,9 +12,9 @@ from azure.storage.blob import BlobServiceClient
 from emulator import Config, Emulator
 from emulator.processes import owned
 from tests.emulator.workspace import CONTENT, FINAL, Workspace
+from tests.function_app.azureml import ignores_azure_ml
 
-# azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = ignores_azure_ml
 
 
 def test_a_job_runs_all_ranks_and_its_outputs_are_written_back(workspace: Workspace, name: str):

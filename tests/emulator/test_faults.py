@@ -8,9 +8,9 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from tests.emulator.workspace import FINAL, Workspace
+from tests.function_app.azureml import ignores_azure_ml
 
-# azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = ignores_azure_ml
 
 
 @pytest.fixture

@@ -4,8 +4,12 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
 from emulator.config import Config
+
+# azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
+ignores_azure_ml = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 class AzureML:

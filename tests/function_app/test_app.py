@@ -17,7 +17,7 @@ from function_app.jobs import Job, State, Terms, Work
 from function_app.settings import settings
 from function_app.triggers import start
 from gpu_worker.plan import Progress
-from tests.function_app.azureml import AzureML
+from tests.function_app.azureml import AzureML, ignores_azure_ml
 from tests.function_app.hub import Hub
 from tests.function_app.media import Clips
 from tests.function_app.wire import StatusResult, Worker, blob, json_text, text, timer
@@ -26,9 +26,6 @@ type Upload = Callable[..., Job]
 
 # The worker library itself reads activities' input in a way that azure-functions will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*expected_type:DeprecationWarning")
-
-# azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
-ignores_azure_ml = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 OPEN = {"get_page", "get_asset"}
 HTTP = {

@@ -14,10 +14,9 @@ from function_app.errors import ServiceError
 from function_app.jobs import Job, Work
 from function_app.settings import settings
 from function_app.tasks import task_of
-from tests.function_app.azureml import AzureML
+from tests.function_app.azureml import AzureML, ignores_azure_ml
 
-# azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = ignores_azure_ml
 
 DEDICATED = {"AML_COMPUTE": "gpu", "AML_TIER": "Dedicated"}
 LOW_PRIORITY = {"AML_COMPUTE": "gpu", "AML_TIER": "LowPriority"}

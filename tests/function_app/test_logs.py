@@ -12,6 +12,7 @@ from function_app import logs, paths, storage
 from function_app.jobs import Job, State, Work
 from function_app.triggers import start
 from gpu_worker.plan import Plan
+from tests.function_app.azureml import ignores_azure_ml
 from tests.function_app.hub import ended, running_hub
 from tests.function_app.media import Clips, paint
 from tests.function_app.wire import Message, Worker, blob, http, json_text, timer
@@ -20,9 +21,6 @@ type Upload = Callable[..., Job]
 
 # The worker library itself reads activities' input in a way that azure-functions will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*expected_type:DeprecationWarning")
-
-# azure-ai-ml 1.35 itself uses what marshmallow 4 and the standard library will drop.
-ignores_azure_ml = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(autouse=True)

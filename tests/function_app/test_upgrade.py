@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from emulator.taskhub import HubRules
 from function_app.orchestrator import VERSION
 from tests.function_app.recording import asked, histories, read, turns
 from tests.function_app.wire import Worker, text
@@ -29,6 +30,13 @@ def test_the_host_runs_instances_of_the_present_version() -> None:
     assert hub["defaultVersion"] == str(VERSION)
     assert hub["versionMatchStrategy"] == "CurrentOrOlder"
     assert hub["versionFailureStrategy"] == "Reject"
+
+
+def test_the_next_version_is_a_later_one_to_the_host() -> None:
+    """It compares such texts letter by letter, so "10" is before "9": see `VERSION`."""
+    present, following = str(VERSION), str(VERSION + 1)
+    assert HubRules(version=following).takes(present)
+    assert not HubRules(version=present).takes(following)
 
 
 def test_what_a_killed_host_held_comes_back_within_a_minute() -> None:
