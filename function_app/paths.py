@@ -102,7 +102,7 @@ class Video:
 
     @property
     def report(self) -> str:
-        """Blob name in `results` of the report of a failure."""
+        """Blob name in `results` of the report of a failure, where no other video has one."""
         return self.result(".error.json")
 
     def result(self, suffix: str) -> str:

@@ -21,15 +21,17 @@ import azure.durable_functions as df
 import azure.functions as func
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobProperties, BlobSasPermissions
+from durabletask.client import OrchestrationState
 
 from function_app import paths, storage, styles, uploads
 from function_app.api.answers import answering, as_json, body_of
 from function_app.api.jobs import Client
 from function_app.api.schemas import UPLOAD_REQUEST
-from function_app.api.view import as_time, view
+from function_app.api.view import ENDED, as_time, view
 from function_app.blending import PRESERVE_COLOUR, STRENGTH, blend_of, metadata_of
 from function_app.container import CONTAINER, Container, container_of
 from function_app.errors import Code, InputError, RequestError
+from function_app.instances import utc
 from function_app.jobs import Job
 from function_app.settings import settings
 from gpu_worker.plan import Blend
@@ -216,7 +218,16 @@ def _job_of_the_same(
         return None
     job_id = Job.of(video.blob, str(there.etag)).job_id
     state = client.get_orchestration_state(job_id)
-    return job_id if state and view(state)["status"] not in TO_DO_AGAIN else None
+    if state is None or view(state)["status"] in TO_DO_AGAIN or _is_outdated(video, state):
+        return None
+    return job_id
+
+
+def _is_outdated(video: paths.Video, state: OrchestrationState) -> bool:
+    """Whether a job ended before its style became what it is: it did not paint in that one."""
+    style = properties(storage.blob(paths.STYLES, paths.style(video.style)))
+    has_ended = view(state)["status"] in ENDED
+    return has_ended and style is not None and style.last_modified > utc(state.last_updated_at)
 
 
 def _condition(there: BlobProperties | None) -> dict[str, str]:

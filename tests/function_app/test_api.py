@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -286,7 +287,12 @@ def test_an_upload_of_the_same_again_leads_to_its_job(
     wanted = {"filename": "same.mp4", "style": "plain", "bytes": 5, "md5": MD5_OF_VIDEO}
     again = ask_upload(worker, durable, wanted)
     assert (again.http.status_code, body(again)["job"]) == ("200", job.job_id)
-    for other in ({"md5": "x" * 22 + "=="}, {"strength": 0.5}, {"container": "mkv"}):
+    for other in (
+        {"md5": "x" * 22 + "=="},
+        {"strength": 0.5},
+        {"preserve_colour": True},
+        {"container": "mkv"},
+    ):
         assert ask_upload(worker, durable, wanted | other).http.status_code == "201"
 
 
@@ -298,6 +304,23 @@ def test_an_upload_of_what_failed_may_be_tried_again(worker: Worker, durable: An
         start(hub.client, job := Job.of(blob.blob_name, str(blob.get_blob_properties().etag)))
         ended(hub.client, job)
         granted(worker, durable_client(hub.address), "failed.mp4", md5=MD5_OF_VIDEO)
+
+
+def test_an_upload_is_painted_anew_where_its_style_is_another_by_now(
+    worker: Worker, durable: Any, style: str
+) -> None:
+    put(granted(worker, durable, "older.mp4", md5=MD5_OF_VIDEO), b"video")
+    blob = storage.blob(paths.VIDEOS, "plain/older.mp4")
+    job = Job.of(blob.blob_name, str(blob.get_blob_properties().etag))
+    wanted = {"filename": "older.mp4", "style": "plain", "bytes": 5, "md5": MD5_OF_VIDEO}
+    with running_hub(painting(job)) as hub:
+        start(hub.client, job)
+        ended(hub.client, job)
+        client = durable_client(hub.address)
+        assert body(ask_upload(worker, client, wanted))["job"] == job.job_id
+        time.sleep(1.1)  # storage tells times by the second
+        storage.write(paths.STYLES, paths.style(style), style_file(), "application/octet-stream")
+        assert ask_upload(worker, client, wanted).http.status_code == "201"
 
 
 @pytest.mark.parametrize(
@@ -537,22 +560,26 @@ def test_an_instance_that_was_started_by_hand_is_no_job(
         assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-job")
 
 
-@pytest.fixture
-def done(job: Job) -> Generator[tuple[Job, Message]]:
-    """A job that is done, with its files, and the client of the hub that did it."""
-    work = Work(paths.VIDEOS, job.video.blob, 48, 1)
+def painting(job: Job) -> dict[str, Any]:
+    """The activities of a hub by which a job is painted at once."""
     answers = {
-        "preprocess": asdict(work),
+        "preprocess": asdict(Work(paths.VIDEOS, job.video.blob, 48, 1)),
         "submit": 0,
         "poll": asdict(Look("Completed", 48)),
         "stitch": "",
         "clean_up": None,
     }
+    return {name: answering(value) for name, value in answers.items()}
+
+
+@pytest.fixture
+def done(job: Job) -> Generator[tuple[Job, Message]]:
+    """A job that is done, with its files, and the client of the hub that did it."""
     result = storage.blob(paths.RESULTS, job.video.painted)
     result.upload_blob(b"painted", overwrite=True, metadata={JOB_ID: job.job_id})
     storage.write(paths.RESULTS, job.video.poster, b"poster", "image/jpeg")
     storage.write(paths.RESULTS, job.video.sheet, b"sheet", "image/jpeg")
-    with running_hub({name: answering(value) for name, value in answers.items()}) as hub:
+    with running_hub(painting(job)) as hub:
         start(hub.client, job)
         ended(hub.client, job)
         yield job, durable_client(hub.address)

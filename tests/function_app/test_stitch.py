@@ -46,9 +46,10 @@ JPEG_END = b"\xff\xd9"
 def painted(upload: Upload) -> Callable[..., Job]:
     """Return a way to bring a clip to the point where it is to be stitched."""
 
-    def paint_clip(clip: Path, name: str = "") -> Job:
+    def paint_clip(clip: Path, name: str = "", **metadata: str) -> Job:
         # A stem of its own, so that each has the first name for a result.
-        job = upload(clip, name or f"{clip.stem} {clip.suffix[1:]}{clip.suffix}")
+        name = name or f"{clip.stem} {clip.suffix[1:]}{clip.suffix}"
+        job = upload(clip, name, metadata=metadata)
         work = preprocess(job)
         source = read(work.source_container, work.source_blob)
         for shard, content in paint(plan_of(job), source).items():
@@ -457,6 +458,44 @@ def test_a_result_of_another_video_is_not_replaced(
     assert stitch(other).result == place, "though the first place is free by now"
     delete(other)
     assert find(other) is None
+
+
+def test_results_in_other_containers_have_pictures_of_their_own(
+    clips: Clips, painted: Callable[..., Job]
+) -> None:
+    job = painted(clips["plain.mp4"], "one stem.mp4")
+    other = painted(clips["plain.mp4"], "one stem.mov", container="mkv")
+    for each in (job, other):
+        poster = each.name.encode() + b"\xff\xd9"
+        storage.write(paths.JOBS, each.folder.output(POSTER_NAME), poster, "image/jpeg")
+    places = [stitch(each).result for each in (job, other)]
+    assert places == [f"{job.style}/one stem.mp4", f"{job.style}/one stem.mov.mkv"]
+    assert [storage.read(paths.RESULTS, paths.beside(each, ".jpg")) for each in places] == [
+        b"one stem.mp4\xff\xd9",
+        b"one stem.mov\xff\xd9",
+    ]
+    assert find(other) == places[1]
+    delete(other)
+    assert storage.read(paths.RESULTS, paths.beside(places[0], ".jpg")) is not None
+
+
+def test_each_video_has_the_report_of_its_own_failure(upload: Upload) -> None:
+    jobs = [upload(name.encode(), name) for name in ("fell.mov", "fell.mp4", "fell.mkv")]
+    for job in jobs:
+        report(job, f"{job.name} is none", "not-a-video")
+    report(jobs[1], "fell.mp4 is none still", "not-a-video")
+    said = {
+        blob: json.loads(storage.read(paths.RESULTS, blob) or b"{}")["error"]
+        for blob in storage.names(paths.RESULTS, f"{jobs[0].style}/fell")
+    }
+    assert {name.partition("/")[2]: error for name, error in said.items()} == {
+        "fell.error.json": "fell.mov is none",
+        "fell.mp4.error.json": "fell.mp4 is none still",
+        "fell.mkv.error.json": "fell.mkv is none",
+    }
+    for job in jobs:
+        delete(job)
+    assert not list(storage.names(paths.RESULTS, f"{jobs[0].style}/fell"))
 
 
 def test_a_result_leaves_the_report_about_another_video(
