@@ -140,9 +140,15 @@ class Client:
         """Ask for the end of a job."""
         self._ask("POST", f"/api/jobs/{job_id}/cancel")
 
-    def delete(self, job_id: str) -> None:
-        """Forget a job that has ended, and its result."""
-        self._ask("DELETE", f"/api/jobs/{job_id}")
+    def delete(self, job_id: str, *, upload: bool = False) -> None:
+        """Forget a job that has ended, and its result; where that is said, its upload, too."""
+        query = {"upload": "true"} if upload else None
+        self._ask("DELETE", f"/api/jobs/{job_id}", params=query)
+
+    def preview(self, job_id: str) -> bytes | None:
+        """Return a JPEG of what a job has made so far; None where there is none yet."""
+        answer = self._ask("GET", f"/api/jobs/{job_id}/preview")
+        return answer.content if answer.status_code == HTTPStatus.OK else None
 
     def result_url(self, job_id: str) -> str:
         """Return a URL that reads the painted video for an hour."""

@@ -152,7 +152,7 @@ def count(job: Job) -> str:
 
 def pace(job: Job) -> str:
     """Say how fast a job is painted, and how long that will go on."""
-    fps = f"{job.fps:.1f} fps" if job.fps else ""
+    fps = f"{job.fps:.1f} fps" if job.fps and job.stage != "learn" else ""
     left = f"{duration(job.eta_s)} left" if job.eta_s is not None else ""
     waits = names.middle(job.message, 60) if job.stage in {"wait", "queue"} else ""
     return ", ".join(filter(None, (fps, left, waits)))

@@ -7,6 +7,7 @@ refuses, 4 the deployment does not answer or lets nobody in, 130 interrupted.
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -31,6 +32,8 @@ from cli.transfer import Stamp, md5_of, upload
 OUT = Path("out")
 LATEST = 20
 OF_DEPLOYMENT = {"--url", "--key", "--audience"}
+PREVIEW_S = 20.0
+"""Seconds between looks at what a style looks like so far, which changes each minute."""
 EXAMPLES = """Examples:
 
 atelier restyle holiday.mp4 beach.mov --style great_wave
@@ -279,9 +282,20 @@ def save(
 
 
 @app.command()
-def delete(context: typer.Context, ids: Ids, json: Json = False) -> None:
+def delete(
+    context: typer.Context,
+    ids: Ids,
+    upload: Annotated[
+        bool, typer.Option("--upload", help="Delete the uploaded videos, too.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Forget jobs that have ended, and what they painted."""
-    _for_each(context, ids, Client.delete, "is deleted.", json)
+
+    def forget_job(client: Client, job_id: str) -> None:
+        client.delete(job_id, upload=upload)
+
+    _for_each(context, ids, forget_job, "is deleted.", json)
 
 
 @app.command()
@@ -317,6 +331,12 @@ def learn(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the style that has the name already.")
     ] = False,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jpg", help="Keep here what it looks like so far.", dir_okay=False
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is uploaded.")] = False,
     json: Json = False,
 ) -> None:
@@ -343,7 +363,12 @@ def learn(
                         patience=client.patience,
                     )
                 line.moving("Learning", None)
-                style = _learning(client, name) if detach else _until_learnt(client, name, line)
+                if preview and not detach:
+                    say(f"{names.printable(preview)} will show what it looks like so far.")
+                if detach:
+                    style = _learning(client, name)
+                else:
+                    style = _until_learnt(client, name, line, preview)
             except (CommandError, KeyboardInterrupt):
                 line.fails()
                 raise
@@ -384,9 +409,10 @@ def _learning(client: Client, name: str) -> Fields:
     return next(found, {"name": name, "state": "learning", "job": None})
 
 
-def _until_learnt(client: Client, name: str, line: Line) -> Fields:
-    """Wait until a style is ready, and show how far it is."""
+def _until_learnt(client: Client, name: str, line: Line, preview: Path | None) -> Fields:
+    """Wait until a style is ready; show how far it is and, in a file, what it looks like so far."""
     job: str | None = None
+    looked = -PREVIEW_S
     try:
         while True:
             style = _learning(client, name)
@@ -397,11 +423,25 @@ def _until_learnt(client: Client, name: str, line: Line) -> Fields:
             job = style["job"]
             if job and (known := _known(client, job)):
                 line.stands(known)
+                if preview and time.monotonic() - looked > PREVIEW_S:
+                    looked = time.monotonic()
+                    _keep_preview(client, job, preview)
             client.patience.pause(POLL_S)
     except KeyboardInterrupt:
         end = f"atelier cancel {job or name} ends it"
         say(f"Interrupted. {name} is learnt without this command; {end}.")
         raise
+
+
+def _keep_preview(client: Client, job: str, file: Path) -> None:
+    """Write what a style looks like so far, over what it looked like before."""
+    try:
+        image = client.preview(job)
+    except RefusedError:
+        return  # it has just ended
+    if image and not (file.exists() and file.read_bytes() == image):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(image)
 
 
 def _known(client: Client, job: str) -> Job | None:

@@ -52,7 +52,8 @@ def main() -> int:
         signal.signal(ending, _interrupt)
     try:
         with Emulator(config):
-            logger.info("Logs: %s. Ctrl-C ends all of it.", config.state / "logs")
+            logger.info("Ctrl-C ends all of it; what it says is in %s.", config.state / "logs")
+            logger.info("Open %s in a browser.", config.host_url)
             signal.pause()
     except EmulatorError as error:
         logger.error("%s", error)

@@ -38,6 +38,7 @@ from function_app.jobs import Job, State
 from function_app.paths import JobFolder
 from function_app.settings import settings
 from gpu_worker.plan import (
+    BUDGET_PARTS,
     FAILURE_NAME,
     PROGRESS_NAME,
     PROGRESS_PREFIX,
@@ -153,8 +154,17 @@ def await_style(payload: Payload) -> str:
             Code.UNUSABLE_STYLE,
         )
     told = _told(JobFolder(style.job_id))
+    return f"waits for the style {style.name}, of whose making {_share_made(told)}"
+
+
+def _share_made(told: _Told | None) -> str:
+    """Say how much of a style is made, and how long the rest takes as far as that is known."""
     done = told.progress.frames if told else 0
-    return f"waits for the style {style.name}, of whose making {done} % is done"
+    said = f"{done} % is done"
+    if told is None or told.progress.frames_per_second <= 0:
+        return said
+    left_s = (BUDGET_PARTS - done) / told.progress.frames_per_second - told.age
+    return f"{said}: about {max(1, round(left_s / 60))} min are left"
 
 
 @blueprint.activity_trigger(input_name="payload")

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from function_app import cost, paths, storage, styles
 from function_app.assembly import Assembler
 from function_app.blending import blend_of
+from function_app.browsers import is_playable
 from function_app.clock import Clock
 from function_app.container import Container, container_of
 from function_app.errors import Code, InputError
@@ -92,6 +93,7 @@ def preprocess(job: Job) -> Work:
         notes = _one_pass(job, reading, None if exact else stream, form)
         picture = picture_of(first := index.first_frame(), stream, header)
         picture = replace(picture, interlaced=index.interlaced)
+        needs_proxy = not style.makes_lines and not is_playable(container, stream, job.name)
     notes += [*_notes(clock, index), *picture_notes(picture, int(first.color_trc))]
     work, source, timeline = _source(job, index, exact, clock.origin)
     amount = cost.megapixels(len(index.pts), picture, style.flop_per_pixel)
@@ -100,6 +102,7 @@ def preprocess(job: Job) -> Work:
     _check_cost(job, estimate)
     entries = source.entries if seekable or not exact else ()
     plan = replace(_plan(job, index, picture, source, entries, blend, nodes), source=timeline)
+    plan = replace(plan, needs_proxy=needs_proxy)
     if style.makes_lines:
         plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json")

@@ -30,6 +30,8 @@ JOB_ID = "job_id"
 VIDEO = "video"
 SUFFIXES = (*(container.suffix for container in Container), LINES_SUFFIX)
 PICTURES = (".jpg", ".sheet.jpg")
+PROXY = ".before.m4v"
+"""Of the video as it was, where browsers do not play it; no result ends in it."""
 REPORT = ".error.json"
 
 
@@ -123,7 +125,7 @@ def delete_result(job: Job) -> None:
     """Delete the result of a job with its pictures, if it is there and not another's."""
     if result := find(job):
         storage.delete(paths.RESULTS, result)
-        for suffix in PICTURES:
+        for suffix in (*PICTURES, PROXY):
             storage.delete(paths.RESULTS, paths.beside(result, suffix))
 
 

@@ -101,6 +101,8 @@ def _suffix(job: Job, plan: Plan) -> str:
 def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
     """Put the pictures beside the result, whose place no other job can take any more; prove it."""
     _pictures(job, result)
+    if plan.needs_proxy:
+        _proxy(job, plan, result)
     results.end_report(job.video)
     if not plan.makes_lines and (differs := _difference(job, plan, result)):
         results.delete_result(job)
@@ -136,6 +138,19 @@ def _kept(job: Job) -> tuple[Sidecar, list[IO[bytes]]]:
     return sidecar, [_stream(job.folder.extra(name)) for name in sidecar.tracks]
 
 
+def _proxy(job: Job, plan: Plan, result: str) -> None:
+    """Join the video as it was, small; a result without is none the worse."""
+    blob = storage.blob(paths.RESULTS, paths.beside(result, results.PROXY))
+    plain = Sidecar()
+    try:
+        out = BlobWriter(blob, reserved_bytes(plan) + AROUND_INDEX, plain.container.content_type)
+        join(plan, lambda shard: _sealed(job, plan, shard, shard.proxy_name), [], plain, out)
+    except (_LostError, InputError, ServiceError):
+        log.warning("there is no small copy of %s for browsers", job.name, exc_info=True)
+    else:
+        out.commit()
+
+
 def _lines(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:
     """Put the lines of all shards after each other, and prove them to be one for each frame."""
     out = BlobWriter(blob, PIECE, "application/jsonl")
@@ -155,7 +170,12 @@ def _shard(job: Job, plan: Plan, shard: Shard) -> IO[bytes]:
         InputError: it is missing, or changes while it is read.
         _LostError: it is not what was sealed.
     """
-    reader = BlobReader(storage.blob(paths.JOBS, job.folder.shard(shard)))
+    return _sealed(job, plan, shard, shard.name)
+
+
+def _sealed(job: Job, plan: Plan, shard: Shard, name: str) -> IO[bytes]:
+    """Open a file that the worker sealed, likewise."""
+    reader = BlobReader(storage.blob(paths.JOBS, job.folder.output(name)))
     content = _pieces(reader, reader.size - SEAL_BYTES)
     if seal(plan, shard, content) != reader.read(SEAL_BYTES):
         raise _LostError

@@ -8,6 +8,7 @@ note says what the file is, too: two files of one name never get leave for the s
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,6 +96,15 @@ def is_there(job: Job) -> bool:
     """Whether the version of the upload that the job is of is still there."""
     etag = _etag(job)
     return etag is not None and job.is_of(etag)
+
+
+def delete(job: Job) -> None:
+    """Delete what was uploaded for a job, but nothing that was written over it."""
+    blob = storage.blob(job.container, job.blob)
+    with suppress(ResourceModifiedError, ResourceNotFoundError):
+        there = blob.get_blob_properties()
+        if job.is_of(str(there.etag)):
+            blob.delete_blob(**storage.unchanged(there))
 
 
 def check_current(job: Job) -> None:

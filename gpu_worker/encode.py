@@ -64,6 +64,18 @@ def write_shard(
 
 
 def _encoder(plan: Plan, threads: int, file: int) -> OutputStream:
+    return encoder(plan, file, plan.picture.padded_size, _codec(plan.encoding, threads))
+
+
+def encoder(plan: Plan, file: int, size: tuple[int, int], codec: dict[str, object]) -> OutputStream:
+    """Return what encodes a plan's frames from `pipe:0` into an MP4, with timestamps 0, 1, 2, ...
+
+    Args:
+        plan: how to tag them.
+        file: descriptor of the file to write.
+        size: width and height to encode, both even, in pixels.
+        codec: FFmpeg's options of the encoder.
+    """
     rate = min(max(round(plan.result.frame_rate), _RATES[0]), _RATES[-1])
     raw = ffmpeg.input(
         "pipe:0",
@@ -72,13 +84,15 @@ def _encoder(plan: Plan, threads: int, file: int) -> OutputStream:
         video_size=plan.picture.padded_size,
         framerate=rate,
     )
+    if size != plan.picture.padded_size:
+        raw = raw.filter("scale", *size)
     return _tagged(raw, plan).output(
         "fd:",
         fd=file,
         format="mp4",
         video_track_timescale=rate,
         fps_mode="passthrough",
-        **_codec(plan.encoding, threads),
+        **codec,
     )
 
 

@@ -149,6 +149,11 @@ class Shard:
         return f"{self.index:05d}{self.suffix}"
 
     @property
+    def proxy_name(self) -> str:
+        """File name of the shard as it was, small; only where the plan wants it."""
+        return f"{self.index:05d}.before.mp4"
+
+    @property
     def damage_name(self) -> str:
         """File name of the list of frames that did not decode; absent where all did."""
         return f"{self.index:05d}.damage.json"
@@ -252,6 +257,7 @@ class Plan:
         blend: how much of the video shows through.
         x264_build: of the x264 that encoded the source, by which FFmpeg knows of its faults; only
             the stream's first frame tells. -1 if it does not.
+        needs_proxy: browsers do not play the source, so that a small copy is made for them.
         version: of this format.
     """
 
@@ -264,6 +270,7 @@ class Plan:
     encoding: Encoding = Encoding()
     blend: Blend = Blend()
     x264_build: int = -1
+    needs_proxy: bool = False
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -320,6 +327,7 @@ class Plan:
                 encoding=Encoding(**fields["encoding"]),
                 blend=Blend(**fields["blend"]),
                 x264_build=int(fields.get("x264_build", -1)),
+                needs_proxy=bool(fields.get("needs_proxy", False)),
             )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise PlanError(f"the plan cannot be read: {error}") from error

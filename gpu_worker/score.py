@@ -42,6 +42,7 @@ from gpu_worker.pipeline import prefetch
 from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Plan, Shard
 from gpu_worker.precision import PRECISIONS, Precision
 from gpu_worker.progress import Reporter
+from gpu_worker.proxy import write_proxy
 from gpu_worker.scorers import load_scorer
 from gpu_worker.sheet import Sampler
 from gpu_worker.tally import tally
@@ -144,7 +145,7 @@ def _painting(task: Task, plan: Plan, machine: Machine, comm: MPI.Intracomm) -> 
     sampler = Sampler(plan, task.out)
 
     def work(shards: Iterator[Shard], reporter: Reporter) -> None:
-        decoding = _decoded(shards, task.video, plan, sampler, machine.threads)
+        decoding = _decoded(shards, task, plan, sampler, machine.threads)
         decoded = prefetch(decoding, _AHEAD)
         painting = paint(decoded, network, plan, machine.device, compilation.wanted)
         painted = prefetch(painting, _AHEAD)
@@ -204,10 +205,13 @@ def _is_done(plan: Plan, shard: Shard, out: Path) -> bool:
 
 
 def _decoded(
-    shards: Iterator[Shard], video: Path, plan: Plan, sampler: Sampler, threads: int
+    shards: Iterator[Shard], task: Task, plan: Plan, sampler: Sampler, threads: int
 ) -> Generator[Frame]:
     for shard in shards:
-        yield from sampler.before(frames(video, plan, shard, threads))
+        decoded = sampler.before(frames(task.video, plan, shard, threads))
+        if plan.needs_proxy:
+            decoded = write_proxy(decoded, plan, shard, task.out)
+        yield from decoded
 
 
 def _encode(painted: Iterator[Frame], plan: Plan, out: Path, threads: int) -> None:

@@ -168,11 +168,8 @@ def as_link(
     Raises:
         RequestError: `download` is neither true nor false.
     """
-    download = req.params.get(DOWNLOAD, "false")
-    if download not in {"true", "false"}:
-        raise bad_request(f"download must be true or false, not {download!r}")
     blob = storage.blob(container, blob_name)
-    name = (save_as or PurePosixPath(blob_name).name) if download == "true" else None
+    name = (save_as or PurePosixPath(blob_name).name) if flag(req, DOWNLOAD) else None
     url = storage.signed_url(blob, BlobSasPermissions(read=True), READ_LIFETIME, save_as=name)
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     if req.headers.get("Accept") == "application/json":
@@ -180,6 +177,18 @@ def as_link(
         return func.HttpResponse(body, mimetype="application/json", headers=headers)
     headers["Location"] = url
     return func.HttpResponse(status_code=HTTPStatus.FOUND, headers=headers)
+
+
+def flag(req: func.HttpRequest, name: str) -> bool:
+    """Return what a parameter of the query says; False where it is not there.
+
+    Raises:
+        RequestError: it is neither true nor false.
+    """
+    said = req.params.get(name, "false")
+    if said not in {"true", "false"}:
+        raise bad_request(f"{name} must be true or false, not {said!r}")
+    return said == "true"
 
 
 def as_jpeg(image: bytes, headers: Mapping[str, str] = REVALIDATE) -> func.HttpResponse:

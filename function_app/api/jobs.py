@@ -10,8 +10,8 @@ import azure.functions as func
 from azure.core.exceptions import AzureError
 from durabletask.client import OrchestrationState
 
-from function_app import index, poison, results
-from function_app.api.answers import READ, answering, as_json, as_polled_json
+from function_app import index, poison, results, uploads
+from function_app.api.answers import READ, answering, as_json, as_polled_json, flag
 from function_app.api.listing import PARAMETERS, Listing
 from function_app.api.view import ENDED, news, view
 from function_app.errors import Code, RequestError
@@ -19,6 +19,8 @@ from function_app.instances import is_job, job_of
 from function_app.lifecycle import CANCEL_EVENT
 
 blueprint = df.Blueprint()
+
+UPLOAD = "upload"
 
 log = logging.getLogger(__name__)
 
@@ -73,15 +75,18 @@ def post_cancel(req: func.HttpRequest, client: Client) -> func.HttpResponse:
 
 @blueprint.route(route="api/jobs/{id}", methods=["DELETE"])
 @blueprint.durable_client_input(client_name="client")
-@answering()
+@answering(UPLOAD)
 def delete_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
-    """Forget a job that has ended, with its result; the uploaded video stays."""
+    """Forget a job that has ended, with its result; `?upload=true` deletes the upload, too."""
+    takes_upload = flag(req, UPLOAD)
     state = find(req, client)
     shown = view(state)
     if shown["status"] not in ENDED:
         message = f"the job {shown['id']} has not ended: it is {shown['status'].lower()}"
         raise RequestError(HTTPStatus.CONFLICT, Code.JOB_RUNNING, message)
     results.delete(job_of(state))
+    if takes_upload:
+        uploads.delete(job_of(state))
     client.purge_orchestration(shown["id"])
     index.remove(shown["id"])
     return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)

@@ -54,6 +54,20 @@ def get_source(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     return as_link(req, job.container, job.blob)
 
 
+@blueprint.route(route="api/jobs/{id}/before", methods=READ)
+@blueprint.durable_client_input(client_name="client")
+@answering(DOWNLOAD)
+def get_before(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Redirect to a small copy of the uploaded video, where browsers do not play that itself."""
+    state = find(req, client)
+    job, result = job_of(state), view(state)["result"]
+    proxy = paths.beside(result, results.PROXY) if result and results.is_of(job, result) else ""
+    if not proxy or not storage.blob(paths.RESULTS, proxy).exists():
+        message = f"there is no copy for browsers of the video of the job {job.job_id}"
+        raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_PICTURE, message)
+    return as_link(req, paths.RESULTS, proxy)
+
+
 @blueprint.route(route="api/jobs/{id}/preview", methods=READ)
 @blueprint.durable_client_input(client_name="client")
 @answering()

@@ -77,7 +77,7 @@ def _styles() -> Schema:
     style = _upload("post_style", "Ask where to put what becomes a style", "StyleRequest")
     style["responses"] |= _json("the same is being made a style", _ref("Uploaded"))
     style["responses"] |= _problems({409: "there is a style of that name"})
-    picture: Schema = {"200": {"description": "a landscape", "content": {"image/jpeg": {}}}}
+    pictures = {"painting": "What a style was learnt from", "thumbnail": "How a style paints"}
     return {
         "/api/styles": {
             "get": _operation("get_styles", "Styles there are", listed, [_IF_NONE_MATCH]),
@@ -94,13 +94,12 @@ def _styles() -> Schema:
                 },
             ),
         },
-        "/api/styles/{name}/thumbnail": {
-            "parameters": [_in_path("name")],
-            "get": _operation(
-                "get_thumbnail",
-                "How a style paints",
-                {**picture, **_problems({404: "there is no such style, or it shows nothing"})},
-            ),
+        **{
+            f"/api/styles/{{name}}/{kind}": {
+                "parameters": [_in_path("name")],
+                "get": _operation(f"get_{kind}", summary, {**_PICTURE, **_NO_STYLE_PICTURE}),
+            }
+            for kind, summary in pictures.items()
         },
     }
 
@@ -135,6 +134,7 @@ def _jobs() -> Schema:
                 "delete_job",
                 "Forget a job that has ended",
                 {**gone, **_NO_JOB, **_problems({409: "it has not ended"})},
+                [_query("upload", "whether the upload goes, too", {"type": "boolean"})],
             ),
         },
         "/api/jobs/{id}/cancel": {
@@ -149,14 +149,14 @@ def _jobs() -> Schema:
 
 
 def _media() -> Schema:
-    picture: Schema = {"200": {"description": "a picture", "content": {"image/jpeg": {}}}}
     none_yet = {"204": {"description": "there is none yet"}}
     answers: dict[str, tuple[str, Schema, list[Schema]]] = {
         "result": ("The painted video", _link(), [_DOWNLOAD]),
         "source": ("The video as it was uploaded", _link(), [_DOWNLOAD]),
-        "preview": ("The latest painted frame", {**picture, **none_yet}, []),
-        "poster": ("One painted frame of the result", picture, []),
-        "sheet": ("Frames before and after, on one sheet", picture, []),
+        "before": ("It, small, where browsers do not play it", _link(), [_DOWNLOAD]),
+        "preview": ("The latest painted frame", {**_PICTURE, **none_yet}, []),
+        "poster": ("One painted frame of the result", _PICTURE, []),
+        "sheet": ("Frames before and after, on one sheet", _PICTURE, []),
     }
     missing = _problems({404: "there is no such job, or it has no such thing"})
     return {
@@ -263,3 +263,5 @@ _QUERY = [
     _IF_NONE_MATCH,
 ]
 _NO_JOB = _problems({404: "there is no such job"})
+_NO_STYLE_PICTURE = _problems({404: "there is no such style, or it shows nothing"})
+_PICTURE: Schema = {"200": {"description": "a picture", "content": {"image/jpeg": {}}}}

@@ -159,6 +159,7 @@ STYLE = _object(
     {
         "name": _text("of the folder in `videos` whose videos are painted in it"),
         "state": {"type": "string", "enum": [str(state) for state in State]},
+        "painting": _or_null(_text("path of a picture of what it was learnt from")),
         "thumbnail": _or_null(_text("path of a picture that the style has painted")),
         "flop_per_pixel": _or_null(_number("floating point operations to paint one pixel")),
         "kind": _text("what comes of a video: `frames`, or `lines` of JSON, one a frame"),

@@ -36,6 +36,9 @@ blueprint = df.Blueprint()
 
 HEADERS = {"x-ms-blob-type": "BlockBlob"}
 LEARNT_NOW = ", which is being learnt"
+PAINTING, THUMBNAIL = "painting", "thumbnail"
+PICTURES = {PAINTING: "picture", THUMBNAIL: "thumbnail"}
+"""Names in the metadata of a style's file, see gpu_worker/model.py."""
 FOR_A_MINUTE = {"Cache-Control": "max-age=60"}
 JPEG = b"\xff\xd8"
 
@@ -84,28 +87,45 @@ def delete_style(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
 
 
+@blueprint.route(route="api/styles/{name}/painting", methods=READ)
+@answering()
+def get_painting(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer with the painting that a style was learnt from."""
+    return _answer_picture(req, PAINTING)
+
+
 @blueprint.route(route="api/styles/{name}/thumbnail", methods=READ)
 @answering()
 def get_thumbnail(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a landscape that is painted in a style."""
+    return _answer_picture(req, THUMBNAIL)
+
+
+def _answer_picture(req: func.HttpRequest, kind: str) -> func.HttpResponse:
     name = req.route_params["name"]
     style = styles.find(name)
     if style is None:
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_STYLE, f"there is no style {name!r}")
-    image = _thumbnail(style)
+    image = _picture(style, kind)
     if image is None:
-        message = f"the style {name!r} has no thumbnail"
+        message = f"the style {name!r} has no {kind}"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_PICTURE, message)
     return as_jpeg(image, FOR_A_MINUTE)
 
 
+def _path_of(style: Style, kind: str) -> str | None:
+    """Return the path of a picture of a style, if it has such a one."""
+    there = _picture(style, kind) is not None
+    return f"/api/styles/{quote(style.name, safe='')}/{kind}" if there else None
+
+
 def _view(style: Style) -> dict[str, Any]:
     """Return the JSON of a style."""
-    there = _thumbnail(style) is not None
     return {
         "name": style.name,
         "state": style.state,
-        "thumbnail": f"/api/styles/{quote(style.name, safe='')}/thumbnail" if there else None,
+        "painting": _path_of(style, PAINTING),
+        "thumbnail": _path_of(style, THUMBNAIL),
         "flop_per_pixel": style.flop_per_pixel,
         "kind": "lines" if style.makes_lines else "frames",
         "message": style.message,
@@ -114,10 +134,10 @@ def _view(style: Style) -> dict[str, Any]:
     }
 
 
-def _thumbnail(style: Style) -> bytes | None:
-    """Return the JPEG in a style's file, if there is one; a file may say anything."""
+def _picture(style: Style, kind: str) -> bytes | None:
+    """Return a JPEG in a style's file, if there is one; a file may say anything."""
     try:
-        image = base64.b64decode(style.metadata.get("thumbnail", ""))
+        image = base64.b64decode(style.metadata.get(PICTURES[kind], ""))
     except (binascii.Error, ValueError):
         return None
     return image if image.startswith(JPEG) else None

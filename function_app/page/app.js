@@ -11,11 +11,14 @@ import { isWatchable } from "./work.js";
 const byId = (id) => document.getElementById(id);
 
 const styles = new Styles();
-const uploads = new Uploads();
+const uploads = new Uploads(() => byId("files").click());
 const viewer = new Viewer();
 const gallery = new Gallery({
   open: (job) => viewer.open(job),
-  onJobs: (jobs) => uploads.settle(jobs),
+  onJobs: (jobs) => {
+    uploads.settle(jobs);
+    styles.settle(jobs);
+  },
 });
 
 function takeVideos(files) {

@@ -17,6 +17,13 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Set a name, which may be broken where a sign joins its words, before it is broken within one. */
+export function name(element, text) {
+  if (element.textContent === text) return;
+  const words = text.split(/(?<=[_.-])(?=[^_.-])/);
+  element.replaceChildren(...words.flatMap((word) => [word, document.createElement("wbr")]));
+}
+
 /** Say something to those who cannot see the page change. */
 export function announce(sentence) {
   document.getElementById("announcements").textContent = sentence;

@@ -1,13 +1,15 @@
 /** The wall of works: all jobs, newest first, and what is said where there are none. */
 
-import { remove, Unreachable } from "./api.js";
+import { get, Unreachable } from "./api.js";
 import { announce, say } from "./dom.js";
 import { Jobs } from "./jobs.js";
-import { confirm } from "./removal.js";
+import { confirm, removeJob } from "./removal.js";
 import { Work } from "./work.js";
 
 const AGE_MS = 30_000;
 const COMPLAINT_MS = 10_000;
+const LANES = 4;
+const MOST = 1000;
 
 export class Gallery {
   #jobs = new Jobs();
@@ -19,6 +21,7 @@ export class Gallery {
   #missed = document.getElementById("missed");
   #connection = document.getElementById("connection");
   #filter = document.getElementById("filter");
+  #count = document.getElementById("count");
   #removeFailed = document.getElementById("remove-failed");
 
   /** Args: what to do when a work is clicked, and with each new list of jobs. */
@@ -64,15 +67,33 @@ export class Gallery {
     last?.nextElementSibling?.querySelector("button:enabled")?.focus({ preventScroll: true });
   }
 
+  /** Delete the jobs that failed, also those that the wall does not show yet. */
   async #removeAllFailed() {
-    const failed = this.#jobs.list.filter((job) => job.status === "Failed");
-    const sentence = `${failed.length} that failed, with their reports; the uploads stay.`;
-    if (!(await confirm("Delete all failed?", sentence))) return;
-    const answers = await Promise.allSettled(failed.map((job) => remove(`api/jobs/${job.id}`)));
-    const refused = answers.find((answer) => answer.status === "rejected");
-    if (refused) this.complain(refused.reason);
-    announce(`${answers.filter((answer) => answer.status === "fulfilled").length} are deleted.`);
+    const failed = await this.#allFailed().catch((error) => this.complain(error));
+    if (!failed) return;
+    const wish = await confirm("Delete all failed?", `${works(failed.length)}, with the reports.`, { offersUpload: true });
+    if (!wish) return;
+    let deleted = 0;
+    const lane = async () => {
+      for (let job = failed.pop(); job; job = failed.pop()) {
+        await patiently(() => removeJob(job, wish));
+        deleted += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane)).catch((error) => this.complain(error));
+    announce(`${works(deleted)} deleted.`);
     await this.refresh();
+  }
+
+  async #allFailed() {
+    const found = [];
+    for (let cursor = ""; cursor !== null; ) {
+      const query = new URLSearchParams({ status: "Failed", top: MOST, cursor });
+      const page = await get(`api/jobs?${query}`);
+      found.push(...page.jobs);
+      cursor = page.next;
+    }
+    return found;
   }
 
   #render() {
@@ -83,6 +104,7 @@ export class Gallery {
     this.#nothing.hidden = !list || list.length > 0;
     this.#more.hidden = !list || !hasMore;
     this.#removeFailed.hidden = !list?.some((job) => job.status === "Failed");
+    say(this.#count, !list?.length ? "" : hasMore ? `the latest ${list.length}` : works(list.length));
     if (!list) return;
     this.#nameMissed();
     this.#hang(list);
@@ -125,6 +147,23 @@ export class Gallery {
       if (staying.has(id)) continue;
       work.close();
       this.#works.delete(id);
+    }
+  }
+}
+
+/** "1 work", "12 works". */
+function works(count) {
+  return `${count} ${count === 1 ? "work" : "works"}`;
+}
+
+/** Do something, again where the API asks to wait. */
+async function patiently(deed) {
+  for (;;) {
+    try {
+      return await deed();
+    } catch (error) {
+      if (error.status !== 429) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * (error.waitSeconds || 1)));
     }
   }
 }

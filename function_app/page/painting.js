@@ -16,7 +16,7 @@ export class NewPainting {
   #replaced = null;
   #isNamed = false;
 
-  /** Args: what to do once the painting is there. */
+  /** Args: what to do, with the style's name and the file, once the painting is there. */
   constructor(onLearning) {
     this.#onLearning = onLearning;
     const part = this.#part;
@@ -71,7 +71,7 @@ export class NewPainting {
     if (!["sent", "known"].includes(this.#upload.state)) return;
     announce(`${title(name)} is being learnt.`);
     this.#dialog.close();
-    this.#onLearning();
+    this.#onLearning(name, file);
   }
 
   #show() {

@@ -3,6 +3,7 @@
 const FAR_S = 0.25;
 const NEAR_S = 0.01;
 const MOST_CORRECTION = 0.1;
+const ROUNDING = 1e-6;
 const ENOUGH = HTMLMediaElement.HAVE_FUTURE_DATA;
 
 export class Pair {
@@ -11,6 +12,9 @@ export class Pair {
   #onTick;
   #isWanted = false;
   #hasFollower = true;
+
+  /** How many frames the leader has; 0 where that is not known. */
+  frames = 0;
 
   /** Args: the video that is heard, the one that follows, and what to do at each step. */
   constructor(leader, follower, onTick) {
@@ -53,6 +57,17 @@ export class Pair {
   seek(seconds) {
     for (const video of this.#both()) video.currentTime = seconds;
     this.#onTick();
+  }
+
+  /** Stand still, and go so many frames on, or back where it is less than 0. */
+  step(frames) {
+    this.pause();
+    const length = this.duration / this.frames;
+    if (!Number.isFinite(length)) return;
+    const now = Math.floor(this.position / length + ROUNDING);
+    // The middle of a frame is in no other, however times are rounded.
+    const wanted = Math.max(0, Math.min(this.frames - 1, now + frames));
+    this.seek((wanted + 0.5) * length);
   }
 
   /** Go on without the follower, which cannot be played. */

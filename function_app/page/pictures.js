@@ -40,6 +40,12 @@ export class Picture {
     if (this.#place.isInSight) this.#enqueue();
   }
 
+  /** Show a picture that is here already, by a URL of this document's own, until another is there. */
+  take(url) {
+    if (!this.#shown) this.#replace(url);
+    else URL.revokeObjectURL(url);
+  }
+
   /** Stop watching, and give the memory back. */
   close() {
     sight.unobserve(this.#place);

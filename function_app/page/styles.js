@@ -1,22 +1,27 @@
-/** The paintings to choose from. */
+/** The paintings to choose from: each shows itself and, at a look, what it does to a video. */
 
 import { get, remove } from "./api.js";
 import { announce, say, stamp } from "./dom.js";
-import { title } from "./format.js";
+import { duration, title } from "./format.js";
 import { NewPainting } from "./painting.js";
 import { Picture } from "./pictures.js";
 import { confirm } from "./removal.js";
+import { isWatchable } from "./work.js";
 
 const CHOICE = "atelier.style";
 const LEARNING_MS = 4000;
 const QUIET_MS = 60_000;
+const PREVIEW_MS = 20_000;
 const HUES = 360;
 
 export class Styles {
   #row = document.getElementById("styles");
   #state = document.getElementById("styles-state");
   #options = new Map();
-  #newPainting = new NewPainting(() => this.refresh());
+  #plain = document.getElementById("plain-styles");
+  #more = document.getElementById("more-styles");
+  #lastWorks = new Map();
+  #newPainting = new NewPainting((name, file) => this.#learn(name, file));
   #timer = null;
 
   /** Load the styles, and again while one is learnt. */
@@ -36,7 +41,14 @@ export class Styles {
 
   /** The name of the style that is chosen, or null. */
   get chosen() {
-    return this.#row.querySelector("input:checked")?.value ?? null;
+    return document.querySelector("input[name=style]:checked")?.value ?? null;
+  }
+
+  /** Take note of the jobs that there are, newest first: the last video of each style shows it best. */
+  settle(jobs) {
+    for (const job of [...jobs].reverse()) {
+      if (isWatchable(job)) this.#lastWorks.set(job.style, job);
+    }
   }
 
   #show(styles) {
@@ -44,9 +56,8 @@ export class Styles {
     for (const name of this.#options.keys()) {
       if (!styles.some((style) => style.name === name)) this.#forget(name);
     }
-    // What leaves videos as they are is no painting, and comes last.
-    const isPlain = ({ name }) => name === "identity";
-    for (const style of [...styles].sort((one, other) => isPlain(one) - isPlain(other))) this.#update(style);
+    for (const style of styles) this.#update(style);
+    this.#more.hidden = !this.#plain.hasChildNodes();
     this.#chooseOne(styles);
     this.#explain(styles.length ? "" : "There is no style yet: drop a painting to have one learnt.");
   }
@@ -59,38 +70,71 @@ export class Styles {
   }
 
   #update(style) {
-    const option = this.#options.get(style.name) ?? this.#add(style.name);
-    const state = style.state ?? "ready";
+    const option = this.#options.get(style.name) ?? this.#add(style);
+    const [was, state] = [option.style?.state, style.state];
+    option.style = style;
     option.label.dataset.state = state;
     option.choice.disabled = state === "failed";
     const states = { learning: "being learnt", failed: style.message || "not learnt" };
-    say(option.state, states[state] ?? nameBeside(style.name));
+    if (state !== "learning" || was !== state) say(option.state, states[state] ?? nameBeside(style.name));
+    option.progress.hidden = state !== "learning";
     option.forget.hidden = style.shipped !== false;
     say(option.forget, state === "learning" ? "Stop learning" : "Delete");
     option.forget.setAttribute("aria-label", `${option.forget.textContent} the style ${style.name}`);
+    const picture = style.painting ?? style.thumbnail;
+    if (was === "learning" && state !== was) option.learnt += 1;
+    if (picture) option.face.show(picture, option.learnt);
     if (state === "learning" && style.job) this.#follow(option, style.job);
-    else if (style.thumbnail) option.thumbnail.show(style.thumbnail);
+    else if (was === "learning") this.#showEffect(option);
   }
 
-  /** Show how far a style is learnt. */
+  /** Show how far a style is learnt, how long that goes on, and what it looks like so far. */
   async #follow(option, job) {
-    const { frames } = await get(`api/jobs/${job}`).catch(() => ({}));
-    if (!frames?.total) return;
-    say(option.state, `being learnt, ${Math.floor((100 * frames.done) / frames.total)} %`);
-    option.thumbnail.show(`api/jobs/${job}/preview`, frames.done);
+    const { frames, eta_s: eta } = await get(`api/jobs/${job}`).catch(() => ({}));
+    if (option.label.dataset.state !== "learning") return;
+    option.progress.setAttribute("aria-label", `Learning ${option.style.name}`);
+    if (!frames?.total) return option.progress.removeAttribute("value");
+    option.progress.value = frames.done / frames.total;
+    const left = eta == null ? "" : `, ${duration(eta)} left`;
+    say(option.state, `being learnt, ${Math.floor((100 * frames.done) / frames.total)} %${left}`);
+    say(option.effectWord, "So far");
+    option.effect.show(`api/jobs/${job}/preview`, Math.floor(Date.now() / PREVIEW_MS));
   }
 
-  #add(name) {
-    const option = stamp("style");
+  #add(style) {
+    const { name } = style;
+    const option = { ...stamp("style"), learnt: 0 };
     option.choice.value = name;
     option.choice.addEventListener("change", () => localStorage.setItem(CHOICE, name));
     option.title.textContent = title(name);
     option.forget.addEventListener("click", () => this.#remove(name));
     option.root.style.setProperty("--hue", hue(name));
-    option.thumbnail = new Picture(option.picture, option.root);
-    this.#row.lastElementChild.before(option.root);
+    option.face = new Picture(option.picture, option.label);
+    option.effect = new Picture(option.painted, option.root);
+    for (const type of ["pointerenter", "focusin", "change"]) {
+      option.label.addEventListener(type, () => this.#showEffect(option));
+    }
+    if (isPainting(style)) this.#row.lastElementChild.before(option.root);
+    else this.#plain.append(option.root);
     this.#options.set(name, option);
     return option;
+  }
+
+  /** Show what a style does: to the last video that was painted in it, else to the sample. */
+  #showEffect(option) {
+    const { style } = option;
+    if (style.state === "learning") return;
+    const work = this.#lastWorks.get(style.name);
+    if (work) option.effect.show(`api/jobs/${work.id}/poster`);
+    else if (style.thumbnail) option.effect.show(style.thumbnail, option.learnt);
+    say(option.effectWord, work ? work.name : "A sample");
+  }
+
+  /** Show a painting that was chosen on this page, which is not learnt yet. */
+  async #learn(name, file) {
+    await this.refresh();
+    const option = this.#options.get(name);
+    if (option && file.type.startsWith("image/")) option.face.take(URL.createObjectURL(file));
   }
 
   /** Ask, then delete a style or end its making. */
@@ -107,8 +151,9 @@ export class Styles {
   }
 
   #forget(name) {
-    const { root, thumbnail } = this.#options.get(name);
-    thumbnail.close();
+    const { root, face, effect } = this.#options.get(name);
+    face.close();
+    effect.close();
     root.remove();
     this.#options.delete(name);
   }
@@ -118,16 +163,24 @@ export class Styles {
     if (this.chosen) return;
     const usable = styles.filter((style) => style.state !== "failed");
     const last = localStorage.getItem(CHOICE);
-    const paints = usable.filter((style) => style.name !== "identity");
+    const paints = usable.filter(isPainting);
     const chosen = usable.find(({ name }) => name === last) ?? paints.find(({ shipped }) => shipped) ?? paints[0];
     const name = (chosen ?? usable[0])?.name;
-    if (name) this.#options.get(name).choice.checked = true;
+    if (!name) return;
+    const { choice } = this.#options.get(name);
+    choice.checked = true;
+    if (this.#plain.contains(choice)) this.#more.open = true;
   }
 
   #explain(sentence) {
     say(this.#state, sentence);
     this.#state.hidden = !sentence;
   }
+}
+
+/** Whether a style paints: not what leaves videos as they are, nor what makes lines of them. */
+function isPainting({ name, kind }) {
+  return name !== "identity" && kind !== "lines";
 }
 
 /** The name that commands take, where the title does not say it. */

@@ -15,6 +15,8 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const SAMPLE = 256 * 2 ** 10;
 const MEMORY = "atelier.upload.";
+/** Storage drops slices of which no blob is made within a week. */
+const KEPT_MS = 7 * 86_400_000;
 const REFUSALS = {
   412: "Another video of that name was uploaded meanwhile. Try again to replace it.",
 };
@@ -234,20 +236,25 @@ export class Upload extends EventTarget {
 /** Which slices of a file are in storage, under which names; outlives the page. */
 class Memory {
   #place = null;
+  #file;
+  #about;
   there = new Set();
 
   constructor(file) {
+    this.#about = { name: file.name, size: file.size };
     this.#file = `${file.size.toString(36)}-${file.lastModified.toString(36)}`.slice(0, 24).padEnd(24, ".");
   }
 
-  #file;
+  get place() {
+    return this.#place;
+  }
 
   /** Take up what is known of the upload of this file to a blob. */
   bind(blob) {
     const place = `${MEMORY}${this.#file}.${blob}`;
     if (this.#place === place) return;
     this.#place = place;
-    this.there = new Set(JSON.parse(localStorage.getItem(this.#place) ?? "[]"));
+    this.there = new Set(recall(place)?.there ?? []);
   }
 
   /** The name of a slice: of one length for all, and no other file's. */
@@ -257,12 +264,47 @@ class Memory {
 
   add(index) {
     this.there.add(index);
-    localStorage.setItem(this.#place, JSON.stringify([...this.there]));
+    const known = { ...this.#about, there: [...this.there], time: Date.now() };
+    localStorage.setItem(this.#place, JSON.stringify(known));
   }
 
   clear() {
     this.there.clear();
     localStorage.removeItem(this.#place);
+  }
+}
+
+/**
+ * Return the uploads of videos that were cut off, each {place, name, size, sent}; `sent` counts
+ * bytes. Those whose slices storage has dropped by now are forgotten.
+ */
+export function cutOff() {
+  const places = Object.keys(localStorage).filter((key) => key.startsWith(MEMORY));
+  return places.flatMap((place) => {
+    const { name, size, there, time } = recall(place) ?? {};
+    // What stands before the blob's name is of one length.
+    const blob = place.slice(MEMORY.length + 25);
+    if (!name || Date.now() - time > KEPT_MS) localStorage.removeItem(place);
+    else if (blob.includes("/")) return [{ place, name, size, sent: sizeOf(there, size) }];
+    return [];
+  });
+}
+
+/** How many bytes some slices of a file of that size have. */
+function sizeOf(indices, size) {
+  return indices.reduce((sum, index) => sum + Math.min(SLICE, size - index * SLICE), 0);
+}
+
+/** Forget an upload that was cut off. */
+export function forget({ place }) {
+  localStorage.removeItem(place);
+}
+
+function recall(place) {
+  try {
+    return JSON.parse(localStorage.getItem(place));
+  } catch {
+    return null;
   }
 }
 

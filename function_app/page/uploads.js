@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { announce, say, stamp } from "./dom.js";
 import { bytes, duration } from "./format.js";
-import { Upload } from "./upload.js";
+import { cutOff, forget, Upload } from "./upload.js";
 
 const BUSY = new Set(["waiting", "sending"]);
 
@@ -14,6 +14,12 @@ export class Uploads {
   #sent = new Map();
   #shown = new Set();
   #title = document.title;
+  #left = new Map();
+
+  /** Args: what to do for who wants to choose a file. */
+  constructor(onChoose) {
+    for (const left of cutOff()) this.#showLeft(left, onChoose);
+  }
 
   /** Queue files to be painted as an order says: {style, strength, preserve_colour}. */
   add(files, order) {
@@ -45,6 +51,30 @@ export class Uploads {
       sent.row.remove();
       this.#sent.delete(video);
     }
+  }
+
+  /** Show an upload that was cut off when the page was closed, and how it goes on. */
+  #showLeft(left, onChoose) {
+    const row = stamp("upload");
+    const { name, size, sent } = left;
+    row.root.dataset.state = "left";
+    row.name.textContent = name;
+    row.progress.value = sent / Math.max(1, size);
+    row.progress.setAttribute("aria-label", `Upload of ${name}`);
+    say(row.state, `Cut off at ${bytes(sent)} of ${bytes(size)}. Choose the same file again, and it goes on from there.`);
+    row.cancel.hidden = true;
+    row.retry.hidden = false;
+    row.dismiss.hidden = false;
+    row.retry.textContent = "Choose it";
+    row.dismiss.textContent = "Forget it";
+    for (const button of [row.retry, row.dismiss]) button.setAttribute("aria-label", `${button.textContent}: ${name}`);
+    row.retry.addEventListener("click", onChoose);
+    row.dismiss.addEventListener("click", () => {
+      forget(left);
+      row.root.remove();
+    });
+    this.#left.set(left.place, row.root);
+    this.#list.append(row.root);
   }
 
   #enqueue(upload) {
@@ -84,6 +114,7 @@ export class Uploads {
     this.#shown.add(upload);
     upload.addEventListener("change", () => {
       refresh();
+      this.#left.get(upload.memory.place)?.remove();
       if (upload.state === "sent") this.#sent.set(upload.blob, { row: row.root, since });
       if (!BUSY.has(upload.state)) announce(`${upload.file.name}: ${row.state.textContent}`);
     });

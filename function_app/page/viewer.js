@@ -1,7 +1,7 @@
 /** Before and after: a video and its painting in step, one divider over both. */
 
 import { get, getPicture } from "./api.js";
-import { parts, say } from "./dom.js";
+import { name, parts, say } from "./dom.js";
 import { position, title } from "./format.js";
 import { download } from "./work.js";
 import { Pair } from "./pair.js";
@@ -11,6 +11,7 @@ export class Viewer {
   #part = parts(this.#dialog);
   #pair = new Pair(this.#part.after, this.#part.before, () => this.#tick());
   #job = null;
+  #hasProxy = null;
 
   constructor() {
     const part = this.#part;
@@ -19,10 +20,17 @@ export class Viewer {
     part.play.addEventListener("click", () => this.#pair.toggle());
     part.seek.addEventListener("input", () => this.#pair.seek(Number(part.seek.value)));
     part.mute.addEventListener("click", () => this.#mute());
+    part.back.addEventListener("click", () => this.#pair.step(-1));
+    part.on.addEventListener("click", () => this.#pair.step(1));
+    part.zoom.addEventListener("click", () => this.#zoom());
+    part.full.addEventListener("click", () => this.#fill());
+    part.full.hidden = !document.fullscreenEnabled;
+    part.room.addEventListener("fullscreenchange", () => press(part.full, Boolean(document.fullscreenElement)));
+    this.#dialog.addEventListener("keydown", (event) => this.#obey(event));
     part.download.addEventListener("click", () => this.#tell(download(this.#job)));
     part.after.addEventListener("loadedmetadata", () => this.#fit());
     part.after.addEventListener("error", () => this.#explain("The painted video cannot be played here. Download it."));
-    part.before.addEventListener("error", () => this.#doWithout());
+    part.before.addEventListener("error", () => this.#takeProxy());
     this.#dialog.addEventListener("close", () => this.#end());
     this.#dialog.addEventListener("click", (event) => event.target === this.#dialog && this.#dialog.close());
   }
@@ -30,10 +38,14 @@ export class Viewer {
   /** Show a job's two videos. */
   async open(job) {
     this.#job = job;
+    this.#pair.frames = job.frames?.total ?? 0;
     const part = this.#part;
-    part.title.textContent = job.name;
+    name(part.title, job.name);
+    part.title.title = job.name;
     part.style.textContent = `after ${title(job.style)}`;
     part.divider.value = 50;
+    this.#hasProxy = null;
+    this.#zoom(false);
     this.#explain("");
     this.#dialog.classList.remove("alone");
     this.#divide();
@@ -50,12 +62,20 @@ export class Viewer {
       const { url } = await get(`api/jobs/${id}/${kind}`);
       if (this.#job?.id === id) video.src = url;
     } catch (error) {
-      if (video === this.#part.before) this.#doWithout();
+      if (video === this.#part.before) this.#takeProxy();
       else this.#explain(error.message);
     }
   }
 
-  /** The browser plays fewer kinds of video than Atelier paints: a few frames tell how it was. */
+  /** The browser plays fewer kinds of video than Atelier paints: of those there is a small copy. */
+  #takeProxy() {
+    if (!this.#job) return;
+    if (this.#hasProxy !== null) return this.#doWithout();
+    this.#hasProxy = true;
+    this.#load(this.#part.before, "before");
+  }
+
+  /** Where there is no copy, a few frames tell how it was. */
   async #doWithout() {
     const job = this.#job;
     if (!job || this.#dialog.classList.contains("alone")) return;
@@ -84,7 +104,33 @@ export class Viewer {
   #mute() {
     const { after, mute } = this.#part;
     after.muted = !after.muted;
-    mute.setAttribute("aria-pressed", String(after.muted));
+    press(mute, after.muted);
+  }
+
+  /** Show a pixel of the video on one of the screen, around the middle; or the whole video. */
+  #zoom(isWanted = !this.#dialog.classList.contains("zoomed")) {
+    const { zoom, window: pane, stage } = this.#part;
+    stage.style.setProperty("--ratio", devicePixelRatio);
+    this.#dialog.classList.toggle("zoomed", isWanted);
+    press(zoom, isWanted);
+    pane.scrollTo((pane.scrollWidth - pane.clientWidth) / 2, (pane.scrollHeight - pane.clientHeight) / 2);
+  }
+
+  #fill() {
+    const done = document.fullscreenElement ? document.exitFullscreen() : this.#part.room.requestFullscreen();
+    this.#tell(done);
+  }
+
+  /** Do what a key says. Space presses the button that has the focus, and plays anywhere else. */
+  #obey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const part = this.#part;
+    const isOnButton = event.target instanceof HTMLButtonElement;
+    const buttons = { ",": part.back, ".": part.on, f: part.full, m: part.mute, z: part.zoom, " ": isOnButton ? null : part.play };
+    const button = buttons[event.key];
+    if (!button) return;
+    event.preventDefault();
+    button.click();
   }
 
   #tick() {
@@ -112,9 +158,14 @@ export class Viewer {
 
   #end() {
     this.#job = null;
+    if (document.fullscreenElement) document.exitFullscreen();
     this.#pair.empty();
     this.#part.sheet.hidden = true;
     URL.revokeObjectURL(this.#part.sheet.src);
     history.replaceState(null, "", location.pathname + location.search);
   }
+}
+
+function press(button, isPressed) {
+  button.setAttribute("aria-pressed", String(isPressed));
 }

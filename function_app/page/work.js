@@ -1,11 +1,11 @@
 /** One job on the wall: its picture, how it stands, and what can be done with it. */
 
-import { get, post, remove } from "./api.js";
-import { announce, say, stamp } from "./dom.js";
+import { get, post } from "./api.js";
+import { announce, name as write, say, stamp } from "./dom.js";
 import { age, duration, money, title } from "./format.js";
 import { hasEnded } from "./jobs.js";
 import { Picture } from "./pictures.js";
-import { confirmRemoval } from "./removal.js";
+import { confirmRemoval, removeJob } from "./removal.js";
 
 const STAGES = {
   preprocess: "Reading the video",
@@ -64,7 +64,7 @@ export class Work {
 
   #name({ name, style, created }) {
     const part = this.#part;
-    part.name.textContent = name;
+    write(part.name, name);
     part.style.textContent = `after ${title(style)}`;
     part.created.dateTime = created;
     part.created.title = new Date(created).toLocaleString();
@@ -92,7 +92,7 @@ export class Work {
     const part = this.#part;
     part.failure.hidden = job.status !== "Failed";
     const error = job.error ?? {};
-    say(part.detail, error.detail ?? job.message ?? "");
+    write(part.detail, error.detail ?? job.message ?? "");
     say(part.action, error.action ?? "");
     part.summary.hidden = job.status !== "Completed";
     say(part.summary, summary(job));
@@ -128,8 +128,9 @@ export class Work {
   }
 
   async #remove() {
-    if (!(await confirmRemoval(this.job))) return;
-    await remove(`api/jobs/${this.job.id}`);
+    const wish = await confirmRemoval(this.job);
+    if (!wish) return;
+    await removeJob(this.job, wish);
     announce(`${this.job.name} is deleted.`);
     this.#wall.refresh();
   }

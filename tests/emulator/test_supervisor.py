@@ -169,7 +169,7 @@ def lines_until_ready(process: subprocess.Popen[str]) -> list[str]:
     """Return what the emulator says until all of it runs; to no terminal it speaks JSON."""
     assert process.stderr is not None
     lines: list[str] = []
-    while not lines or not lines[-1].startswith("Logs:"):
+    while not lines or not lines[-1].startswith("Open "):
         line = process.stderr.readline()
         assert line, f"it ended: {lines}"
         lines.append(json.loads(line)["message"])
@@ -180,7 +180,9 @@ def test_the_command_line_names_the_services_and_ends_them(
     run: Callable[[], subprocess.Popen[str]], app_config: Config
 ):
     process = run()
-    assert lines_until_ready(process)[:3] == [
+    lines = lines_until_ready(process)
+    assert lines[-1] == f"Open {app_config.host_url} in a browser."
+    assert lines[:3] == [
         f"azurite: http://{HOST}:{app_config.blob_port}",
         f"azureml: {app_config.aml_url}",
         f"functions: {app_config.host_url}",

@@ -19,7 +19,7 @@ from function_app.activities import Look
 from function_app.api.view import view
 from function_app.errors import Code
 from function_app.jobs import Job, Work
-from function_app.results import JOB_ID
+from function_app.results import JOB_ID, PROXY
 from function_app.triggers import start
 from gpu_worker.plan import PREVIEW_NAME
 from tests.function_app.hub import Hub, ended, running_hub
@@ -31,7 +31,7 @@ type Upload = Callable[..., Job]
 
 OF_ONE_JOB = {
     "get_job", "post_cancel", "delete_job",
-    "get_result", "get_source", "get_preview", "get_poster", "get_sheet",
+    "get_result", "get_source", "get_before", "get_preview", "get_poster", "get_sheet",
 }  # fmt: skip
 
 # What reads the state of an instance does so in a way that azure-functions will drop.
@@ -48,6 +48,7 @@ def test_get_styles_lists_the_styles(worker: Worker) -> None:
     assert listed_style(worker, "plain") == {
         "name": "plain",
         "state": "ready",
+        "painting": None,
         "thumbnail": None,
         "flop_per_pixel": None,
         "kind": "frames",
@@ -63,13 +64,21 @@ def listed_style(worker: Worker, name: str) -> dict[str, Any]:
     return style
 
 
-def test_a_style_shows_what_its_file_says(worker: Worker) -> None:
-    shown = listed_style(worker, "identity")
-    assert (shown["flop_per_pixel"], shown["thumbnail"]) == (0, "/api/styles/identity/thumbnail")
-    request = http("GET", shown["thumbnail"], name="identity")
-    picture = worker.call("get_thumbnail", req=request)
+@pytest.mark.parametrize("kind", ["painting", "thumbnail"])
+def test_a_style_shows_what_its_file_says(worker: Worker, kind: str) -> None:
+    shown = listed_style(worker, "scream")
+    assert shown["flop_per_pixel"] > 0
+    assert shown[kind] == f"/api/styles/scream/{kind}"
+    picture = worker.call(f"get_{kind}", req=http("GET", shown[kind], name="scream"))
     assert picture.http.headers["content-type"].startswith("image/jpeg")
     assert picture.http.body.bytes.startswith(b"\xff\xd8")
+
+
+def test_what_is_learnt_from_no_painting_shows_none(worker: Worker) -> None:
+    shown = listed_style(worker, "identity")
+    assert (shown["painting"], shown["flop_per_pixel"]) == (None, 0)
+    answer = worker.call("get_painting", req=http("GET", "/", name="identity"))
+    assert (answer.http.status_code, body(answer)["code"]) == ("404", "no-picture")
 
 
 @pytest.mark.parametrize("text", ["", "no base64!", "bm8gcGljdHVyZQ=="])
@@ -638,6 +647,17 @@ def test_a_download_is_saved_under_the_name_of_its_file(
         assert httpx.get(url).headers.get("Content-Disposition") == disposition
 
 
+def test_a_copy_for_browsers_is_given_where_there_is_one(
+    worker: Worker, done: tuple[Job, Message]
+) -> None:
+    job, client = done
+    request = http("GET", "/", id=job.job_id)
+    assert worker.call("get_before", req=request, client=client).http.status_code == "404"
+    storage.write(paths.RESULTS, paths.beside(job.video.painted, PROXY), b"small", "video/mp4")
+    answer = worker.call("get_before", req=request, client=client).http
+    assert httpx.get(answer.headers["Location"]).content == b"small"
+
+
 def test_a_redirect_grants_reading_alone(worker: Worker, done: tuple[Job, Message]) -> None:
     job, client = done
     request = http("GET", "/", id=job.job_id)
@@ -663,6 +683,26 @@ def test_delete_job_forgets_it_and_its_files(worker: Worker, done: tuple[Job, Me
     event = blob("DATA", paths.VIDEOS, job.video.blob)
     worker.call("on_video_uploaded", video=event, client=client)
     assert worker.call("get_job", req=request, client=client).http.status_code == "404"
+
+
+@pytest.mark.parametrize(("query", "stays"), [("", True), ("?upload=true", False)])
+def test_delete_job_takes_the_upload_where_that_is_said(
+    worker: Worker, done: tuple[Job, Message], query: str, stays: bool
+) -> None:
+    job, client = done
+    request = http("DELETE", f"/{query}", id=job.job_id)
+    assert worker.call("delete_job", req=request, client=client).http.status_code == "204"
+    assert storage.blob(paths.VIDEOS, job.video.blob).exists() is stays
+
+
+def test_delete_job_spares_what_was_written_over_its_upload(
+    worker: Worker, done: tuple[Job, Message]
+) -> None:
+    job, client = done
+    storage.write(paths.VIDEOS, job.video.blob, b"later", "video/mp4")
+    request = http("DELETE", "/?upload=true", id=job.job_id)
+    assert worker.call("delete_job", req=request, client=client).http.status_code == "204"
+    assert storage.read(paths.VIDEOS, job.video.blob) == b"later"
 
 
 def test_delete_job_spares_the_result_of_a_later_upload(

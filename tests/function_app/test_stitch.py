@@ -16,7 +16,7 @@ from function_app.container import MOVIE_TIMESCALE
 from function_app.errors import InputError, ServiceError
 from function_app.jobs import Job
 from function_app.preprocess import preprocess
-from function_app.results import delete, find, report
+from function_app.results import PROXY, delete, find, report
 from function_app.stitch import Joined, stitch
 from function_app.storage import BlobWriter
 from fuzz.boxes import boxes
@@ -238,6 +238,32 @@ def test_the_workers_pictures_stand_beside_the_result(
     stitch(job)
     assert storage.read(paths.RESULTS, job.video.poster) == POSTER_NAME.encode() + JPEG_END
     assert storage.read(paths.RESULTS, job.video.sheet) == SHEET_NAME.encode() + JPEG_END
+
+
+def test_a_copy_for_browsers_stands_beside_the_result(
+    clips: Clips, painted: Callable[..., Job]
+) -> None:
+    job = painted(clips["plain.ts"], "copied.ts")
+    plan = plan_of(job)
+    assert plan.needs_proxy
+    for shard in plan.shards:
+        sealed = read(paths.JOBS, job.folder.shard(shard))
+        storage.write(paths.JOBS, job.folder.output(shard.proxy_name), sealed, "video/mp4")
+    result = stitch(job).result
+    copy = read(paths.RESULTS, paths.beside(result, PROXY))
+    copied, times = (times_of(each, "video") for each in (copy, read(paths.RESULTS, result)))
+    assert copied == times
+    with opened(copy) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+    delete(job)
+    assert storage.read(paths.RESULTS, paths.beside(result, PROXY)) is None
+
+
+def test_half_a_copy_for_browsers_is_none(clips: Clips, painted: Callable[..., Job]) -> None:
+    job = painted(clips["plain.ts"], "half copied.ts")
+    result = stitch(job).result
+    assert storage.read(paths.RESULTS, paths.beside(result, PROXY)) is None
+    assert storage.read(paths.RESULTS, result) is not None
 
 
 def test_half_a_picture_is_none(clips: Clips, painted: Callable[[Path], Job]) -> None:

@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
+from function_app.styles import SHIPPED
 from tests.end_to_end.browser.conftest import Visit
 from tests.end_to_end.browser.visitor import Visitor
+from tests.end_to_end.media import Media
 from tests.end_to_end.test_styles import Hostile, painting
+
+OPACITY = "(element) => getComputedStyle(element).opacity"
 
 type Files = Callable[[str, bytes], Path]
 
@@ -26,6 +30,34 @@ def style(visitor: Visitor, title: str) -> Locator:
     return visitor.page.locator("label.painting").filter(has_text=title)
 
 
+def test_a_painting_shows_itself_and_at_a_look_what_it_does(
+    visit: Visit, files: Files, media: Media
+) -> None:
+    visitor = visit()
+    scream = style(visitor, "Scream")
+    face, effect = scream.locator("img[data-part=picture]"), scream.locator(".effect")
+    expect(face).to_be_visible()
+    assert effect.evaluate(OPACITY) == "0"
+    scream.hover()
+    expect(effect).to_contain_text("A sample")
+    expect(effect).to_have_css("opacity", "1")
+    visitor.drop(files("mine.mp4", media.moving(1)), style="Identity")
+    visitor.wait_until_painted("mine.mp4")
+    plain = style(visitor, "Identity")
+    plain.hover()
+    expect(plain.locator(".effect")).to_contain_text("mine.mp4")
+
+
+def test_what_leaves_videos_as_they_are_is_no_painting(visit: Visit) -> None:
+    visitor = visit()
+    chosen = visitor.page.locator("input[name=style]:checked")
+    assert chosen.get_attribute("value") in SHIPPED - {"identity"}
+    identity = style(visitor, "Identity")
+    expect(identity).not_to_be_visible()
+    visitor.page.get_by_text("More", exact=True).click()
+    expect(identity).to_be_visible()
+
+
 def test_a_painting_is_learnt_and_shows_itself(visit: Visit, files: Files, tmp_path: Path) -> None:
     visitor = visit()
     dialog = offer(visitor, files("Evening at the Sea.png", painting(tmp_path)))
@@ -36,8 +68,10 @@ def test_a_painting_is_learnt_and_shows_itself(visit: Visit, files: Files, tmp_p
     learnt = style(visitor, "Evening at the sea")
     expect(learnt).to_have_attribute("data-state", "learning")
     expect(learnt).to_contain_text("being learnt")
+    expect(learnt.locator("img[data-part=picture]")).to_be_visible()
+    expect(visitor.page.get_by_label("Learning evening-at-the-sea")).to_be_visible()
     expect(learnt).to_have_attribute("data-state", "ready")
-    expect(learnt.locator("img")).to_be_visible()
+    expect(learnt.locator("img[data-part=picture]")).to_be_visible()
     expect(learnt.get_by_role("radio")).to_be_enabled()
 
 

@@ -61,9 +61,9 @@ def test_a_key_is_asked_for_once_and_kept_for_the_tab(visit: Visit) -> None:
     dialog.get_by_label("Function key").fill(KEY)
     dialog.get_by_label("Function key").press("Enter")
     expect(dialog).not_to_be_visible()
-    expect(visitor.page.get_by_role("radio", name="Identity")).to_be_attached()
+    expect(visitor.page.get_by_role("radio", name="Scream")).to_be_attached()
     visitor.page.reload()
-    expect(visitor.page.get_by_role("radio", name="Identity")).to_be_attached()
+    expect(visitor.page.get_by_role("radio", name="Scream")).to_be_attached()
     expect(dialog).not_to_be_visible()
     assert visitor.page.evaluate("Object.values(sessionStorage)") == [KEY]
     assert KEY not in visitor.page.evaluate("JSON.stringify(localStorage)")

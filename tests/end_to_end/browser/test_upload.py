@@ -104,12 +104,30 @@ def test_an_upload_that_was_cancelled_goes_on_where_it_stopped(
     slices.mend()
     if reloads:
         visitor.page.reload()
+        expect(visitor.upload(name)).to_contain_text("Choose the same file again")
         visitor.drop(file)
+        expect(visitor.upload(name)).to_have_count(1)
     else:
         row.get_by_role("button", name="Try again").click()
     expect(visitor.work(name)).to_be_visible()
     assert len(set(slices.sent)) == len(slices.sent) == 4
     assert stored(atelier, f"identity/{name}") == BIG
+
+
+def test_an_upload_that_was_cut_off_can_be_forgotten(visit: Visit, files: Files) -> None:
+    visitor = visit()
+    slices = Slices(visitor.page)
+    slices.break_at(2)
+    visitor.drop(files("unwanted.mp4", BIG))
+    slices.wait_for(3)
+    visitor.page.on("dialog", lambda dialog: dialog.accept())
+    visitor.page.reload()
+    row = visitor.upload("unwanted.mp4")
+    expect(row).to_contain_text("Cut off at 8.4 MB of 12.6 MB.")
+    row.get_by_role("button", name="Forget it").click()
+    expect(row).to_have_count(0)
+    visitor.page.reload()
+    expect(row).to_have_count(0)
 
 
 def test_two_videos_of_one_name_are_both_painted(

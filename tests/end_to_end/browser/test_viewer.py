@@ -1,7 +1,6 @@
 """Before and after: two videos in step."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -9,7 +8,7 @@ from playwright.sync_api import expect
 from tests.end_to_end.browser.conftest import Visit
 from tests.end_to_end.browser.visitor import Visitor
 from tests.end_to_end.conftest import Atelier
-from tests.end_to_end.media import Media
+from tests.end_to_end.media import RATE, Media
 from tests.function_app.media import ffmpeg
 
 type Painted = Callable[[bytes, str], str]
@@ -103,6 +102,45 @@ def test_escape_closes_it_and_gives_the_focus_back(viewing: Visitor) -> None:
     ]
 
 
+def test_space_plays_and_does_not_close(viewing: Visitor) -> None:
+    viewing.page.keyboard.press("Space")
+    viewing.wait_for("!document.querySelector('#viewer video').paused")
+    viewing.viewer.get_by_label("Position in the video").focus()
+    viewing.page.keyboard.press("Space")
+    assert viewing.videos("video.paused") == [True, True]
+    expect(viewing.viewer).to_be_visible()
+
+
+def test_a_key_goes_a_frame_on_and_back(viewing: Visitor) -> None:
+    viewing.viewer.get_by_label("Position in the video").fill("2")
+    for key, frame in ((".", 51), (".", 52), (",", 51)):
+        viewing.page.keyboard.press(key)
+        expected = pytest.approx((frame + 0.5) / RATE, abs=0.001)
+        assert viewing.videos("video.currentTime") == [expected, expected]
+    viewing.viewer.get_by_role("button", name="One frame back").click()
+    assert viewing.videos("video.currentTime")[0] == pytest.approx(50.5 / RATE, abs=0.001)
+
+
+def test_a_pixel_may_be_as_big_as_one_of_the_screen(viewing: Visitor) -> None:
+    width = "document.querySelector('.stage').getBoundingClientRect().width"
+    assert viewing.page.evaluate(width) > 160
+    zoom = viewing.viewer.get_by_role("button", name="100 %")
+    zoom.click()
+    assert viewing.page.evaluate(width) == 160
+    expect(zoom).to_have_attribute("aria-pressed", "true")
+    viewing.page.keyboard.press("z")
+    assert viewing.page.evaluate(width) > 160
+
+
+def test_it_fills_the_screen_with_its_controls(viewing: Visitor) -> None:
+    viewing.page.keyboard.press("f")
+    viewing.wait_for("document.fullscreenElement !== null")
+    expect(viewing.viewer.get_by_role("button", name="Full screen")).to_be_in_viewport()
+    viewing.page.keyboard.press("f")
+    viewing.wait_for("document.fullscreenElement === null")
+    expect(viewing.viewer).to_be_visible()
+
+
 def test_its_address_opens_it_again(visit: Visit, viewed: str) -> None:
     visitor = visit(path=f"/#{viewed}")
     expect(visitor.viewer.get_by_role("heading")).to_have_text("viewed.mp4")
@@ -110,12 +148,29 @@ def test_its_address_opens_it_again(visit: Visit, viewed: str) -> None:
     expect(visitor.viewer.get_by_role("heading")).to_have_text("viewed.mp4")
 
 
-def test_what_the_browser_cannot_play_is_shown_by_a_sheet(
-    visit: Visit, painted: Painted, tmp_path: Path
-) -> None:
-    video = tmp_path / "old.avi"
+@pytest.fixture(scope="session")
+def unplayed(painted: Painted, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The id of a job whose video no browser plays."""
+    video = tmp_path_factory.mktemp("unplayed") / "old.avi"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=1", "-c:v", "mpeg4", str(video))
-    painted(video.read_bytes(), "old.avi")
+    return painted(video.read_bytes(), "old.avi")
+
+
+@pytest.mark.usefixtures("unplayed")
+def test_what_the_browser_cannot_play_is_shown_by_a_copy(visit: Visit) -> None:
+    visitor = visit(reduced_motion="reduce")
+    viewer = visitor.view("old.avi")
+    visitor.wait_for(
+        "[...document.querySelectorAll('#viewer video')].every((video) => video.readyState >= 3)"
+    )
+    assert visitor.videos("video.duration") == pytest.approx([1.0, 1.0], abs=0.01)
+    assert visitor.videos("video.videoWidth") == [160, 160]
+    expect(viewer.get_by_label("How much of the video as it was")).to_be_visible()
+
+
+@pytest.mark.usefixtures("unplayed")
+def test_where_there_is_no_copy_a_sheet_shows_how_it_was(visit: Visit, atelier: Atelier) -> None:
+    atelier.container("results").delete_blob("identity/old.before.m4v")
     visitor = visit()
     viewer = visitor.view("old.avi")
     expect(viewer).to_contain_text("This browser cannot play the video as it was")

@@ -39,6 +39,8 @@ class Visitor:
         self.page.goto(path)
 
     def choose(self, style: str) -> None:
+        if style == "Identity":
+            self.page.locator("#more-styles").evaluate("(more) => (more.open = true)")
         self.page.get_by_role("radio", name=style).check(force=True)
 
     def drop(self, files: Path | Sequence[Path], style: str = "Identity") -> None:
