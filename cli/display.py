@@ -29,6 +29,7 @@ STAGES = {
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
+WAITING = {"wait"}
 COLOURS = {"Completed": "green", "Failed": "red", "Cancelled": "yellow"}
 
 WIDE = 1000
@@ -93,6 +94,7 @@ class Line:
         self._task = task
         self._name = name
         self._said = time.monotonic()
+        self._waits = ""
 
     def moving(self, what: str, size: int | None) -> None:
         """Begin to show bytes on their way."""
@@ -111,13 +113,17 @@ class Line:
         self._show(count=f"{come} of {total}" if total else come, pace=", ".join(said))
 
     def stands(self, job: Job) -> None:
-        """Show how a job stands."""
+        """Show how a job stands; what it waits for is said once, above."""
+        waits = job.message if job.stage in WAITING else ""
+        if waits and console.is_terminal and self._waits != job.stage:
+            say(f"{self._name}: {waits}")
+        self._waits = job.stage
         self._show(
             description=STAGES[job.stage],
             completed=job.done,
             total=job.total or None,
             count=count(job),
-            pace=pace(job),
+            pace=", ".join(filter(None, (pace(job), "" if console.is_terminal else waits))),
         )
 
     def ends(self, what: str) -> None:
@@ -154,8 +160,7 @@ def pace(job: Job) -> str:
     """Say how fast a job is painted, and how long that will go on."""
     fps = f"{job.fps:.1f} fps" if job.fps and job.stage != "learn" else ""
     left = f"{duration(job.eta_s)} left" if job.eta_s is not None else ""
-    waits = names.middle(job.message, 60) if job.stage in {"wait", "queue"} else ""
-    return ", ".join(filter(None, (fps, left, waits)))
+    return ", ".join(filter(None, (fps, left)))
 
 
 def duration(seconds: float) -> str:
