@@ -115,7 +115,10 @@ class _Order:
     def _unpacked(self, packet: Packet[Any]) -> list[Packet[Any]]:
         if self._unpack is None:
             return [packet]
-        return cast("list[Packet[Any]]", self._unpack.filter(packet))
+        try:
+            return cast("list[Packet[Any]]", self._unpack.filter(packet))
+        except FFmpegError:
+            return [packet]
 
     def flush(self) -> Iterator[Packet[Any]]:
         self._decode(None, self._count)

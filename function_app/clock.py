@@ -3,7 +3,8 @@
 The picture and what goes with it keep their distance to the tick. A stream that was cut out of a
 broadcast starts at any time; a file that was put together of several jumps from one time to
 another. Both are set right as ffmpeg's own remux does: the earliest of picture and sound becomes
-zero, and one part follows the other.
+zero, and one part follows the other. What comes first of a sound, far from all that is read around
+it, belongs to no part: it is left out.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Clock:
         self._video = video
         self._tracks: dict[int, _Track] = {}
         self._offsets = [Fraction(0)]
+        self._now = Fraction(0)
 
     def timed(self, packets: Iterable[Packet[Any]]) -> Iterator[Packet[Any]]:
         """Yield the packets with the times that they are to have."""
@@ -77,7 +79,10 @@ class Clock:
         head = list(self._head(packets))
         self.origin = self._first(head)
         self._offsets = [-self.origin]
+        self._now = self.origin
         for packet in chain(head, packets):
+            if self._jumping and self._is_stray(packet):
+                continue
             self._set(packet)
             yield packet
 
@@ -122,6 +127,14 @@ class Clock:
         if packet.dts is not None:
             packet.dts += ticks
 
+    def _is_stray(self, packet: Packet[Any]) -> bool:
+        """Whether a sound begins far from the file's clock, as it is around its first packet."""
+        ticks = packet.pts if packet.dts is None else packet.dts
+        begins = packet.stream.index not in self._tracks and packet.stream.type == "audio"
+        if ticks is None or not begins:
+            return False
+        return abs(ticks * packet.time_base - self._now) > FORWARD
+
     def _offset(self, packet: Packet[Any]) -> Fraction:
         if packet.stream.type not in {"video", "audio"}:
             return self._offsets[-1]
@@ -134,7 +147,7 @@ class Clock:
         duration = (packet.duration or 0) * packet.time_base
         if track.end is not None and not -BACK <= time - track.end <= FORWARD:
             self._jump(track, shown * packet.time_base)
-        track.end = time + duration
+        track.end = self._now = time + duration
         offset = self._offsets[track.part]
         track.shown = max(track.shown, shown * packet.time_base + duration + offset)
         return offset

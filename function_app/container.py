@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from function_app.errors import Code, InputError
@@ -14,6 +14,9 @@ CONTAINER = "container"
 # start by up to half a millisecond; this keeps it exact for the usual time bases and rates, and
 # three hours still fit into 32 bits.
 MOVIE_TIMESCALE = 360_000
+
+CAMERA = ("make", "model", "com.")
+"""What keys begin with that cameras and phones write."""
 
 # Bytes of index that an MP4 needs for a packet: size, duration, offset, composition offset, sync.
 INDEX_BYTES = 40
@@ -46,16 +49,24 @@ class Container(StrEnum):
         """Its media type."""
         return {Container.MP4: "video/mp4", Container.MKV: "video/x-matroska"}[self]
 
-    def options(self, index: int = 0) -> dict[str, str]:
+    def options(self, index: int = 0, metadata: Iterable[str] = ()) -> dict[str, str]:
         """Return the muxer's options.
 
         Args:
             index: bytes to reserve for an MP4's index, ahead of the data; 0 puts it at the end.
+            metadata: keys of what is to be said of the whole.
         """
         if self is Container.MKV:
             return {}
         reserved = {"moov_size": str(index)} if index else {}
-        return {"movie_timescale": str(MOVIE_TIMESCALE), **reserved}
+        # iTunes' list of tags, which more players read, knows nothing of cameras.
+        tags = {"movflags": "use_metadata_tags"} if is_of_camera(metadata) else {}
+        return {"movie_timescale": str(MOVIE_TIMESCALE), **reserved, **tags}
+
+
+def is_of_camera(metadata: Iterable[str]) -> bool:
+    """Whether any of a video's tags, by their keys, is of those that cameras and phones write."""
+    return any(key.lower().startswith(CAMERA) for key in metadata)
 
 
 def container_of(metadata: Mapping[str, str]) -> Container:

@@ -1,4 +1,4 @@
-"""What did not decode, or with errors: a note, or the end of the job."""
+"""Which frames are not as they were in the file: a note, or the end of the job."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class HalfListError(Exception):
 
 
 def damage_note(job: Job, plan: Plan) -> str:
-    """Weigh what the worker says of frames that did not decode, or with errors.
+    """Weigh what the worker says of frames that did not decode, or with errors, or were scaled.
 
-    The former stand still in the result, the latter are painted as FFmpeg conceals them.
+    The first stand still in the result, the second are painted as FFmpeg conceals them, the third
+    have the size of the first frame.
 
     Returns:
         A sentence; empty if all decoded.
@@ -31,7 +32,7 @@ def damage_note(job: Job, plan: Plan) -> str:
         InputError: there are more of them than a result can bear.
         HalfListError: a list is not whole.
     """
-    damaged, concealed = _found(job, plan)
+    damaged, concealed, scaled = _found(job, plan)
     if len(damaged) > MOST_DAMAGED * plan.frame_count:
         raise InputError(
             f"{job.name} is damaged: {len(damaged)} of its {plan.frame_count} frames cannot be "
@@ -44,14 +45,16 @@ def damage_note(job: Job, plan: Plan) -> str:
             "frames decode with errors: use a copy that plays",
             Code.DAMAGED_VIDEO,
         )
-    return "; ".join(filter(None, (_damaged_note(damaged), _concealed_note(concealed, plan))))
+    notes = _damaged_note(damaged), _concealed_note(concealed, plan), _scaled_note(scaled, plan)
+    return "; ".join(filter(None, notes))
 
 
-def _found(job: Job, plan: Plan) -> tuple[list[int], list[int]]:
+def _found(job: Job, plan: Plan) -> tuple[list[int], list[int], list[int]]:
     """Read the worker's lists, each beside its shard: numbers of frames, rising."""
     there = set(storage.names(paths.JOBS, job.folder.work))
     damaged: list[int] = []
     concealed: list[int] = []
+    scaled: list[int] = []
     for shard in plan.shards:
         name = job.folder.output(shard.damage_name)
         if name in there and (content := storage.read(paths.JOBS, name)):
@@ -61,7 +64,8 @@ def _found(job: Job, plan: Plan) -> tuple[list[int], list[int]]:
                 raise HalfListError(name) from error
             damaged += said["frames"]
             concealed += said.get("concealed", [])
-    return damaged, concealed
+            scaled += said.get("scaled", [])
+    return damaged, concealed, scaled
 
 
 def _damaged_note(damaged: list[int]) -> str:
@@ -78,6 +82,17 @@ def _concealed_note(concealed: list[int], plan: Plan) -> str:
     return (
         f"{len(concealed)} of {plan.frame_count} frames decode with errors, from {begin} to {end}: "
         "painted as FFmpeg conceals them"
+    )
+
+
+def _scaled_note(scaled: list[int], plan: Plan) -> str:
+    # Where all have another size than was planned, it does not change.
+    if not scaled or len(scaled) == plan.frame_count:
+        return ""
+    first = _clock(list(plan.result)[scaled[0]] * plan.result.seconds_per_tick)
+    return (
+        f"the size of the picture changes: {len(scaled)} frames from {first} on were scaled to "
+        "that of the first"
     )
 
 

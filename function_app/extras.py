@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self, cast
@@ -22,6 +22,8 @@ from function_app.tracks import Track
 
 KEPT = {"audio", "subtitle"}
 """Kinds of streams that are kept beside the picture."""
+COVER = Disposition.attached_pic | Disposition.still_image
+"""What a video track is marked by that is a picture of the whole, no moving one."""
 MOST_TRACKS = 64
 """Tracks that are kept of one video: each takes memory until all are written."""
 TRACK_HEAD = 2**16
@@ -67,7 +69,7 @@ class Sidecar:
         tracks: files of the tracks of sound and subtitles in the job's folder, in order.
         defaults: those of them that the source plays unasked; None where that was not looked at. An
             MP4 of one track alone would have that one play.
-        attachments: that the result is to have.
+        attachments: that the result is to have, covers among them.
         container: of the result.
     """
 
@@ -124,6 +126,7 @@ class ExtrasWriter:
         source: the container whose tracks are to be kept.
         container: of the result.
         open_track: gives the writer of a track's file by its name.
+        foreign: indices of tracks that do not belong to the picture.
 
     Attributes:
         sinks: for each stream index that may be kept, what takes its packets.
@@ -131,9 +134,19 @@ class ExtrasWriter:
         defaults: files of the tracks that the source plays unasked.
     """
 
-    def __init__(self, source: InputContainer, container: Container, open_track: OpenTrack) -> None:
+    def __init__(
+        self,
+        source: InputContainer,
+        container: Container,
+        open_track: OpenTrack,
+        foreign: Collection[int] = (),
+    ) -> None:
         """Write nothing yet: how a track is kept, its first packet tells."""
-        streams = [stream for stream in source.streams if stream.type in KEPT]
+        streams = [
+            stream
+            for stream in source.streams
+            if stream.type in KEPT and stream.index not in foreign
+        ]
         self.notes: list[str] = []
         self.defaults: tuple[str, ...] = ()
         self.sinks: dict[int, Track] = {}

@@ -43,7 +43,7 @@ class FrameIndex:
         """Start empty."""
         if stream.time_base is None:
             raise InputError(
-                f"{name} has no time base: convert it to MP4 and upload it again",
+                f"{name} has no time base: convert it to MP4",
                 Code.BAD_TIMESTAMPS,
             )
         self.name = name
@@ -85,7 +85,7 @@ class FrameIndex:
         hidden = packet.is_discard or _is_hidden(packet, self._codec)
         if not hidden and pts is None:
             raise InputError(
-                f"{self.name} has frames without timestamps: convert it to MP4 and upload it again",
+                f"{self.name} has frames without timestamps: convert it to MP4",
                 Code.BAD_TIMESTAMPS,
             )
         self._look_at(packet)
@@ -171,7 +171,7 @@ class FrameIndex:
         if self._packets < self._promised - 1:
             raise InputError(
                 f"{self.name} is cut short: {self._packets} of its {self._promised} frames are "
-                "there: upload it again",
+                "there: upload the whole file",
                 Code.DAMAGED_VIDEO,
             )
         return self._first

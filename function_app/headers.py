@@ -1,13 +1,14 @@
 """What stands in a container's header of its picture and FFmpeg's binding does not tell.
 
 Which part of the coded picture is shown (the clean aperture of MP4 and MOV, the crop of Matroska),
-and whether it is encrypted. FFmpeg knows both; its Python binding hands on neither.
+whether it is encrypted, and whether it is Dolby Vision. FFmpeg knows all that; its Python binding
+hands on nothing of it.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import IO
@@ -23,6 +24,10 @@ _ENTRY_HEADER = 16
 _VISUAL_ENTRY = 86
 """Bytes of a visual sample entry before the boxes in it (ISO/IEC 14496-12, 12.1.3.2)."""
 _ENCRYPTED_ENTRIES = {b"encv", b"drmi"}
+_DOLBY_VISION = {b"dvcC", b"dvvC", b"dvwC"}
+_BASE_LAYERS = {1: "HDR10", 2: "SDR", 4: "HLG", 6: "HDR10"}
+"""What players show that do not know Dolby Vision, by `dv_bl_signal_compatibility_id` (Dolby Vision
+Streams Within the ISO Base Media File Format, 2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,13 @@ class Header:
     Attributes:
         crop: pixels that are coded but not shown: left, top, right, bottom.
         encrypted: whether its frames are.
+        dolby_vision: a Dolby Vision profile and what its base layer is, 0 for one that only
+            decoders of Dolby Vision show rightly; None where it is none.
     """
 
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)
     encrypted: bool = False
+    dolby_vision: tuple[int, int] | None = None
 
 
 def read_headers(file: IO[bytes], formats: Iterable[str]) -> list[Header]:
@@ -72,13 +80,27 @@ def header_of(file: IO[bytes], container: InputContainer, stream: VideoStream) -
 
 
 def check_readable(header: Header, name: str) -> None:
-    """Refuse what is encrypted.
+    """Refuse what is encrypted, and colours that only decoders of Dolby Vision know.
 
     Raises:
-        InputError: it is.
+        InputError: it is the one or the other.
     """
     if header.encrypted:
         raise encrypted(name)
+    if header.dolby_vision and header.dolby_vision[1] == 0:
+        raise InputError(
+            f"{name} is in Dolby Vision, profile {header.dolby_vision[0]}, whose colours only "
+            "Dolby's decoders know: export it as HDR10, HLG or SDR",
+            Code.UNKNOWN_CODEC,
+        )
+
+
+def header_notes(header: Header) -> list[str]:
+    """Say what of a header the result does without, a sentence each."""
+    if not header.dolby_vision:
+        return []
+    layer = _BASE_LAYERS.get(header.dolby_vision[1], "the layer that all players show")
+    return [f"Dolby Vision: {layer} is painted, and what Dolby adds to it left out"]
 
 
 def encrypted(name: str) -> InputError:
@@ -143,8 +165,16 @@ def _mov_track(file: IO[bytes], tables: Iterable[_Part]) -> Header:
                 fields = _content(file, (kind, entry, entry_end), 28)
                 crop = _clean_aperture(fields, _content(file, found[b"clap"], 32)) or crop
             locked = kind in _ENCRYPTED_ENTRIES or b"sinf" in found
-            header = Header(crop, header.encrypted or locked)
+            dolby = header.dolby_vision
+            for name in _DOLBY_VISION & found.keys():
+                dolby = _dolby_vision(_content(file, found[name], 5))
+            header = Header(crop, header.encrypted or locked, dolby)
     return header
+
+
+def _dolby_vision(record: bytes) -> tuple[int, int] | None:
+    """Read the profile and what the base layer is off a DOVIDecoderConfigurationRecord."""
+    return (record[2] >> 1, record[4] >> 4) if len(record) >= 5 else None
 
 
 def _clean_aperture(entry: bytes, clap: bytes) -> tuple[int, int, int, int] | None:
@@ -172,6 +202,7 @@ _SEGMENT, _TRACKS, _TRACK = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae"
 _TYPE, _VIDEO = b"\x83", b"\xe0"
 _CROPS = {b"\x54\xcc": 0, b"\x54\xbb": 1, b"\x54\xdd": 2, b"\x54\xaa": 3}
 _ENCODINGS, _ENCODING, _ENCODING_TYPE = b"\x6d\x80", b"\x62\x40", b"\x50\x33"
+_MAPPING, _MAPPING_TYPE, _MAPPING_DATA = b"\x41\xe4", b"\x41\xe7", b"\x41\xed"
 _CLUSTER = b"\x1f\x43\xb6\x75"
 
 
@@ -214,7 +245,19 @@ def _matroska_tracks(file: IO[bytes], start: int, end: int) -> Iterator[Header]:
         for each in _elements(file, *fields[_VIDEO][1:]) if _VIDEO in fields else ():
             if each[0] in _CROPS:
                 crop[_CROPS[each[0]]] = _number(file, each)
-        yield Header((crop[0], crop[1], crop[2], crop[3]), _is_locked(file, fields))
+        edges_of_crop = (crop[0], crop[1], crop[2], crop[3])
+        yield Header(edges_of_crop, _is_locked(file, fields), _mapped_dolby(file, edges))
+
+
+def _mapped_dolby(file: IO[bytes], edges: Sequence[int]) -> tuple[int, int] | None:
+    """Read what a track says of Dolby Vision (Matroska, "Block Additional Mappings")."""
+    for kind, *inner in _elements(file, edges[0], edges[1]):
+        fields = {each[0]: each for each in _elements(file, *inner)} if kind == _MAPPING else {}
+        if _MAPPING_TYPE not in fields or _MAPPING_DATA not in fields:
+            continue
+        if _number(file, fields[_MAPPING_TYPE]).to_bytes(8)[4:] in _DOLBY_VISION:
+            return _dolby_vision(_content(file, fields[_MAPPING_DATA], 5))
+    return None
 
 
 def _is_locked(file: IO[bytes], fields: dict[bytes, _Part]) -> bool:

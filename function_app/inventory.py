@@ -5,7 +5,7 @@ Everything that a result does not keep is said, a sentence each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from fractions import Fraction
 from typing import cast
@@ -16,10 +16,9 @@ from av.stream import AttachmentStream, Disposition, Stream
 from av.video.stream import VideoStream
 
 from function_app.container import Container
-from function_app.extras import KEPT
+from function_app.extras import COVER, KEPT
 from function_app.tracks import codec_name
 
-COVER = Disposition.attached_pic | Disposition.still_image
 # Tracks that were made of one recording differ by their last frame.
 ALIKE_S = 0.5
 
@@ -55,29 +54,34 @@ def seconds_of(container: InputContainer, stream: VideoStream) -> float:
         return (container.duration or 0) / av.time_base
 
 
-def lost(container: InputContainer, painted: int, form: Container) -> Iterator[str]:
+def lost(
+    container: InputContainer, painted: int, form: Container, foreign: Collection[int] = ()
+) -> Iterator[str]:
     """Yield a sentence for each track that is neither painted nor kept.
 
     Args:
         container: of the source.
         painted: index of its track that is painted.
         form: the container of the result.
+        foreign: indices of tracks of other programmes.
     """
     for stream in container.streams:
+        if stream.type in KEPT and stream.index in foreign:
+            yield f"track {stream.index} belongs to another programme than the picture: left out"
         if stream.index == painted or stream.type in KEPT:
             continue
         if isinstance(stream, AttachmentStream):
             if form is Container.MP4:
                 yield f"the attachment {stream.name} cannot be kept in MP4: left out"
-        elif isinstance(stream, VideoStream):
+        elif isinstance(stream, VideoStream) and not stream.disposition & COVER:
             yield _unpainted(stream, painted)
+        elif isinstance(stream, VideoStream):
+            continue  # a cover, which who keeps those speaks of
         elif not _is_timecode(stream):
             yield f"the data of track {stream.index} ({_label(stream)}) are not kept"
 
 
 def _unpainted(stream: VideoStream, painted: int) -> str:
-    if stream.disposition & COVER:
-        return f"the cover picture of track {stream.index} is not kept"
     size = f"{stream.width}x{stream.height}" if _has_decoder(stream) else "in an unknown codec"
     return (
         f"of several pictures track {painted} is painted, and track {stream.index} "

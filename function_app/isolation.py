@@ -168,14 +168,14 @@ def _death(name: str, status: int, limits: Settings) -> AtelierError:
     if status == -signal.SIGXCPU:
         return InputError(
             f"{name} takes more than {limits.child_cpu_seconds} s of processor time to read: "
-            "convert it to MP4 and upload it again",
+            "convert it to H.264 in MP4",
             Code.EXHAUSTING_VIDEO,
         )
     if status >= 0 or -status in FROM_OUTSIDE:
         return ServiceError(f"the process that read {name} was ended (status {status})")
     return InputError(
         f"{name} crashes what reads it ({signal.Signals(-status).name}): "
-        "convert it to MP4 and upload it again",
+        "convert it to H.264 in MP4",
         Code.EXHAUSTING_VIDEO,
     )
 
@@ -210,7 +210,7 @@ def _answer(task: Callable[[Job], Any], job: Job) -> dict[str, Any]:
     except MemoryError:
         return {
             "refused": f"{job.name} takes more than {limits.child_memory_mib} MiB of memory to "
-            "read: convert it to MP4 and upload it again",
+            "read: convert it to H.264 in MP4",
             "code": Code.EXHAUSTING_VIDEO,
         }
     except Exception as error:

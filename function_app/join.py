@@ -8,6 +8,7 @@ hold the frames that it should.
 from __future__ import annotations
 
 import heapq
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
@@ -29,14 +30,16 @@ from gpu_worker.plan import Plan, Shard, Timeline
 OpenShard = Callable[[Shard], IO[bytes]]
 
 
-def reserved_bytes(plan: Plan, tracks: Iterable[IO[bytes]] = ()) -> int:
-    """Return the size of an MP4's index, which stays ahead of the data."""
+def reserved_bytes(
+    plan: Plan, tracks: Iterable[IO[bytes]] = (), attachments: Iterable[bytes] = ()
+) -> int:
+    """Return the size of an MP4's index, and of the covers in it, which stay ahead of the data."""
     packets = plan.frame_count
     for track in tracks:
         with av.open(track, "r") as file:
             packets += sum(stream.frames for stream in file.streams)
         track.seek(0)
-    return index_size(packets)
+    return index_size(packets) + sum(map(len, attachments))
 
 
 def join(
@@ -55,14 +58,14 @@ def join(
         tracks: the kept tracks of sound and subtitles, in the container of the result.
         sidecar: chapters and metadata, and which container.
         out: seekable stream; only the first `reserved_bytes` (and a few more) are written twice.
-
         attachments: contents of the sidecar's.
 
     Raises:
         ServiceError: a shard does not hold the frames that the plan says.
     """
     container = sidecar.container
-    options = container.options(reserved_bytes(plan, tracks))
+    reserved = reserved_bytes(plan, tracks, attachments)
+    options = container.options(reserved, sidecar.metadata)
     with ExitStack() as stack:
         result = stack.enter_context(av.open(out, "w", format=container.muxer, options=options))
         first = stack.enter_context(av.open(open_shard(plan.shards[0]), "r"))
@@ -74,7 +77,10 @@ def join(
             if sidecar.defaults is not None:
                 _play_unasked(result.streams[-1], name in sidecar.defaults)
         for attachment, content in zip(sidecar.attachments, attachments, strict=True):
-            result.add_attachment(attachment.name, attachment.media_type, content)
+            if container is Container.MKV:
+                result.add_attachment(attachment.name, attachment.media_type, content)
+            else:
+                sources.insert(0, _cover(result, content))
         _describe(result, sidecar)
         for packet in heapq.merge(*sources, key=_decoding_time):
             result.mux(packet)
@@ -86,6 +92,16 @@ def _add_video(result: OutputContainer, first: InputContainer, plan: Plan) -> Vi
     if plan.picture.display_matrix:
         stream.set_display_matrix(plan.picture.display_matrix)
     return stream
+
+
+def _cover(result: OutputContainer, content: bytes) -> Iterator[Packet[Any]]:
+    """Add a cover picture, which MP4 has in its index."""
+    with av.open(io.BytesIO(content), "r") as picture:
+        stream = result.add_stream_from_template(picture.streams.video[0])
+    stream.disposition = Disposition.attached_pic
+    packet = Packet(content)
+    packet.stream, packet.pts, packet.dts = stream, 0, 0
+    return iter((packet,))
 
 
 def _describe(result: OutputContainer, sidecar: Sidecar) -> None:

@@ -261,6 +261,11 @@ class JobFolder:
         return f"{self.job_id}/source{suffix}"
 
     @property
+    def draft(self) -> str:
+        """The result while it is not proved yet."""
+        return f"{self.job_id}/draft"
+
+    @property
     def work(self) -> str:
         """Prefix of the worker's output folder."""
         return f"{self.job_id}/work/"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import PurePosixPath
@@ -12,6 +13,7 @@ from typing import Any
 
 import av
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -19,8 +21,10 @@ from function_app import cost, paths, storage, styles
 from function_app.assembly import Assembler
 from function_app.blending import blend_of
 from function_app.browsers import is_playable
+from function_app.captions import Captions
 from function_app.clock import Clock
 from function_app.container import Container, container_of
+from function_app.covers import Cover, Covers
 from function_app.errors import Code, InputError
 from function_app.extras import (
     TRACK_HEAD,
@@ -31,7 +35,7 @@ from function_app.extras import (
     metadata_of,
 )
 from function_app.frame_index import FrameIndex
-from function_app.headers import check_readable, header_of
+from function_app.headers import check_readable, header_notes, header_of
 from function_app.inventory import lost
 from function_app.jobs import Job, Work
 from function_app.picture import picture_notes, picture_of
@@ -43,6 +47,7 @@ from function_app.probe import (
     seeks_exactly,
     too_long,
 )
+from function_app.programmes import foreign
 from function_app.settings import settings
 from function_app.storage import BlobReader, BlobWriter, buffered
 from function_app.uploads import check_declared
@@ -62,6 +67,8 @@ SHARD_SECONDS = 4
 REMUX_HEAD = 2**20
 UNKNOWN_TYPE = "application/octet-stream"
 _JUMPS_NAMED = 5
+
+log = logging.getLogger(__name__)
 
 type Sinks = dict[int, list[Callable[[Packet[Any]], None]]]
 
@@ -90,11 +97,13 @@ def preprocess(job: Job) -> Work:
         clock, assembler = Clock(container, stream.index), Assembler(stream)
         index = FrameIndex(stream, job.name, settings(), untimed=assembler.untimed)
         reading = _Reading(container, clock, assembler, index)
-        notes = _one_pass(job, reading, None if exact else stream, form)
+        strangers = foreign(file, container, stream)
+        notes = _one_pass(job, reading, None if exact else stream, form, strangers)
         picture = picture_of(first := index.first_frame(), stream, header)
         picture = replace(picture, interlaced=index.interlaced)
         needs_proxy = not style.makes_lines and not is_playable(container, stream, job.name)
-    notes += [*_notes(clock, index), *picture_notes(picture, int(first.color_trc))]
+    notes += [*_notes(reading), *header_notes(header)]
+    notes += picture_notes(picture, int(first.color_trc))
     work, source, timeline = _source(job, index, exact, clock.origin)
     amount = cost.megapixels(len(index.pts), picture, style.flop_per_pixel)
     nodes = cost.nodes_for(amount, settings())
@@ -150,20 +159,24 @@ def _reader(job: Job) -> BlobReader:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """An uploaded file while it is read."""
+    """An uploaded file while it is read.
+
+    Attributes:
+        broken: why reading ended before the file's end; empty where it did not.
+    """
 
     container: InputContainer
     clock: Clock
     assembler: Assembler
     index: FrameIndex
+    broken: list[str] = field(default_factory=list[str])
 
     def packets(self, streams: Iterable[int]) -> Iterator[tuple[int, Packet[Any]]]:
         """Yield the packets of streams, one a frame of the picture, each with its stream's index.
 
         Their times are those of the result.
         """
-        wanted = [self.container.streams[number] for number in streams]
-        for packet in self.clock.timed(self.container.demux(wanted)):
+        for packet in self.clock.timed(self._read(streams)):
             if packet.stream.index != self.index.stream_index:
                 yield packet.stream.index, packet
                 continue
@@ -172,10 +185,27 @@ class _Reading:
         for whole in self.assembler.flush():
             yield self.index.stream_index, whole
 
+    def _read(self, streams: Iterable[int]) -> Iterator[Packet[Any]]:
+        """Yield the packets of streams, up to where the file cannot be read, as ffmpeg does."""
+        packets = self.container.demux([self.container.streams[number] for number in streams])
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except FFmpegError as error:
+                self.broken.append(error.strerror)
+                return
+            yield packet
 
-def _notes(clock: Clock, index: FrameIndex) -> list[str]:
+
+def _notes(reading: _Reading) -> list[str]:
     """Say what of the frames and their times is not as the file has it."""
-    notes: list[str] = []
+    clock, index = reading.clock, reading.index
+    notes = [
+        f"the file cannot be read to its end ({why}): what comes before is painted"
+        for why in reading.broken
+    ]
     if index.same_timestamp:
         notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
     if index.undecodable:
@@ -190,14 +220,21 @@ def _notes(clock: Clock, index: FrameIndex) -> list[str]:
 
 
 def _one_pass(
-    job: Job, reading: _Reading, remuxed: VideoStream | None, container: Container
+    job: Job,
+    reading: _Reading,
+    remuxed: VideoStream | None,
+    container: Container,
+    strangers: Collection[int],
 ) -> list[str]:
     """Hand every packet to whom it concerns; return what cannot be kept."""
     source, index = reading.container, reading.index
-    extras = ExtrasWriter(source, container, partial(_extra, job, container))
+    extras = ExtrasWriter(source, container, partial(_extra, job, container), strangers)
     remuxer = _Remuxer(job, remuxed) if remuxed else None
     sinks: Sinks = {track: [sink] for track, sink in extras.sinks.items()}
-    sinks[index.stream_index] = [index.add, *([remuxer.add] if remuxer else [])]
+    covers = Covers(source, container)
+    sinks |= {track: [sink] for track, sink in covers.sinks.items()}
+    captions = Captions()
+    sinks[index.stream_index] = [index.add, captions.add, *([remuxer.add] if remuxer else [])]
     for stream, packet in reading.packets(sinks):
         for sink in sinks[stream]:
             sink(packet)
@@ -210,20 +247,30 @@ def _one_pass(
         metadata_of(source),
         extras.close(),
         extras.defaults,
-        _attachments(job, source) if container is Container.MKV else (),
+        _attachments(job, source, covers.kept, container),
         container,
     )
     storage.write(paths.JOBS, job.folder.sidecar, sidecar.to_json(), "application/json")
-    return [*extras.notes, *lost(source, index.stream_index, container)]
+    notes = [*extras.notes, *covers.notes, *captions.notes]
+    return [*notes, *lost(source, index.stream_index, container, strangers)]
 
 
-def _attachments(job: Job, source: InputContainer) -> tuple[Attachment, ...]:
-    """Put the attachments aside."""
+def _attachments(
+    job: Job, source: InputContainer, covers: Iterable[Cover], container: Container
+) -> tuple[Attachment, ...]:
+    """Put aside what is attached: covers, and of Matroska whatever else there is."""
+    files = [(each.name, each.media_type, each.content) for each in covers]
+    if container is Container.MKV:
+        files += [
+            (stream.name or f"attachment-{stream.index:03}", stream.mimetype or UNKNOWN_TYPE,
+             stream.data or b"")
+            for stream in source.streams.attachments
+        ]  # fmt: skip
     kept: list[Attachment] = []
-    for stream in source.streams.attachments:
-        file, media_type = f"attachment-{stream.index:03}", stream.mimetype or UNKNOWN_TYPE
-        storage.write(paths.JOBS, job.folder.extra(file), stream.data or b"", media_type)
-        kept.append(Attachment(stream.name or file, media_type, file))
+    for number, (name, media_type, content) in enumerate(files):
+        file = f"attachment-{number:03}"
+        storage.write(paths.JOBS, job.folder.extra(file), content, media_type)
+        kept.append(Attachment(name, media_type, file))
     return tuple(kept)
 
 
@@ -253,7 +300,10 @@ class _Remuxer:
         )
         self._last = packet.dts
         packet.stream = self._stream
-        self._container.mux(packet)
+        try:
+            self._container.mux(packet)
+        except FFmpegError as error:  # the frame is missed when the copy is read
+            log.warning("a frame cannot be copied: %s", error)
 
     def close(self) -> None:
         self._container.close()
@@ -289,7 +339,8 @@ def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
         index.flush()
     if len(index.pts) != len(original.pts):
         raise InputError(
-            f"{original.name} has frames too close in time to tell apart: convert it to MP4 first",
+            f"{original.name} has frames too close in time to tell apart, or too far apart: give "
+            "them other times by converting it to MP4",
             Code.BAD_TIMESTAMPS,
         )
     return index

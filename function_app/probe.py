@@ -82,14 +82,8 @@ def open_video(file: IO[bytes], name: str) -> Generator[InputContainer]:
         container = av.open(file, "r", options=options)
     except (FFmpegError, ValueError) as error:
         raise _unreadable(name, head) from error
-    try:
-        with container:
-            yield container
-    except FFmpegError as error:
-        raise InputError(
-            f"{name} is damaged and cannot be read to its end ({error.strerror}): upload it again",
-            Code.DAMAGED_VIDEO,
-        ) from error
+    with container:
+        yield container
 
 
 def _not_a_video(head: bytes) -> str:
@@ -108,14 +102,14 @@ def _not_a_video(head: bytes) -> str:
 def _unreadable(name: str, head: bytes) -> InputError:
     if head[4:8] == b"ftyp":
         return InputError(
-            f"{name} is cut short or damaged (its index is missing): upload it again",
+            f"{name} is cut short or damaged, for its index is missing: upload a copy that plays",
             Code.DAMAGED_VIDEO,
         )
     if _is_text(head):
         return InputError(f"{name} is text, not a video: upload a video", Code.NOT_A_VIDEO)
     return InputError(
         f"{name} is not a video in a format that can be read: "
-        "convert it to MP4, MOV, Matroska or WebM and upload it again",
+        "convert it to MP4, MOV, Matroska or WebM",
         Code.NOT_A_VIDEO,
     )
 

@@ -21,7 +21,7 @@ from av.packet import Packet
 
 from function_app.container import MOVIE_TIMESCALE, Container
 from function_app.errors import Code, ServiceError
-from function_app.extras import KEPT
+from function_app.extras import COVER, KEPT, Sidecar
 from function_app.iso_index import Track, read_index
 from function_app.tracks import MPEG_AUDIO
 from gpu_worker.plan import Plan, Timeline
@@ -76,18 +76,19 @@ class _Stream:
         self.bytes += packet.size
 
 
-def prove(result: IO[bytes], plan: Plan, tracks: Sequence[IO[bytes]], container: Container) -> None:
+def prove(result: IO[bytes], plan: Plan, tracks: Sequence[IO[bytes]], sidecar: Sidecar) -> None:
     """Prove a result to hold each frame of its plan and each packet of its tracks, at their times.
 
     Args:
         result: seekable; read by ranges, once through.
         plan: names the frames and their times.
         tracks: the kept tracks, in files of the same container.
-        container: of the result.
+        sidecar: names the container, and what is attached.
 
     Raises:
         DiffersError: it does not.
     """
+    _check_attached(result, sidecar)
     video, *others = _delivered(result)
     _check_times("frames", video.times, video.tick, plan.result, plan.result.seconds_per_tick)
     kept = [stream for track in tracks for stream in _delivered(track)]
@@ -100,8 +101,22 @@ def prove(result: IO[bytes], plan: Plan, tracks: Sequence[IO[bytes]], container:
         _check_times(packets, track.times, track.tick, given.times, given.tick)
         if track.bytes != given.bytes:
             raise DiffersError(f"track {number} has {track.bytes} bytes, not {given.bytes}")
-    if container is Container.MP4:
+    if sidecar.container is Container.MP4:
         _check_index(result, tracks, plan.result)
+
+
+def _check_attached(result: IO[bytes], sidecar: Sidecar) -> None:
+    """Count the attachments, of which FFmpeg takes pictures for covers."""
+    wanted = len(sidecar.attachments)
+    try:
+        with av.open(result, "r") as container:
+            covers = [each for each in container.streams.video if each.disposition & COVER]
+            found = len(covers) + len(container.streams.attachments)
+    except FFmpegError as error:
+        raise DiffersError(f"it cannot be read ({error.strerror})") from error
+    result.seek(0)
+    if found != wanted:
+        raise DiffersError(f"it has {found} attachments, not {wanted}")
 
 
 def _delivered(file: IO[bytes]) -> list[_Stream]:
@@ -113,6 +128,7 @@ def _delivered(file: IO[bytes]) -> list[_Stream]:
                 )
                 for stream in container.streams
                 if stream.type in {"video", *KEPT} and stream.time_base is not None
+                if not stream.disposition & COVER
             }
             for packet in container.demux([container.streams[index] for index in found]):
                 found[packet.stream.index].take(packet)

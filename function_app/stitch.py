@@ -47,7 +47,7 @@ class Joined:
         note: a sentence about frames that did not decode; empty if all did.
         lost: shards that are missing or damaged, and so to be painted again; 0 if the result is
             there.
-        differs: a sentence where what was written is not what was to be, and so was deleted.
+        differs: a sentence where what was written is not what was to be, and so is withheld.
         result: blob name in `results`; empty where there is none.
     """
 
@@ -79,7 +79,7 @@ def stitch(job: Job) -> Joined:
     except HalfListError:
         return Joined(lost=1)
     if result:  # from an earlier try, whose answer was lost
-        return _ended(job, plan, result, note)
+        return _ended(job, result, note)
     check_current(job)
     place = results.place(job.video, _suffix(job, plan))
     blob = storage.blob(paths.RESULTS, place.blob_name)
@@ -87,8 +87,10 @@ def stitch(job: Job) -> Joined:
         out = _lines(job, plan, blob) if plan.makes_lines else _video(job, plan, blob)
     except (_LostError, InputError):
         return Joined(lost=_clear_lost(job, plan))
+    if not plan.makes_lines and (differs := _difference(job, plan, out)):
+        return Joined(differs=differs)  # lines were counted on their way
     out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(place.before))
-    return _ended(job, plan, place.blob_name, note)
+    return _ended(job, place.blob_name, note)
 
 
 def _suffix(job: Job, plan: Plan) -> str:
@@ -98,24 +100,21 @@ def _suffix(job: Job, plan: Plan) -> str:
     return Sidecar.from_json(_needed(job.folder.sidecar)).container.suffix
 
 
-def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
-    """Put the pictures beside the result, whose place no other job can take any more; prove it."""
+def _ended(job: Job, result: str, note: str) -> Joined:
+    """Put the pictures beside a result, and end the report of an earlier failure."""
     _pictures(job, result)
     if plan.needs_proxy:
         _proxy(job, plan, result)
     results.end_report(job.video)
-    if not plan.makes_lines and (differs := _difference(job, plan, result)):
-        results.delete_result(job)
-        return Joined(differs=differs)
-    return Joined(note, result=result)  # lines were counted on their way
+    return Joined(note, result=result)
 
 
-def _difference(job: Job, plan: Plan, result: str) -> str:
-    """Say what of a result is not as it was to be; nothing where all is right."""
+def _difference(job: Job, plan: Plan, out: BlobWriter) -> str:
+    """Say what of a result is not as it was to be, before anybody sees it; nothing if all is."""
     sidecar, tracks = _kept(job)
+    out.commit_draft()
     try:
-        file = buffered(BlobReader(storage.blob(paths.RESULTS, result)))
-        prove(file, plan, tracks, sidecar.container)
+        prove(_stream(job.folder.draft), plan, tracks, sidecar)
     except DiffersError as error:
         log.exception("%s", error)
         return str(error)
@@ -126,8 +125,9 @@ def _video(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:
     """Join the painted shards, and what was put aside of the video."""
     sidecar, tracks = _kept(job)
     attachments = [_needed(job.folder.extra(each.file)) for each in sidecar.attachments]
-    head = reserved_bytes(plan, tracks) + sum(map(len, attachments)) + AROUND_INDEX
-    out = BlobWriter(blob, head, sidecar.container.content_type)
+    head = reserved_bytes(plan, tracks, attachments) + AROUND_INDEX
+    draft = storage.blob(paths.JOBS, job.folder.draft)
+    out = BlobWriter(blob, head, sidecar.container.content_type, draft)
     join(plan, lambda shard: _shard(job, plan, shard), tracks, sidecar, out, attachments)
     return out
 

@@ -276,11 +276,19 @@ class BlobWriter:
         client: of the blob to write.
         head_size: bytes from the start that stay in memory and may be rewritten until `commit`.
         content_type: of the blob.
+        draft: of another blob, which gets the same bytes and may be looked at before `commit`.
     """
 
-    def __init__(self, client: BlobClient, head_size: int, content_type: str) -> None:
+    def __init__(
+        self,
+        client: BlobClient,
+        head_size: int,
+        content_type: str,
+        draft: BlobClient | None = None,
+    ) -> None:
         """Start with an empty head and tail."""
         self._client = client
+        self._draft = draft
         self._content_type = content_type
         self._head_size = head_size
         self._head = bytearray()
@@ -335,24 +343,34 @@ class BlobWriter:
         Raises:
             ResourceModifiedError: the condition does not hold.
         """
-        self._is_held = False
-        self._stage_full_blocks()
-        if self._tail:
-            self._stage(bytes(self._tail))
-            self._tail.clear()
-        head = self._new_block(len(self._staged))
-        self._client.stage_block(head.id, bytes(self._head), validate_content=True)
+        blocks = self._blocks()
         checksums = {
             "head_bytes": str(len(self._head)),
             "head_sha256": hashlib.sha256(self._head).hexdigest(),
             "tail_sha256": self._tail_digest.hexdigest(),
         }
         self._client.commit_block_list(
-            [head, *self._staged],
+            blocks,
             content_settings=ContentSettings(content_type=self._content_type),
             metadata={**(metadata or {}), **checksums},
             **condition,
         )
+
+    def commit_draft(self) -> None:
+        """Make the draft visible, with all that was written; no more may be written then."""
+        if self._draft:
+            self._draft.commit_block_list(self._blocks())
+
+    def _blocks(self) -> list[BlobBlock]:
+        """Stage what is not yet; return all blocks in order."""
+        self._is_held = False
+        self._stage_full_blocks()
+        if self._tail:
+            self._stage(bytes(self._tail))
+            self._tail.clear()
+        head = self._new_block(len(self._staged))
+        self._stage_block(head, bytes(self._head))
+        return [head, *self._staged]
 
     @property
     def _end(self) -> int:
@@ -365,10 +383,14 @@ class BlobWriter:
 
     def _stage(self, content: bytes) -> None:
         block = self._new_block(len(self._staged))
-        self._client.stage_block(block.id, content, validate_content=True)
+        self._stage_block(block, content)
         self._tail_digest.update(content)
         self._staged.append(block)
         self._staged_bytes += len(content)
+
+    def _stage_block(self, block: BlobBlock, content: bytes) -> None:
+        for client in filter(None, (self._draft, self._client)):
+            client.stage_block(block.id, content, validate_content=True)
 
     @staticmethod
     def _new_block(number: int) -> BlobBlock:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from emulator.config import PROJECT_ROOT
-from fuzz import seeds
-from fuzz.campaign import comparisons, journeys
+from function_app.container import Container
+from fuzz import kinds, seeds
+from fuzz.campaign import arrivals, comparisons, journeys, outcomes
 from fuzz.journey import REFUSED, RESULT, VIOLATION
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "fuzz.json"
@@ -38,7 +40,28 @@ def main() -> int:
         metavar="FILE",
         help="instead, hold each shard of these files (of the seeds) against decoding at one go",
     )
+    parser.add_argument(
+        "--files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="instead, send these good files as they are, and print a table of what arrives",
+    )
+    parser.add_argument(
+        "--container", default=Container.MP4, choices=list(Container), help="of their results"
+    )
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="instead, write the table of docs/files.md",
+    )
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to keep their results")
     arguments = parser.parse_args()
+    if arguments.files is not None:
+        return _send(arguments.files, arguments.container, arguments.keep)
+    if arguments.table:
+        kinds.put_into_page(table())
+        return 0
     if arguments.seeks is not None:
         return _seek(arguments.seeks)
     results: Path = arguments.results
@@ -54,12 +77,34 @@ def main() -> int:
     return 1 if summary["violations"] else 0
 
 
+def table() -> str:
+    """Preprocess each seed, for a result in either container; return what becomes of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        good = seeds.make(Path(folder))
+    ends = [list(outcomes(good.items(), container)) for container in Container]
+    return "\n".join((kinds.HEAD, *kinds.rows(good, *ends)))
+
+
 def _seek(files: list[Path]) -> int:
     different = 0
     for name, what in comparisons(files):
         print(f"{name}: {what or 'the same'}", flush=True)
         different += bool(what)
     return 1 if different else 0
+
+
+def _send(files: list[Path], container: str, folder: Path | None) -> int:
+    wrong = 0
+    print("| File | Frames by FFmpeg | Delivered | The same | Notes |\n|---|---|---|---|---|")
+    for name, end in arrivals(files, container):
+        same = "" if end.outcome != RESULT else end.differs or "yes"
+        said = end.said if end.outcome == RESULT else f"{end.outcome}: {end.said}"
+        print(f"| {name} | {end.by_ffmpeg} | {end.delivered} | {same} | {said} |", flush=True)
+        if folder and end.result:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}.{container}").write_bytes(end.result)
+        wrong += end.outcome in {VIOLATION, RESULT} and not end.is_exact
+    return 1 if wrong else 0
 
 
 def _run(numbers: list[int], kept: dict[str, Any], results: Path) -> None:

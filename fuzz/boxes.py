@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,3 +48,25 @@ def replaced(content: bytes, target: Box, by: bytes) -> bytes:
             size = around.end - around.start + len(by) - (target.end - target.start)
             grown[around.start : around.start + 4] = min(size, 2**32 - 1).to_bytes(4)
     return bytes(grown)
+
+
+def with_box(content: bytes, entry: bytes, added: bytes) -> bytes:
+    """Put a box at the end of a MOV's sample entry; its index must stand last."""
+    start = content.rindex(entry) - 4
+    end = start + int.from_bytes(content[start : start + 4])
+    kinds = (b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov")
+    grown = bytearray(content[:end] + added + content[end:])
+    for at in (start, *(content.rindex(kind, 0, start) - 4 for kind in kinds)):
+        size = int.from_bytes(content[at : at + 4]) + len(added)
+        grown[at : at + 4] = size.to_bytes(4)
+    return bytes(grown)
+
+
+def clean_aperture(width: int, height: int) -> bytes:
+    """Return the box that says that the middle of the picture is shown, of that size."""
+    return struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+
+
+def dolby_vision(profile: int, layer: int) -> bytes:
+    """Return the box that says that a picture is Dolby Vision, and what its base layer is."""
+    return box(b"dvvC", bytes([1, 0, profile << 1, 6 << 3 | 5, layer << 4]) + bytes(19))

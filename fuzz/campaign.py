@@ -11,7 +11,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -24,8 +24,11 @@ from azure.storage.blob import BlobServiceClient
 
 from emulator import azurite
 from emulator.config import HOST, PROJECT_ROOT, Config
+from function_app.container import CONTAINER
 from fuzz import seeds
+from fuzz.arrival import Arrival, arrive
 from fuzz.journey import VIOLATION, End, travel, uploaded
+from fuzz.kinds import outcome
 from fuzz.mutators import MUTATORS
 from fuzz.seeks import compare
 from fuzz.specials import specials
@@ -41,6 +44,7 @@ SETTINGS = {
     "CHILD_CPU_SECONDS": "20",
     "CHILD_MEMORY_MIB": "512",
 }
+GENEROUS = {"AML_PROCESSES_PER_NODE": "1"}
 
 
 def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:
@@ -80,12 +84,46 @@ def comparisons(files: list[Path]) -> Iterator[tuple[str, str]]:
             yield name, process.submit(compare, job, content).result()
 
 
+def arrivals(files: list[Path], container: str) -> Iterator[tuple[str, Arrival]]:
+    """Send good files on their way, by the app's own limits; yield how each arrived.
+
+    Args:
+        files: to send.
+        container: that the results are to have.
+    """
+    with (
+        _storage(GENEROUS) as config,
+        ProcessPoolExecutor(
+            1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
+        ) as process,
+        BlobServiceClient.from_connection_string(config.storage) as storage,
+    ):
+        for file in files:
+            job = uploaded(storage, file.name, file.read_bytes(), {CONTAINER: container})
+            yield file.name, process.submit(arrive, job, file.read_bytes()).result()
+
+
+def outcomes(files: Iterable[tuple[str, bytes]], container: str) -> Iterator[str]:
+    """Preprocess files; yield what becomes of each in a result of that container."""
+    with (
+        _storage() as config,
+        ProcessPoolExecutor(
+            1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
+        ) as process,
+        BlobServiceClient.from_connection_string(config.storage) as storage,
+    ):
+        for name, content in files:
+            job = uploaded(storage, name, content, {CONTAINER: container})
+            yield process.submit(outcome, job).result()
+
+
 def mutant(number: int, good: dict[str, bytes], hurtful: dict[str, bytes]) -> tuple[str, bytes]:
     """Return name and content of a mutant: first the specials, then seeds as dice change them."""
     if number < len(hurtful):
         return list(hurtful.items())[number]
     dice = Random(number)
-    name = list(good)[number % len(good)]
+    kinds = list(good)[: seeds.FIRST] if number < seeds.OF_THE_FIRST else list(good)
+    name = kinds[number % len(kinds)]
     content = good[name]
     for mutate in dice.choices(MUTATORS, k=dice.randint(1, MOST_MUTATIONS)):
         content = mutate(content, dice) or content
@@ -118,10 +156,10 @@ def _prepare(settings: dict[str, str]) -> None:
 
 
 @contextmanager
-def _storage() -> Generator[Config]:
+def _storage(settings: Mapping[str, str] = SETTINGS) -> Generator[Config]:
     """Run Azurite."""
     with tempfile.TemporaryDirectory() as folder:
-        config = Config.on_free_ports(Path(folder), settings=SETTINGS)
+        config = Config.on_free_ports(Path(folder), settings=dict(settings))
         with Popen(azurite.command(config), stdout=DEVNULL) as process:
             try:
                 _wait_for(config.blob_port)

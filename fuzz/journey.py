@@ -17,7 +17,7 @@ import av
 from azure.storage.blob import BlobServiceClient
 
 import gpu_worker.errors
-from function_app import paths, preprocess, storage
+from function_app import paths, preprocess, results, storage
 from function_app.errors import InputError
 from function_app.isolation import limit_process
 from function_app.jobs import Job
@@ -34,6 +34,8 @@ NEAR_S = 0.0001
 """By which a result's frame may come at another time: it has ticks too."""
 RESULT, REFUSED, CONTAINED, VIOLATION = "result", "refused", "contained", "violation"
 
+type Step = Callable[[Job], str]
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -42,7 +44,7 @@ class End:
     Attributes:
         outcome: "result"; "refused"; "contained", where what read the file crashed or came to a
             limit, as the app answers it; or "violation" of the rules.
-        detail: the sentence, the frames, or what went wrong.
+        detail: the sentence, the last step's notes, or what went wrong.
         seconds: it took.
         peak_mib: most memory that the child or one of its own had at once.
     """
@@ -53,10 +55,12 @@ class End:
     peak_mib: float
 
 
-def uploaded(storage: BlobServiceClient, name: str, content: bytes) -> Job:
+def uploaded(
+    storage: BlobServiceClient, name: str, content: bytes, metadata: dict[str, str] | None = None
+) -> Job:
     """Upload a file; return its job."""
     blob = storage.get_blob_client(paths.VIDEOS, f"{STYLE}/{name}")
-    etag = str(blob.upload_blob(content, overwrite=True)["etag"])
+    etag = str(blob.upload_blob(content, overwrite=True, metadata=metadata)["etag"])
     return Job.of(blob.blob_name, etag)
 
 
@@ -64,24 +68,27 @@ def travel(job: Job) -> End:
     """Go the way of an uploaded file; whatever it does, come back."""
     start, peak = time.monotonic(), 0.0
     outcome, detail = VIOLATION, "nothing was done"
-    for step in (_preprocess, _paint, _stitch):
-        outcome, detail, kib = _in_child(step, job, limited=step is not _paint)
+    for step in STEPS:
+        outcome, detail, kib = in_child(step, job)
         peak = max(peak, kib / 1024)
         if outcome != RESULT:
             break
     return End(outcome, detail, round(time.monotonic() - start, 3), round(peak, 1))
 
 
-def _in_child(step: Callable[[Job], str], job: Job, *, limited: bool) -> tuple[str, str, int]:
-    """Return how a step ended, and the peak of its memory in KiB, its own children's included."""
+def in_child(step: Step, job: Job, most_s: float = HUNG_S) -> tuple[str, str, int]:
+    """Return how a step ended, what it says, and the peak of its memory in KiB.
+
+    What the app runs under limits is; the memory is that of the child or of one of its own.
+    """
     reading, writing = os.pipe()
     if (pid := os.fork()) == 0:
         os.close(reading)
-        _live(step, job, writing, limited=limited)
+        _live(step, job, writing, limited=step is not _paint)
     os.close(writing)
-    status, usage = _await(pid, time.monotonic() + HUNG_S)
+    status, usage = _await(pid, time.monotonic() + most_s)
     with os.fdopen(reading, "rb") as answers:
-        outcome, detail, peak_of_children = _judge(status, answers.read())
+        outcome, detail, peak_of_children = _judge(status, answers.read(), most_s)
     return outcome, detail, max(usage.ru_maxrss, peak_of_children)
 
 
@@ -97,9 +104,9 @@ def _await(pid: int, deadline: float) -> tuple[int | None, resource.struct_rusag
     return None, usage
 
 
-def _judge(status: int | None, answer: bytes) -> tuple[str, str, int]:
+def _judge(status: int | None, answer: bytes, most_s: float) -> tuple[str, str, int]:
     if status is None:
-        return VIOLATION, f"hung for {HUNG_S:g} s", 0
+        return VIOLATION, f"hung for {most_s:g} s", 0
     if status < 0:
         return CONTAINED, signal.Signals(-status).name, 0
     try:
@@ -109,7 +116,7 @@ def _judge(status: int | None, answer: bytes) -> tuple[str, str, int]:
     return outcome, detail, peak
 
 
-def _live(step: Callable[[Job], str], job: Job, writing: int, *, limited: bool) -> None:
+def _live(step: Step, job: Job, writing: int, *, limited: bool) -> None:
     """Do a step in the child, say how it ended, and end."""
     try:
         if limited:
@@ -122,7 +129,7 @@ def _live(step: Callable[[Job], str], job: Job, writing: int, *, limited: bool) 
     os._exit(0)
 
 
-def _end_of(step: Callable[[Job], str], job: Job) -> tuple[str, str]:
+def _end_of(step: Step, job: Job) -> tuple[str, str]:
     try:
         return RESULT, step(job)
     except (InputError, gpu_worker.errors.InputError) as error:
@@ -134,13 +141,12 @@ def _end_of(step: Callable[[Job], str], job: Job) -> tuple[str, str]:
 
 
 def _preprocess(job: Job) -> str:
-    preprocess.preprocess(job)
-    return ""
+    return "; ".join(preprocess.preprocess(job).notes)
 
 
 def _paint(job: Job) -> str:
     """Paint as the worker does, by a network that changes nothing."""
-    plan = _plan(job)
+    plan = plan_of(job)
     with TemporaryDirectory() as name:
         video, work = Path(name) / "video", Path(name) / "work"
         work.mkdir()
@@ -160,7 +166,7 @@ def _stitch(job: Job) -> str:
     if joined.differs:
         raise RuntimeError(joined.differs)
     _demux(job)
-    return f"{_plan(job).frame_count} frames; {joined.note}"
+    return joined.note
 
 
 def _demux(job: Job) -> None:
@@ -169,8 +175,8 @@ def _demux(job: Job) -> None:
     Raises:
         RuntimeError: there are more or fewer than planned, or one comes at another time.
     """
-    planned = _plan(job).result
-    result = io.BytesIO(storage.read(paths.RESULTS, job.video.painted) or b"")
+    planned = plan_of(job).result
+    result = io.BytesIO(storage.read(paths.RESULTS, results.find(job) or "") or b"")
     with av.open(result, "r") as container:
         stream = container.streams.video[0]
         tick = float(stream.time_base or 0)
@@ -186,5 +192,10 @@ def _demux(job: Job) -> None:
         raise RuntimeError("a player shows frames at other times than planned")
 
 
-def _plan(job: Job) -> Plan:
+def plan_of(job: Job) -> Plan:
+    """Read a job's plan."""
     return Plan.from_json(storage.read(paths.JOBS, job.folder.plan) or b"")
+
+
+STEPS: tuple[Step, ...] = (_preprocess, _paint, _stitch)
+"""The whole way; each returns what is noted of the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
@@ -39,6 +40,7 @@ _NO_ZSCALE_TRANSFERS: Final = {"bt1361e", "smpte428"}
 _RGB: Final = "gbr"
 _ERROR: Final = b"[error] "
 _WITH_ERRORS: Final = b"corrupt decoded frame"
+_SHOWN: Final = re.compile(rb"showinfo.* pts_time:(-?[\d.]+) .* s:(\d+)x(\d+) ")
 _DECODED: Final = re.compile(rb"decoder -> pts:(-?\d+) .* time_base:(\d+)/(\d+)")
 _CPU_SECONDS: Final = 60
 _CPU_SECONDS_PER_MEGAPIXEL: Final = 1
@@ -54,7 +56,7 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
     A planned frame that does not come out of the decoder is replaced by the last one before it,
     or at the beginning by the first after it, and marked as damaged. A frame that comes out
     without being planned is dropped. The last frame tells which of the shard's frames the decoder
-    says it decoded with errors.
+    says it decoded with errors, and which had another size than the plan's.
 
     Args:
         video: a file of the MP4 or Matroska family.
@@ -69,7 +71,7 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
     edges = [*plan.source, plan.source.end]
     planned = deque(edges[shard.first : shard.last])
     number = {tick: index for index, tick in enumerate(planned, shard.first)}
-    evidence = _Evidence(plan.source.seconds_per_tick)
+    evidence = _Evidence(plan.source.seconds_per_tick, plan.picture)
     window = _Window.of(plan, shard, edges)
     held: Frame | None = None
     with closing(_found(video, plan, window, threads, evidence)) as decoded:
@@ -83,7 +85,17 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
             f"Nothing can be decoded from {begin} to {end} of the video;"
             " cut that part out, or repair the file."
         )
-    yield replace(held, concealed=tuple(sorted(number[t] for t in evidence.ticks & number.keys())))
+    yield replace(
+        held,
+        concealed=tuple(sorted(number[t] for t in evidence.ticks & number.keys())),
+        scaled=tuple(sorted({_nearest(edges, t) for t in evidence.scaled} & set(number.values()))),
+    )
+
+
+def _nearest(edges: Sequence[int], tick: Fraction) -> int:
+    """Return the number of the frame that is shown nearest to a time."""
+    after = min(bisect_left(edges, tick), len(edges) - 1)
+    return min((max(after - 1, 0), after), key=lambda at: abs(edges[at] - tick))
 
 
 class _Evidence:
@@ -93,10 +105,13 @@ class _Evidence:
 
     Attributes:
         ticks: timestamps of the frames that were decoded with errors; whole once FFmpeg has ended.
+        scaled: when frames are shown of another size than the picture's, in ticks, rounded.
     """
 
-    def __init__(self, seconds_per_tick: Fraction) -> None:
+    def __init__(self, seconds_per_tick: Fraction, picture: Picture) -> None:
         self.ticks: set[int] = set()
+        self.scaled: set[Fraction] = set()
+        self._size = picture.width, picture.height
         self._tick = seconds_per_tick
         self._errors = self._trouble = False
         self._clean: set[int] = set()
@@ -106,6 +121,7 @@ class _Evidence:
     def begin(self) -> None:
         """Forget what another decoder said."""
         self.ticks.clear()
+        self.scaled.clear()
         self._clean.clear()
         self._errors = self._trouble = False
         self._latest = None
@@ -116,6 +132,9 @@ class _Evidence:
             self._errors = self._trouble = True
         elif _ERROR in line:
             self._trouble = True
+        elif shown := _SHOWN.search(line):
+            if (int(shown[2]), int(shown[3])) != self._size:
+                self.scaled.add(Fraction(shown[1].decode()) / self._tick)
         elif frame := _DECODED.search(line):
             pts, numerator, denominator = map(int, frame.groups())
             self._take(round(Fraction(pts * numerator, denominator) / self._tick))
@@ -332,6 +351,7 @@ def _graph(
     wanted = source[str(plan.stream)]
     if window.trim:
         wanted = wanted.filter("trim", **window.trim)
+    wanted = wanted.filter("showinfo", checksum=0)
     return pictures(wanted, plan.picture).output(
         "pipe:1",
         format="rawvideo",

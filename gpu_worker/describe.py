@@ -95,6 +95,7 @@ def write_lines(described: Iterable[Described], plan: Plan, shard: Shard, folder
     lines: list[str] = []
     damaged: list[int] = []
     concealed: list[int] = []
+    scaled: list[int] = []
     for each, pts in zip(described, times, strict=False):
         frame, line = each.frame, each.line
         place = {"frame": frame.index, "time": round(float(pts * tick), 6)}
@@ -102,9 +103,10 @@ def write_lines(described: Iterable[Described], plan: Plan, shard: Shard, folder
         lines.append(json.dumps({**place, **damage, **line}, allow_nan=False) + "\n")
         damaged += [frame.index] * frame.damaged
         concealed += (index for index in frame.concealed if index >= shard.first)
+        scaled += (index for index in frame.scaled if index >= shard.first)
     if len(lines) != len(shard):
         raise ToolError(f"Shard {shard.name} holds {len(lines)} lines, not {len(shard)}.")
-    if damaged or concealed:
-        said = {"frames": damaged, "concealed": concealed}
+    if damaged or concealed or scaled:
+        said = {"frames": damaged, "concealed": concealed, "scaled": scaled}
         write_whole(folder / shard.damage_name, json.dumps(said).encode())
     write_shard_file(folder / shard.name, "".join(lines).encode(), plan, shard)

@@ -31,7 +31,8 @@ def write_shard(
     """Encode the frames of `shard`, prove the file, and put it into `folder` by its name.
 
     The file holds a packet for each frame, with timestamps 0, 1, 2, ... in the order of
-    presentation. The list of the shard's damaged frames, if there are any, is put there first.
+    presentation. The list of the shard's frames that are not as they were, if there are any, is put
+    there first.
 
     Args:
         painted: the shard's frames, in order.
@@ -45,20 +46,22 @@ def write_shard(
     """
     damaged: list[int] = []
     concealed: list[int] = []
+    scaled: list[int] = []
     # A file without a name: nothing is left behind, not even by a rank that is killed.
     with TemporaryFile() as file:
         with running(_encoder(plan, threads, file.fileno()), [file.fileno()]) as child:
             for frame in painted:
                 child.write(frame.planes)
                 concealed += frame.concealed
+                scaled += frame.scaled
                 if frame.damaged:
                     damaged.append(frame.index)
             child.succeed()
         file.seek(0)
         _verify(file.fileno(), shard)
         file.seek(0)
-        if damaged or concealed:
-            said = {"frames": damaged, "concealed": concealed}
+        if damaged or concealed or scaled:
+            said = {"frames": damaged, "concealed": concealed, "scaled": scaled}
             write_whole(folder / shard.damage_name, json.dumps(said).encode())
         write_shard_file(folder / shard.name, file.read(), plan, shard)
 

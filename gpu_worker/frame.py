@@ -25,6 +25,7 @@ class Frame:
         damaged: it did not decode; `planes` repeat a neighbour.
         concealed: of a shard's last frame: numbers of the shard's frames that the decoder says it
             decoded with errors, and mended as it could. Of all others empty.
+        scaled: likewise, of those that had another size than the plan's.
     """
 
     shard: Shard
@@ -32,3 +33,4 @@ class Frame:
     planes: Planes
     damaged: bool = False
     concealed: tuple[int, ...] = ()
+    scaled: tuple[int, ...] = ()

@@ -95,6 +95,22 @@ RECIPES: dict[str, list[str]] = {
         *("-i", "@plain.mp4", "-itsoffset", "0.5", "-i", "@plain.mp4"),
         *("-map", "0:v", "-map", "1:a", "-c", "copy"),
     ],
+    "multiplex.ts": [
+        *("-i", "@plain.mp4", "-i", "@three_frames.mp4", "-map", "0", "-map", "1", "-map", "0:a"),
+        *("-c", "copy", "-program", "st=0:st=1", "-program", "st=2:st=3"),
+    ],
+    "covered.mp4": [
+        *("-i", "@plain.mp4", "-i", "@picture.png", "-map", "0", "-map", "1", "-c", "copy"),
+        *("-disposition:v:1", "attached_pic"),
+    ],
+    "covered_phone.mkv": [
+        *("-i", "@plain.mp4", "-c", "copy", "-metadata", "make=Canon", "-attach", "@picture.png"),
+        *("-metadata:s:t", "mimetype=image/png", "-metadata:s:t", "filename=cover.png"),
+    ],
+    "phone.mov": [
+        *("-i", "@plain.mp4", "-c", "copy", "-movflags", "use_metadata_tags", "-metadata"),
+        *("com.apple.quicktime.make=Apple", "-metadata", "make=Canon", "-metadata", "title=Trip"),
+    ],
     "encrypted.mp4": [
         *("-i", "@plain.mp4", "-c", "copy", "-encryption_scheme", "cenc-aes-ctr"),
         *("-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb"),
@@ -251,23 +267,6 @@ class Clips:
             return
         words = [str(self[word[1:]]) if word[0] == "@" else word for word in RECIPES[file.name]]
         ffmpeg(*words, str(file))
-
-
-def with_box(content: bytes, entry: bytes, box: bytes) -> bytes:
-    """Put a box at the end of a MOV's sample entry; its index must stand last."""
-    start = content.rindex(entry) - 4
-    end = start + int.from_bytes(content[start : start + 4])
-    kinds = (b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov")
-    grown = bytearray(content[:end] + box + content[end:])
-    for at in (start, *(content.rindex(kind, 0, start) - 4 for kind in kinds)):
-        size = int.from_bytes(content[at : at + 4]) + len(box)
-        grown[at : at + 4] = size.to_bytes(4)
-    return bytes(grown)
-
-
-def clean_aperture(width: int, height: int) -> bytes:
-    """Return the box that says that the middle of the picture is shown, of that size."""
-    return struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
 
 
 def blank_pictures() -> bytes:

@@ -21,7 +21,7 @@ TICK = Fraction(1, 90_000)
 
 
 def written(file: Path, source: Path, *words: str) -> bytes:
-    ffmpeg("-i", str(source), "-c", "copy", *words, str(file))
+    ffmpeg("-i", str(source), *words, "-c", "copy", str(file))
     return file.read_bytes()
 
 
@@ -71,6 +71,17 @@ def test_parts_of_a_file_follow_one_another_whatever_its_clock_says(
     assert abs(times[48] - heard[len(heard) // 2]) < Fraction(1, 8)
     (note,) = work.notes
     assert note.startswith("its clock jumps: from 2.")
+
+
+def test_a_sound_that_is_nowhere_near_is_none(clips: Clips, upload: Upload, tmp_path: Path) -> None:
+    """A track that was declared, of which one packet has a clock of its own."""
+    written(sound := tmp_path / "sound.m4a", clips["plain.mp4"], "-vn", "-t", "0.02")
+    far = ("-itsoffset", "5000", "-i", str(sound), "-map", "0", "-map", "1:a")
+    both = written(tmp_path / "both.ts", clips["plain.mp4"], *far)
+    job, work, plan = gone(upload, both, "both.ts")
+    assert work.notes == ("the aac sound of track 2 is declared but empty: left out",)
+    assert plan.result.duration == 2
+    assert max(heard_in(job)) < 3
 
 
 def test_a_stream_that_starts_within_a_picture_is_painted_from_the_first_that_decodes(

@@ -10,8 +10,9 @@ from function_app.errors import Code, InputError
 from function_app.headers import Header, read_headers
 from function_app.jobs import Job
 from function_app.preprocess import preprocess
+from fuzz.boxes import clean_aperture, dolby_vision, with_box
 from gpu_worker.decode import frames
-from tests.function_app.media import Clips, clean_aperture, with_box
+from tests.function_app.media import Clips
 from tests.function_app.test_preprocess import plan_of
 
 CROP = bytes.fromhex("54aa8102 54bb8104 54cc8106 54dd8108")
@@ -55,6 +56,29 @@ def test_what_is_encrypted_says_so(clips: Clips) -> None:
     track = element("ae", element("83", b"\1") + element("e0", b"") + kind)
     locked = element("1a45dfa3", b"") + element("18538067", element("1654ae6b", track))
     assert read(locked, "matroska") == [Header(encrypted=True)]
+
+
+@pytest.mark.parametrize(("profile", "layer"), [(5, 0), (8, 4)])
+def test_dolby_vision_says_what_its_base_layer_is(clips: Clips, profile: int, layer: int) -> None:
+    record = dolby_vision(profile, layer)
+    content = with_box(clips["ntsc.mov"].read_bytes(), b"avc1", record)
+    assert read(content, "mov") == [Header(dolby_vision=(profile, layer))]
+    kind = element("41e7", b"dvcC") + element("41ed", record[8:])
+    track = element("ae", element("83", b"\1") + element("e0", b"") + element("41e4", kind))
+    matroska = element("1a45dfa3", b"") + element("18538067", element("1654ae6b", track))
+    assert read(matroska, "matroska") == [Header(dolby_vision=(profile, layer))]
+
+
+def test_dolby_vision_is_painted_where_others_can_show_it(
+    clips: Clips, upload: Callable[..., Job]
+) -> None:
+    hlg = with_box(clips["ntsc.mov"].read_bytes(), b"avc1", dolby_vision(8, 4))
+    noted = "Dolby Vision: HLG is painted, and what Dolby adds to it left out"
+    assert noted in preprocess(upload(hlg, "hlg.mov")).notes
+    alone = with_box(clips["ntsc.mov"].read_bytes(), b"avc1", dolby_vision(5, 0))
+    with pytest.raises(InputError, match="Dolby Vision, profile 5") as refusal:
+        preprocess(upload(alone, "alone.mov"))
+    assert refusal.value.code == Code.UNKNOWN_CODEC
 
 
 def test_headers_of_no_sense_say_nothing(clips: Clips) -> None:

@@ -1,10 +1,20 @@
 """Which of several pictures is painted, and what is said of all that a result does not keep."""
 
+import io
+from collections.abc import Callable
+
+import av
 import pytest
 
+from function_app import paths
 from function_app.container import Container
+from function_app.extras import Sidecar
 from function_app.inventory import lost, painted_track
+from function_app.jobs import Job
+from function_app.preprocess import preprocess
+from function_app.programmes import foreign
 from tests.function_app.media import Clips, opened
+from tests.function_app.test_preprocess import content
 
 RULE = "the longest is painted, of equals the default one, then the largest"
 
@@ -29,6 +39,35 @@ def test_the_longest_picture_is_painted_and_the_others_are_named(
             f"out: {RULE}"
             for index, size in others.items()
         ]
+
+
+def test_only_the_sound_of_the_painted_programme_is_kept(
+    clips: Clips, upload: Callable[..., Job]
+) -> None:
+    job = upload(clips["multiplex.ts"], "multiplex.ts")
+    notes = preprocess(job).notes
+    assert "track 3 belongs to another programme than the picture: left out" in notes
+    assert any("track 2 (64x48) left out" in note for note in notes)
+    sidecar = Sidecar.from_json(content(paths.JOBS, job.folder.sidecar))
+    assert sidecar.tracks == ("track-001.mp4",)
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 0), (0, 16)])
+def test_programmes_are_found_whatever_is_between_packets(
+    clips: Clips, before: int, after: int
+) -> None:
+    whole = clips["multiplex.ts"].read_bytes()
+    packets = [whole[at : at + 188] for at in range(0, len(whole), 188)]
+    spaced = b"".join(bytes(before) + packet + bytes(after) for packet in packets)
+    with av.open(io.BytesIO(spaced), "r") as container:
+        assert foreign(io.BytesIO(spaced), container, container.streams[0]) == {2, 3}
+        assert foreign(io.BytesIO(spaced), container, container.streams[3]) == {0, 1}
+
+
+def test_without_tables_nothing_is_foreign(clips: Clips) -> None:
+    with av.open(str(clips["multiplex.ts"]), "r") as container:
+        for tables in (b"", b"\x47" * 2000, bytes(3000)):
+            assert foreign(io.BytesIO(tables), container, container.streams[0]) == set()
 
 
 def test_a_cover_is_no_video(clips: Clips) -> None:

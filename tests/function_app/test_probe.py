@@ -88,7 +88,7 @@ def test_an_mp4_without_its_index_is_refused(
 ) -> None:
     whole = clips["plain.mp4"].read_bytes()
     (file := tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"cut\.mp4 is cut short or damaged \(its index"):
+    with pytest.raises(InputError, match=r"cut\.mp4 is cut short or damaged, for its index"):
         probe(file, limits)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from function_app import join as joining
 from function_app.container import Container
 from function_app.errors import Code
-from function_app.extras import Chapter, Sidecar
+from function_app.extras import Attachment, Chapter, Sidecar
 from function_app.join import join
 from function_app.proof import DiffersError, prove
 from fuzz.boxes import boxes
@@ -26,6 +26,7 @@ from tests.function_app.test_join import plan_for
 
 TICK = Fraction(1, 90_000)
 PLAIN = Sidecar()
+MATROSKA = Sidecar(container=Container.MKV)
 # Frames of a film of which every frame but the first comes soon after another.
 STILL_AT_FIRST = [0, *range(29_281, 29_281 + 8 * 3000, 3000)]
 
@@ -70,7 +71,7 @@ def joined(
 
 
 def prove_mp4(result: io.BytesIO, plan: Plan, tracks: Sequence[bytes] = ()) -> None:
-    prove(result, plan, [io.BytesIO(track) for track in tracks], Container.MP4)
+    prove(result, plan, [io.BytesIO(track) for track in tracks], PLAIN)
 
 
 def differs(result: io.BytesIO, plan: Plan, tracks: Sequence[bytes] = ()) -> str:
@@ -177,17 +178,17 @@ def test_matroska_holds_all_as_it_is_and_is_proved(
     shards: Callable[[Plan], dict[Shard, bytes]], clips: Clips, name: str
 ) -> None:
     plan, (tracks, _) = plan_for(range(48), [24, 24]), extract(clips[name], Container.MKV)
-    result = joined(plan, shards(plan), tracks, Sidecar(container=Container.MKV))
-    prove(result, plan, [io.BytesIO(track) for track in tracks], Container.MKV)
+    result = joined(plan, shards(plan), tracks, MATROSKA)
+    prove(result, plan, [io.BytesIO(track) for track in tracks], MATROSKA)
     assert frames_of(result.getvalue())[47].time == pytest.approx(47 / 24, abs=0.0005)
     for number, track in enumerate(tracks):
         assert content_of(track)
         assert content_of(track)[0] in content_of(result.getvalue()), number
     with pytest.raises(DiffersError, match="tracks beside the picture"):
-        prove(result, plan, [], Container.MKV)
+        prove(result, plan, [], MATROSKA)
     late = plan_for(range(1, 49), [24, 24])
     with pytest.raises(DiffersError, match=r"number 0 comes at 0\.000000 s, not at 0\.041667 s"):
-        prove(result, late, [io.BytesIO(track) for track in tracks], Container.MKV)
+        prove(result, late, [io.BytesIO(track) for track in tracks], MATROSKA)
 
 
 def test_chapters_and_a_timecode_are_no_subtitles(
@@ -197,6 +198,15 @@ def test_chapters_and_a_timecode_are_no_subtitles(
     sidecar = Sidecar((Chapter(0, 1, "one"),), {"timecode": "01:00:00:00"})
     result = joined(plan, shards(plan), [], sidecar)
     prove_mp4(result, plan)
+
+
+def test_a_cover_that_is_missing_is_found(
+    frames: list[av.VideoFrame], shards: Callable[[Plan], dict[Shard, bytes]]
+) -> None:
+    plan = plan_for(range(len(frames)), [len(frames)])
+    covered = Sidecar(attachments=(Attachment("cover.png", "image/png", "attachment-000"),))
+    with pytest.raises(DiffersError, match="it has 0 attachments, not 1"):
+        prove(joined(plan, shards(plan)), plan, [], covered)
 
 
 @pytest.mark.parametrize("name", [b"moov", b"mvhd", b"stts", b"mdhd"])

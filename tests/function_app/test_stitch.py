@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
+from av.stream import Disposition
 from azure.core.exceptions import ResourceNotFoundError
 
 from function_app import paths, storage
@@ -187,6 +187,36 @@ def test_chapters_and_metadata_come_back(result_of_clip: Result) -> None:
         assert container.metadata["artist"] == "Somebody"
 
 
+def test_what_a_phone_says_of_itself_comes_back(result_of_clip: Result) -> None:
+    with opened(result_of_clip("phone.mov")) as container:
+        said = container.metadata
+    assert said["com.apple.quicktime.make"] == "Apple"
+    assert (said["make"], said["title"]) == ("Canon", "Trip")
+
+
+def cover_of(file: Media) -> bytes:
+    with opened(file) as container:
+        stream = container.streams.video[1]
+        assert stream.disposition == Disposition.attached_pic
+        return b"".join(bytes(packet) for packet in container.demux(stream))
+
+
+def test_a_cover_comes_back(clips: Clips, result_of_clip: Result) -> None:
+    assert cover_of(result_of_clip("covered.mp4")) == clips["picture.png"].read_bytes()
+
+
+def test_a_cover_comes_back_in_matroska(clips: Clips, painted: Callable[..., Job]) -> None:
+    job = painted(clips["covered.mp4"], container="mkv")
+    assert stitch(job) == Joined()
+    assert cover_of(result_of(job)) == clips["picture.png"].read_bytes()
+
+
+def test_a_cover_that_mp4_cannot_hold_is_noted(clips: Clips, upload: Upload) -> None:
+    (note,) = preprocess(upload(clips["covered_phone.mkv"], "covered_phone.mkv")).notes
+    why = "cannot be kept in MP4 beside what the camera says of itself"
+    assert note == f"the cover picture of track 2 {why}: left out"
+
+
 def test_orientation_comes_back(clips: Clips, result_of_clip: Result) -> None:
     result = result_of_clip("rotated.mp4")
     assert display_matrix_of(result) == display_matrix_of(clips["rotated.mp4"]) != ()
@@ -339,41 +369,35 @@ def test_a_container_that_there_is_not_is_refused(clips: Clips, upload: Upload) 
 
 
 def shorten(commit: Callable[..., None]) -> Callable[..., None]:
-    """Return a way to commit a result whose picture ends a frame early, as a wrong muxer might."""
+    """Return a way to finish a result whose picture ends a frame early, as a wrong muxer might."""
 
-    def commit_short(writer: BlobWriter, *args: Any, **options: Any) -> None:
+    def commit_short(writer: BlobWriter) -> None:
         head: bytearray = writer._head
         entry = next(box for box in boxes(bytes(head)) if box.kind == b"elst").start + 16
         (duration,) = struct.unpack_from(">I", head, entry)
         struct.pack_into(">I", head, entry, duration - MOVIE_TIMESCALE // RATE)
-        commit(writer, *args, **options)
+        commit(writer)
 
     return commit_short
 
 
-def test_a_result_that_ends_early_is_withheld(
-    clips: Clips, painted: Callable[[Path], Job], monkeypatch: pytest.MonkeyPatch
+def test_a_result_that_ends_early_is_never_seen(
+    fresh: Callable[[str], Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = painted(clips["one_keyframe.mp4"])
+    job = fresh("short.mp4")
     with monkeypatch.context() as planted:
-        planted.setattr(BlobWriter, "commit", shorten(BlobWriter.commit))
+        planted.setattr(BlobWriter, "commit_draft", shorten(BlobWriter.commit_draft))
+        planted.setattr(BlobWriter, "commit", None)
         differs = "the result is not what it should be: a player reaches 47 frames, not 48"
         assert stitch(job) == Joined(differs=differs)
     assert_no_result(job)
     assert stitch(job) == Joined()
-    assert_same_frames(result_of(job), clips["one_keyframe.mp4"])
 
 
-def test_a_result_whose_try_was_cut_off_before_its_proof_is_proved(
-    clips: Clips, painted: Callable[[Path], Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = painted(clips["one_keyframe.mp4"])
-    with monkeypatch.context() as planted:
-        planted.setattr(BlobWriter, "commit", shorten(BlobWriter.commit))
-        planted.setattr("function_app.stitch.prove", lambda *_: None)
-        stitch(job)
-    assert stitch(job).differs
-    assert_no_result(job)
+def test_what_is_proved_is_what_is_seen(clips: Clips, painted: Callable[[Path], Job]) -> None:
+    job = painted(clips["tracks.mkv"])
+    stitch(job)
+    assert read(paths.JOBS, job.folder.draft) == result_of(job)
 
 
 @pytest.fixture
@@ -547,8 +571,13 @@ def test_a_result_carries_its_checksums(fresh: Callable[[str], Job]) -> None:
     assert sums["tail_sha256"] == hashlib.sha256(content[head:]).hexdigest()
 
 
-def damage(job: Job, frames: Sequence[int] = (), concealed: Sequence[int] = ()) -> None:
-    said = {"frames": [*frames], "concealed": [*concealed]}
+def damage(
+    job: Job,
+    frames: Sequence[int] = (),
+    concealed: Sequence[int] = (),
+    scaled: Sequence[int] = (),
+) -> None:
+    said = {"frames": [*frames], "concealed": [*concealed], "scaled": [*scaled]}
     name = job.folder.output(plan_of(job).shards[0].damage_name)
     storage.write(paths.JOBS, name, json.dumps(said), "application/json")
 
@@ -574,6 +603,15 @@ def test_frames_that_decoded_with_errors_are_noted_with_their_times(
     assert stitch(job).note == (
         "19 of 48 frames decode with errors, from 0:00:00.5 to 0:00:01.2: "
         "painted as FFmpeg conceals them"
+    )
+
+
+def test_frames_of_another_size_are_noted(clips: Clips, painted: Callable[[Path], Job]) -> None:
+    job = painted(clips["ntsc.mov"])
+    damage(job, scaled=range(30, 48))
+    assert stitch(job).note == (
+        "the size of the picture changes: 18 frames from 0:00:01.0 on were scaled to that of the "
+        "first"
     )
 
 

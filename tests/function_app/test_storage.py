@@ -210,6 +210,20 @@ def test_writer_replaces_a_blob_only_when_committed(new_blob: NewBlob) -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
+def test_a_draft_shows_what_is_not_committed_yet(new_blob: NewBlob) -> None:
+    client, draft = new_blob(), new_blob()
+    writer = BlobWriter(client, HEAD, "video/mp4", draft)
+    content = bytes(range(200))
+    writer.write(content)
+    writer.commit_draft()
+    assert content_of(draft) == content
+    with pytest.raises(ResourceNotFoundError):
+        client.get_blob_properties()
+    writer.commit()
+    assert content_of(client) == content
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_writer_refuses_to_go_back_behind_the_head(new_blob: NewBlob) -> None:
     writer = BlobWriter(new_blob(), HEAD, "video/mp4")
     writer.write(bytes(HEAD + 40))

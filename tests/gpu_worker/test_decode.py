@@ -210,6 +210,8 @@ def test_a_size_that_changes_on_the_way_is_brought_to_the_plans(tmp_path: Path):
     ffmpeg("-framerate", "24", "-i", str(stream), "-c", "copy", str(video))
     decoded = decode(video, plan_of(video, 10, width=64, height=48))
     assert [frame.planes.shape for frame in decoded] == [(72, 64)] * 10
+    assert decoded[-1].scaled == (5, 6, 7, 8, 9)
+    assert not any(frame.scaled for frame in decoded[:-1])
     assert not any(frame.damaged for frame in decoded)
 
 

@@ -120,15 +120,17 @@ def test_damaged_frames_are_listed_beside_the_shard(tmp_path: Path):
     plan = synthetic_plan(even(7))
     encode(plan, tmp_path, damaged=[2, 5])
     listed = json.loads((tmp_path / plan.shards[0].damage_name).read_bytes())
-    assert listed == {"frames": [2, 5], "concealed": []}
+    assert listed == {"frames": [2, 5], "concealed": [], "scaled": []}
 
 
 def test_frames_that_decoded_with_errors_are_listed_beside_the_shard(tmp_path: Path):
     plan = synthetic_plan(even(7))
     *frames, last = moving(plan)
-    write_shard([*frames, replace(last, concealed=(1, 4))], plan, plan.shards[0], tmp_path, 1)
+    write_shard(
+        [*frames, replace(last, concealed=(1, 4), scaled=(3,))], plan, plan.shards[0], tmp_path, 1
+    )
     listed = json.loads((tmp_path / plan.shards[0].damage_name).read_bytes())
-    assert listed == {"frames": [], "concealed": [1, 4]}
+    assert listed == {"frames": [], "concealed": [1, 4], "scaled": [3]}
 
 
 def test_a_frame_too_few_makes_no_file(tmp_path: Path):
