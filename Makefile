@@ -48,8 +48,8 @@ pictures: setup ## Make the pictures of docs/pictures anew [VIDEOS="files"]
 chaos: setup ## Break everything that a job stands on, by seeded schedules [SEEDS=50]
 	@$(PYTHON) -m chaos --seeds $${SEEDS:-50}
 
-fuzz: setup ## Send mutants of good videos through the whole way [MUTANTS=2000]
-	@$(PYTHON) -m fuzz --mutants $${MUTANTS:-2000}
+fuzz: setup ## Send mutants of good videos through the whole way [MUTANTS=4000]
+	@$(PYTHON) -m fuzz --mutants $${MUTANTS:-4000}
 
 lock: setup ## Lock what the requirements*.in name, and what that needs, in requirements*.txt
 	@tools/supply lock

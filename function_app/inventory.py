@@ -68,6 +68,8 @@ def lost(
     for stream in container.streams:
         if stream.type in KEPT and stream.index in foreign:
             yield f"track {stream.index} belongs to another programme than the picture: left out"
+        if stream.index == painted and _has_alpha_apart(stream):
+            yield "transparency, which is in a layer of its own, is left out"
         if stream.index == painted or stream.type in KEPT:
             continue
         if isinstance(stream, AttachmentStream):
@@ -88,6 +90,11 @@ def _unpainted(stream: VideoStream, painted: int) -> str:
         f"({size}) left out: the longest is painted, of equals the "
         "default one, then the largest"
     )
+
+
+def _has_alpha_apart(stream: Stream) -> bool:
+    """Whether blocks of WebM hold alpha beside the picture, which FFmpeg's decoders leave out."""
+    return {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") == "1"
 
 
 def _label(stream: Stream) -> str:

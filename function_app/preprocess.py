@@ -194,7 +194,7 @@ class _Reading:
             except StopIteration:
                 return
             except FFmpegError as error:
-                self.broken.append(error.strerror)
+                self.broken.append(error.strerror or type(error).__name__)
                 return
             yield packet
 

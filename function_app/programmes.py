@@ -83,7 +83,7 @@ def _tracks(body: bytes) -> Iterator[int]:
 def _payloads(content: bytes) -> Iterator[tuple[int, bool, bytes]]:
     """Yield of each packet its PID, whether a section starts in it, and what it carries."""
     spacing, start = _spacing(content)
-    for at in range(start, len(content) - _PACKET + 1, spacing or len(content)):
+    for at in range(start, len(content) - _PACKET + 1, spacing) if spacing else ():
         packet = content[at : at + _PACKET]
         if packet[0] != _SYNC or not packet[3] & 0x10:
             continue

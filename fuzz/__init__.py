@@ -1,6 +1,6 @@
 """Hostile media: what becomes of mutants of good files, and of files made to hurt.
 
-    make fuzz MUTANTS=2000
+    make fuzz MUTANTS=4000
 
 A number is a mutant: a seed file, and one or more mutators. Each goes the whole way, from an upload
 in a real Azurite through preprocessing, decoding, encoding and the join, and has to end by the

@@ -61,10 +61,12 @@ def arrive(job: Job, content: bytes) -> Arrival:
         copy = storage.read(paths.JOBS, job.folder.source(".mkv"))
         source.write_bytes(copy or content)
         result.write_bytes(storage.read(paths.RESULTS, results.find(job) or "") or b"")
+        picture = str(plan.stream) if copy is None else NO_COVER
+        differs = difference(plan, source, upload, picture)
         return Arrival(
-            _frames(upload, str(plan.stream) if copy is None else NO_COVER),
+            _frames(upload, picture) if differs else plan.frame_count,
             _frames(result, NO_COVER),
-            difference(plan, source, upload),
+            differs,
             "; ".join(filter(None, notes)),
             outcome,
             result.read_bytes(),

@@ -44,7 +44,7 @@ SETTINGS = {
     "CHILD_CPU_SECONDS": "20",
     "CHILD_MEMORY_MIB": "512",
 }
-GENEROUS = {"AML_PROCESSES_PER_NODE": "1"}
+GENEROUS = {"AML_PROCESSES_PER_NODE": "1", "ENCODER_PRESET": "ultrafast"}
 
 
 def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:

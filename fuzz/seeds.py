@@ -115,6 +115,7 @@ CHANGED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     ),
 }
 """Files that ffmpeg does not make, by name: of which it is made, and how."""
+NAMES = RECIPES.keys() | CHANGED.keys()
 
 MARKUP = (
     "1\n00:00:00,000 --> 00:00:00,400\n<script>alert(1)</script><i>{\\an8\\p1}m 0 0 l 9 9\n\n"

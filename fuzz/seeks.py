@@ -40,15 +40,16 @@ def compare(job: Job, content: bytes) -> str:
         return difference(plan, source, upload)
 
 
-def difference(plan: Plan, source: Path, upload: Path) -> str:
+def difference(plan: Plan, source: Path, upload: Path, stream: str = "v:0") -> str:
     """Hold the shards of a plan against the upload; return what differs, empty if nothing does.
 
     Args:
         plan: of the upload.
         source: what the worker reads, the upload or its copy.
         upload: the file itself.
+        stream: of the upload, as FFmpeg names it.
     """
-    truth = list(_hashes(_at_one_go(plan, upload)))
+    truth = list(_hashes(_at_one_go(plan, upload, stream)))
     found = list(
         _hashes(frame.planes for shard in plan.shards for frame in frames(source, plan, shard, 1))
     )
@@ -58,9 +59,9 @@ def difference(plan: Plan, source: Path, upload: Path) -> str:
     return f"{len(wrong)} frames differ: {wrong[:FIRST_NAMED]}" if wrong else ""
 
 
-def _at_one_go(plan: Plan, upload: Path) -> Iterator[Planes]:
+def _at_one_go(plan: Plan, upload: Path, name: str) -> Iterator[Planes]:
     options: dict[str, object] = {"copyts": None, "noautorotate": None, "threads": THREADS}
-    stream = ffmpeg.input(f"file:{upload}", **options)["v:0"]
+    stream = ffmpeg.input(f"file:{upload}", **options)[name]
     graph = pictures(stream, plan.picture).output(
         "pipe:1", format="rawvideo", fps_mode="passthrough"
     )
