@@ -17,7 +17,7 @@ from function_app.probe import STILL, too_long
 from function_app.settings import Settings
 
 _PACKETS_TO_FIRST_FRAME = 500
-_FRAMES_TO_LOOK_AT = 8
+_FRAMES_TO_LOOK_AT = 3
 _ANIMATIONS = {"gif", "apng"}
 
 

@@ -100,7 +100,7 @@ def _cover(result: OutputContainer, content: bytes) -> Iterator[Packet[Any]]:
         stream = result.add_stream_from_template(picture.streams.video[0])
     stream.disposition = Disposition.attached_pic
     packet = Packet(content)
-    packet.stream, packet.pts, packet.dts = stream, 0, 0
+    packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1)
     return iter((packet,))
 
 

@@ -50,6 +50,8 @@ FORMATS = (
 EXACT_FORMATS = {"mov", "matroska"}
 INEXACT_IN_MOV = {"mpeg1video", "mpeg2video", "mpeg4", "vc1"}
 
+RAW = "rawvideo"
+
 _STILL_IMAGES = (b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 _STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
 STILL = "is a still image, not a video: upload a video"
@@ -176,6 +178,8 @@ def too_long(what: str, most: Settings) -> InputError:
 def can_be_copied(stream: VideoStream) -> bool:
     """Whether Matroska can hold a stream as it is; else it is decoded from its start."""
     codec = stream.codec_context.codec.canonical_name
+    if codec == RAW:
+        return False  # the layout of its pixels is lost on the way
     with av.open(io.BytesIO(), "w", format="matroska") as trial:
         if codec not in trial.supported_codecs:
             return False

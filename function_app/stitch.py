@@ -79,7 +79,7 @@ def stitch(job: Job) -> Joined:
     except HalfListError:
         return Joined(lost=1)
     if result:  # from an earlier try, whose answer was lost
-        return _ended(job, result, note)
+        return _ended(job, plan, result, note)
     check_current(job)
     place = results.place(job.video, _suffix(job, plan))
     blob = storage.blob(paths.RESULTS, place.blob_name)
@@ -90,7 +90,7 @@ def stitch(job: Job) -> Joined:
     if not plan.makes_lines and (differs := _difference(job, plan, out)):
         return Joined(differs=differs)  # lines were counted on their way
     out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(place.before))
-    return _ended(job, place.blob_name, note)
+    return _ended(job, plan, place.blob_name, note)
 
 
 def _suffix(job: Job, plan: Plan) -> str:
@@ -100,7 +100,7 @@ def _suffix(job: Job, plan: Plan) -> str:
     return Sidecar.from_json(_needed(job.folder.sidecar)).container.suffix
 
 
-def _ended(job: Job, result: str, note: str) -> Joined:
+def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
     """Put the pictures beside a result, and end the report of an earlier failure."""
     _pictures(job, result)
     if plan.needs_proxy:

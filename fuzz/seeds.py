@@ -87,7 +87,7 @@ RECIPES: dict[str, list[str]] = {
     "of_camera.mov": [*PICTURE, *X264, "-metadata", "make=Canon", "-metadata",
                       "location=+48.1+011.5/", "-timecode", "01:00:00:00"],
     "with_errors.mkv": ["-i", "@h264.mp4", "-c", "copy", "-bsf:v",
-                        r"noise=amount='if(between(n\,2\,3)\,50\,0)'"],
+                        r"noise=amount='if(between(n\,2\,3)\,400\,0)'"],
     "encrypted.mp4": ["-i", "@h264.mp4", "-c", "copy", "-encryption_scheme", "cenc-aes-ctr",
                       "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb", "-encryption_kid",
                       "a7e61c373e219033c21091fa607bf3b8"],
