@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,10 @@ def main() -> int:
     if arguments.core_tools:
         os.environ[CORE_TOOLS] = "yes"
     if arguments.plant:
-        return _find(arguments.plant)
+        return _find(arguments.plant, arguments.patience)
     if arguments.planted:
-        return FOUND if any([*_run(PLANTS[arguments.planted].schedules)]) else 0
+        found = [*_run(PLANTS[arguments.planted].schedules, arguments.patience)]
+        return FOUND if found else 0
     seeds = range(arguments.first, arguments.first + arguments.seeds)
     wanted = [Schedule.of(seed, arguments.faults) for seed in seeds]
     return _keep(wanted, again=arguments.again, patience=arguments.patience)
@@ -78,21 +79,21 @@ def _keep(wanted: Iterable[Schedule], *, again: bool, patience: float) -> int:
     return 1 if wrong else 0
 
 
-def _run(schedules: Iterable[Schedule]) -> Iterator[str]:
+def _run(schedules: Sequence[Schedule], patience: float) -> Iterator[str]:
     try:
-        for trial in _trials(schedules):
+        for trial in _trials(schedules, patience):
             yield from trial["violations"]
     except UnsoundError as error:
         print(f"     VIOLATION: {error}", flush=True)
         yield str(error)
 
 
-def _trials(schedules: Iterable[Schedule], patience: float = 1) -> Iterator[dict[str, Any]]:
+def _trials(schedules: Sequence[Schedule], patience: float) -> Iterator[dict[str, Any]]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Scene.set_up(Path(folder) / "state", patience=patience) as scene,
     ):
-        trials = Trials(scene)
+        trials = Trials(scene, {schedule.clip for schedule in schedules})
         for schedule in schedules:
             trial = trials.run(schedule)
             _say(trial)
@@ -110,11 +111,12 @@ def _say(trial: dict[str, Any]) -> None:
         print(f"     VIOLATION: {violation}", flush=True)
 
 
-def _find(name: str) -> int:
+def _find(name: str, patience: float) -> int:
     """Run the schedules of a planted bug in a copy of the project that has it."""
     with tempfile.TemporaryDirectory() as folder:
         plant(name, Path(folder))
         command = [str(PROJECT_ROOT / ".venv/bin/python"), "-m", "chaos", "--planted", name]
+        command += ["--patience", str(patience)]
         status = subprocess.run(command, cwd=folder, check=False).returncode
     if status not in {0, FOUND}:
         raise SystemExit(f"the schedules for the bug {name!r} could not be run")

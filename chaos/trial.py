@@ -50,7 +50,7 @@ class Clip:
 
 
 class UnsoundError(Exception):
-    """A clip has a wrong result, or one that was withheld for that, though nothing strikes."""
+    """Though nothing strikes, a clip is not begun, has a wrong result, or one withheld for that."""
 
 
 class Trials:
@@ -104,7 +104,9 @@ class Trials:
             if result is None:
                 error: dict[str, Any] = (job or {}).get("error") or {}
                 withheld = error.get("code") == Code.BAD_RESULT
-                kind = UnsoundError if withheld else RuntimeError
+                # One that has begun and not ended may be slow: that is the machine's fault.
+                unbegun = job is None or job["status"] == "Pending"
+                kind = UnsoundError if withheld or unbegun else RuntimeError
                 raise kind(f"{name} cannot be painted undisturbed: {job}")
             if unreached(content, result):
                 raise UnsoundError(f"{name} is painted, but a player does not reach all of it")

@@ -20,7 +20,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from azure.storage.blob import BlobServiceClient, ExponentialRetry
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +33,7 @@ from emulator import faults, logs, mlflow
 from emulator.cluster import Cluster
 from emulator.config import CONTAINERS, HOST
 from emulator.jobs import TERMINAL, Job
+from emulator.serving import serve
 from emulator.spec import InvalidJobError, JobSpec
 
 SUBSCRIPTIONS = (
@@ -232,9 +232,7 @@ def main() -> None:
     storage = BlobServiceClient.from_connection_string(options.storage, retry_policy=retry)
     tracking_uri = f"http://{HOST}:{options.port}{mlflow.PREFIX}"
     workspace = Workspace(options.jobs, storage, Cluster(options.nodes), tracking_uri)
-    uvicorn.run(
-        create_app(workspace), host=HOST, port=options.port, log_config=None, access_log=False
-    )
+    serve(create_app(workspace), options.port)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from azure.storage.queue import QueueServiceClient
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -39,7 +38,8 @@ from starlette.routing import Route
 from emulator import background, logs
 from emulator.blob_changes import Blob, BlobChanges
 from emulator.blob_triggers import QUEUES, WEBHOOK
-from emulator.config import ACCOUNT, HOST, Config
+from emulator.config import ACCOUNT, Config
+from emulator.serving import serve
 
 LOOK_S = 0.2
 """Seconds between looks."""
@@ -359,7 +359,7 @@ def main() -> None:
     journal = Journal(options.journal)
     grid = EventGrid(journal, host, options.key)
     app = create_app(grid, journal, options.folder, options.storage)
-    uvicorn.run(app, host=HOST, port=options.port, log_config=None, access_log=False)
+    serve(app, options.port)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -22,6 +21,7 @@ from emulator.durable import DurableExtension
 from emulator.functions import Function, load_functions
 from emulator.http_triggers import HttpTriggers
 from emulator.management import management_routes
+from emulator.serving import serve
 from emulator.timer_triggers import TimerTrigger
 
 TRIGGERS = frozenset(
@@ -99,7 +99,7 @@ def main() -> None:
     functions = load_functions(options.app, options.root)
     host_url = f"http://{HOST}:{options.port}"
     app = create_app(functions, options.root, options.journal, host_url, options.key)
-    uvicorn.run(app, host=HOST, port=options.port, log_config=None, access_log=False)
+    serve(app, options.port)
 
 
 if __name__ == "__main__":
