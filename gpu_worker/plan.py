@@ -151,7 +151,7 @@ class Shard:
     @property
     def proxy_name(self) -> str:
         """File name of the shard as it was, small; only where the plan wants it."""
-        return f"{self.index:05d}.before.mp4"
+        return f"{self.index:05d}.before.m4v"
 
     @property
     def damage_name(self) -> str:

@@ -36,8 +36,12 @@ WAITING = made_up(4) | {"status": "Pending", "stage": "queue", "result": None}
 # The name of what has the focus; "end" where that is the browser's own.
 WHERE = """(({ activeElement: { id, name, dataset, tagName } }) =>
   tagName === "BODY" ? "end" : id || name || dataset.part || tagName)(document)"""
+# As cameras and people name files, with nowhere to break.
+LONG = made_up(6) | {"name": f"{'GX010001_final_' * 8}{'x' * 90}.mp4"}
+LONG_FAILED = FAILED | {"name": LONG["name"], "error": FAILED["error"] | {"detail": LONG["name"]}}
 STATES = {
     "empty": [],
+    "long": [LONG, LONG_FAILED],
     "works": [PAINTED, FAILED, PAINTING, WAITING, made_up(5) | {"status": "Cancelled"}],
 }
 

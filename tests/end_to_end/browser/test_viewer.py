@@ -117,7 +117,7 @@ def test_a_key_goes_a_frame_on_and_back(viewing: Visitor) -> None:
         viewing.page.keyboard.press(key)
         expected = pytest.approx((frame + 0.5) / RATE, abs=0.001)
         assert viewing.videos("video.currentTime") == [expected, expected]
-    viewing.viewer.get_by_role("button", name="One frame back").click()
+    viewing.viewer.locator("[data-part=back]").click()
     assert viewing.videos("video.currentTime")[0] == pytest.approx(50.5 / RATE, abs=0.001)
 
 
