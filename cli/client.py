@@ -124,7 +124,7 @@ class Client:
 
     def missed(self) -> list[Fields]:
         """Return the uploads whose event failed, so that they have no job yet, and what follows."""
-        return self._ask("GET", "/api/jobs", params={"top": "1"}).json()["missed"]
+        return self._ask("GET", "/api/jobs", params={"top": "1"}).json().get("missed", [])
 
     def job(self, job_id: str) -> Job:
         """Return how a job stands; asking again costs little where nothing is new."""
