@@ -150,6 +150,10 @@ class Client:
         answer = self._ask("GET", f"/api/jobs/{job_id}/preview")
         return answer.content if answer.status_code == HTTPStatus.OK else None
 
+    def thumbnail(self, style: str) -> bytes:
+        """Return a JPEG of what a style does."""
+        return self._ask("GET", f"/api/styles/{quote(style, safe='')}/thumbnail").content
+
     def result_url(self, job_id: str) -> str:
         """Return a URL that reads the painted video for an hour."""
         headers = {"Accept": "application/json"}

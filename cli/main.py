@@ -412,20 +412,23 @@ def _learning(client: Client, name: str) -> Fields:
 def _until_learnt(client: Client, name: str, line: Line, preview: Path | None) -> Fields:
     """Wait until a style is ready; show how far it is and, in a file, what it looks like so far."""
     job: str | None = None
-    looked = -PREVIEW_S
+    looked = -PREVIEW_S  # seconds; of the last look that showed something
     try:
         while True:
             style = _learning(client, name)
             if style["state"] == "failed":
                 raise NotPaintedError(f"{name}: {style['message']}")
             if style["state"] == "ready":
+                if preview and looked < 0 and style["thumbnail"]:
+                    _keep(client.thumbnail(name), preview)
                 return style
             job = style["job"]
             if job and (known := _known(client, job)):
                 line.stands(known)
-                if preview and time.monotonic() - looked > PREVIEW_S:
+                image = _preview(client, job) if preview and _is_time(looked) else None
+                if preview and image:
+                    _keep(image, preview)
                     looked = time.monotonic()
-                    _keep_preview(client, job, preview)
             client.patience.pause(POLL_S)
     except KeyboardInterrupt:
         end = f"atelier cancel {job or name} ends it"
@@ -433,15 +436,21 @@ def _until_learnt(client: Client, name: str, line: Line, preview: Path | None) -
         raise
 
 
-def _keep_preview(client: Client, job: str, file: Path) -> None:
-    """Write what a style looks like so far, over what it looked like before."""
+def _is_time(looked: float) -> bool:
+    return time.monotonic() - looked > PREVIEW_S
+
+
+def _preview(client: Client, job: str) -> bytes | None:
+    """Return what a style looks like so far; None while it does not, and once its job has ended."""
     try:
-        image = client.preview(job)
+        return client.preview(job)
     except RefusedError:
-        return  # it has just ended
-    if image and not (file.exists() and file.read_bytes() == image):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(image)
+        return None
+
+
+def _keep(image: bytes, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(image)
 
 
 def _known(client: Client, job: str) -> Job | None:

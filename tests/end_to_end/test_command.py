@@ -13,9 +13,11 @@ from typing import Any
 
 import av
 import pytest
+from PIL import Image
 
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.media import Media
+from tests.end_to_end.test_styles import painting
 
 ROOT = Path(__file__).parents[2]
 DONE, NOT_PAINTED, USAGE, REFUSED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -87,7 +89,7 @@ def test_restyling_the_same_again_paints_nothing_again(
 
 
 def test_a_job_is_started_watched_saved_and_deleted(
-    shell: Shell, media: Media, tmp_path: Path
+    shell: Shell, atelier: Atelier, media: Media, tmp_path: Path
 ) -> None:
     (file := tmp_path / "steps.mp4").write_bytes(media.moving(4))
     (started,) = shell.json("restyle", file, "--style", "identity", "--detach")
@@ -101,6 +103,7 @@ def test_a_job_is_started_watched_saved_and_deleted(
     assert job in shell.run("status").stdout
     assert shell.run("delete", job).returncode == DONE
     assert shell.run("status", job).returncode == REFUSED
+    assert atelier.container("videos").get_blob_client("identity/steps.mp4").exists()
 
 
 def test_a_job_is_cancelled_and_no_longer(shell: Shell, media: Media, tmp_path: Path) -> None:
@@ -176,6 +179,29 @@ def test_a_name_that_is_no_text_ends_no_batch(shell: Shell, media: Media, tmp_pa
     assert (answer.returncode, "Traceback" in answer.stderr) == (NOT_PAINTED, False)
     assert "is not UTF-8: rename the file" in answer.stderr
     assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_an_upload_is_deleted_where_that_is_said(
+    shell: Shell, atelier: Atelier, tmp_path: Path
+) -> None:
+    (file := tmp_path / "unwanted.mp4").write_bytes(b"Dear diary,\n")
+    (work,) = shell.json("restyle", file, "--style", "identity", status=NOT_PAINTED)
+    upload = atelier.container("videos").get_blob_client("identity/unwanted.mp4")
+    assert upload.exists()
+    assert shell.run("delete", work["id"], "--upload").returncode == DONE
+    assert not upload.exists()
+
+
+def test_what_a_style_looks_like_so_far_is_kept_in_a_file(shell: Shell, tmp_path: Path) -> None:
+    (file := tmp_path / "Seen.png").write_bytes(painting(tmp_path))
+    preview = tmp_path / "so far" / "seen.jpg"
+    answer = shell.run("learn", file, "--preview", preview)
+    assert (answer.returncode, "will show what it looks like so far" in answer.stderr) == (
+        DONE,
+        True,
+    )
+    with Image.open(preview) as sheet:
+        assert sheet.format == "JPEG"
 
 
 def test_a_style_is_replaced_where_that_is_said_and_forgotten(shell: Shell, tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ def test_the_wall_can_be_narrowed(visit: Visit, atelier: Atelier) -> None:
     expect(visitor.work("narrow.mp4")).to_be_visible()
     visitor.page.get_by_role("combobox", name="Show").select_option("waiting")
     expect(visitor.work("narrow.mp4")).to_have_count(0)
+    expect(visitor.page.locator("#count")).to_have_text("")
     visitor.page.get_by_role("combobox", name="Show").select_option("failed")
     expect(visitor.work("narrow.mp4")).to_be_visible()
 
@@ -131,8 +132,10 @@ class Many:
     def _answer(self, route: Route) -> None:
         query = parse_qs(urlsplit(route.request.url).query)
         start, top = int(query.get("cursor", ["0"])[0]), int(query["top"][0])
-        following = str(start + top) if start + top < len(self.jobs) else None
-        page = {"jobs": self.jobs[start : start + top], "next": following}
+        wanted = query.get("status")
+        jobs = [job for job in self.jobs if not wanted or job["status"] in wanted]
+        following = str(start + top) if start + top < len(jobs) else None
+        page = {"jobs": jobs[start : start + top], "next": following}
         body = page | {"missed": self.missed}
         route.fulfill(json=body, headers={"ETag": f'W/"{hash(json.dumps(body))}"'})
 
@@ -179,6 +182,34 @@ def test_a_work_tells_its_figures(visit: Visit, many: Many) -> None:
     )
     expect(visitor.work("video 0001.mp4")).to_contain_text("2 jobs are before this one")
     expect(visitor.work("video 0002.mp4")).to_contain_text("100 frames in 1 min")
+
+
+def test_all_that_failed_are_deleted_also_those_that_are_not_shown(
+    visit: Visit, many: Many
+) -> None:
+    error = {"code": "not-a-video", "detail": "it is text", "action": None}
+    failed = {job["id"] for job in many.jobs[::100]}
+    for job in many.jobs[::100]:
+        job |= {"status": "Failed", "stage": "failed", "result": None, "error": error}
+    deleted: list[str] = []
+
+    def delete(route: Route) -> None:
+        assert route.request.method == "DELETE"
+        deleted.append(urlsplit(route.request.url).path.rpartition("/")[2])
+        route.fulfill(status=204)
+
+    visitor = visit(path="about:blank")
+    many.hang(visitor.page)
+    visitor.page.route("**/api/jobs/*?upload=true", delete)
+    visitor.open()
+    expect(visitor.page.locator("#count")).to_have_text("the latest 50")
+    visitor.page.get_by_role("button", name="Delete all failed").click()
+    question = visitor.page.get_by_role("dialog", name="Delete all failed?")
+    expect(question).to_contain_text("10 works")
+    question.get_by_label("Delete the uploaded video, too").check()
+    question.get_by_role("button", name="Delete").click()
+    visitor.wait_until(lambda: len(deleted) == len(failed))
+    assert set(deleted) == failed
 
 
 def test_an_upload_whose_event_failed_is_named(visit: Visit, many: Many) -> None:
