@@ -22,6 +22,7 @@ _IN_SYNC = 5
 _TABLE_OF_PROGRAMMES = 0
 _PROGRAMME_TABLE = 2
 _CHECKSUM = 4
+_MOST_SECTION = 4096
 
 
 def foreign(file: IO[bytes], container: InputContainer, painted: Stream) -> set[int]:
@@ -53,7 +54,7 @@ def _programmes(content: bytes) -> list[set[int]]:
             continue
         if starts:
             sections[pid] = payload[1 + payload[0] :] if payload else b""
-        elif pid in sections:
+        elif len(sections.get(pid, bytes(_MOST_SECTION))) < _MOST_SECTION:
             sections[pid] += payload
         section = sections.get(pid, b"")
         size = 3 + (int.from_bytes(section[1:3]) & 0xFFF)

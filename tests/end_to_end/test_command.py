@@ -77,6 +77,16 @@ def test_restyle_paints_several_videos_and_says_which_it_could_not(
     assert "Traceback" not in answer.stderr
 
 
+def test_a_result_may_be_matroska(shell: Shell, videos: list[Path], tmp_path: Path) -> None:
+    video = videos[0].rename(tmp_path / "matroska.mp4")
+    words = ("--style", "identity", "--container", "mkv", "--out", tmp_path / "out")
+    (line,) = shell.run("restyle", video, *words).stdout.splitlines()
+    assert Path(line) == tmp_path / "out" / "matroska.identity.mkv"
+    with av.open(line) as container:
+        assert container.format.name == "matroska,webm"
+    assert frames(Path(line)) == frames(video)
+
+
 def test_restyling_the_same_again_paints_nothing_again(
     shell: Shell, videos: list[Path], tmp_path: Path
 ) -> None:
