@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import av
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -25,6 +28,8 @@ _PICTURES = {
     "webp": ("image/webp", "webp"),
 }
 _IN_MP4 = {"mjpeg", "png", "bmp"}
+# Demuxers by media type: content that is something else is never looked at as such.
+_DEMUXERS = {"image/jpeg": "jpeg_pipe", "image/png": "png_pipe", "image/bmp": "bmp_pipe"}
 _MOST_BYTES = 2**22
 _MOST_COVERS = 8
 
@@ -62,6 +67,7 @@ class Covers:
         self.kept: list[Cover] = []
         self.notes: list[str] = []
         self.sinks: dict[int, Callable[[Packet[Any]], None]] = {}
+        self._container = container
         for stream in _covers(source):
             why = _problem(source, stream, container)
             if why or len(self.sinks) == _MOST_COVERS:
@@ -76,11 +82,33 @@ class Covers:
             self._leave_out(stream, f"has more than {_MOST_BYTES // 2**20} MiB")
             return
         media_type, suffix = _PICTURES[codec_name(stream)]
+        if self._container is Container.MP4 and not _is_picture(bytes(packet), media_type):
+            self._leave_out(stream, "cannot be read")
+            return
         name = stream.metadata.get("filename") or f"cover.{suffix}"
         self.kept.append(Cover(name, media_type, bytes(packet)))
 
     def _leave_out(self, stream: VideoStream, why: str) -> None:
         self.notes.append(f"the cover picture of track {stream.index} {why}: left out")
+
+
+def open_picture(content: bytes, media_type: str) -> InputContainer:
+    """Open a cover that MP4 can hold, as what it is said to be and nothing else.
+
+    Raises:
+        FFmpegError: it is something else.
+    """
+    options = {"protocol_whitelist": "none"}
+    return av.open(io.BytesIO(content), "r", format=_DEMUXERS[media_type], options=options)
+
+
+def _is_picture(content: bytes, media_type: str) -> bool:
+    try:
+        with open_picture(content, media_type) as picture:
+            stream = picture.streams.video[0]
+            return stream.width > 0 and stream.height > 0
+    except FFmpegError:
+        return False
 
 
 def _covers(source: InputContainer) -> Iterator[VideoStream]:

@@ -8,7 +8,6 @@ hold the frames that it should.
 from __future__ import annotations
 
 import heapq
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
@@ -22,8 +21,9 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from function_app.container import Container, index_size
+from function_app.covers import open_picture
 from function_app.errors import ServiceError
-from function_app.extras import KEPT, Sidecar
+from function_app.extras import KEPT, Attachment, Sidecar
 from function_app.tracks import describe
 from gpu_worker.plan import Plan, Shard, Timeline
 
@@ -80,7 +80,7 @@ def join(
             if container is Container.MKV:
                 result.add_attachment(attachment.name, attachment.media_type, content)
             else:
-                sources.insert(0, _cover(result, content))
+                sources.insert(0, _cover(result, attachment, content))
         _describe(result, sidecar)
         for packet in heapq.merge(*sources, key=_decoding_time):
             result.mux(packet)
@@ -94,9 +94,11 @@ def _add_video(result: OutputContainer, first: InputContainer, plan: Plan) -> Vi
     return stream
 
 
-def _cover(result: OutputContainer, content: bytes) -> Iterator[Packet[Any]]:
+def _cover(
+    result: OutputContainer, attachment: Attachment, content: bytes
+) -> Iterator[Packet[Any]]:
     """Add a cover picture, which MP4 has in its index."""
-    with av.open(io.BytesIO(content), "r") as picture:
+    with open_picture(content, attachment.media_type) as picture:
         stream = result.add_stream_from_template(picture.streams.video[0])
     stream.disposition = Disposition.attached_pic
     packet = Packet(content)

@@ -67,6 +67,10 @@ SHARD_SECONDS = 4
 REMUX_HEAD = 2**20
 UNKNOWN_TYPE = "application/octet-stream"
 _JUMPS_NAMED = 5
+# Containers whose header says how long all is; of others FFmpeg guesses, or the index tells.
+_SAYING = {"matroska", "flv"}
+_MISSING_S, _MISSING = 1.0, 0.02
+"""Seconds, and share of the whole, beyond which what is missing is said."""
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +105,8 @@ def preprocess(job: Job) -> Work:
         notes = _one_pass(job, reading, None if exact else stream, form, strangers)
         picture = picture_of(first := index.first_frame(), stream, header)
         picture = replace(picture, interlaced=index.interlaced)
+        notes += [*_notes(reading), *header_notes(header)]
         needs_proxy = not style.makes_lines and not is_playable(container, stream, job.name)
-    notes += [*_notes(reading), *header_notes(header)]
     notes += picture_notes(picture, int(first.color_trc))
     work, source, timeline = _source(job, index, exact, clock.origin)
     amount = cost.megapixels(len(index.pts), picture, style.flop_per_pixel)
@@ -157,12 +161,13 @@ def _reader(job: Job) -> BlobReader:
     return reader
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reading:
     """An uploaded file while it is read.
 
     Attributes:
         broken: why reading ended before the file's end; empty where it did not.
+        end: when the last frame or sound ends, in seconds.
     """
 
     container: InputContainer
@@ -170,6 +175,7 @@ class _Reading:
     assembler: Assembler
     index: FrameIndex
     broken: list[str] = field(default_factory=list[str])
+    end: float = 0.0
 
     def packets(self, streams: Iterable[int]) -> Iterator[tuple[int, Packet[Any]]]:
         """Yield the packets of streams, one a frame of the picture, each with its stream's index.
@@ -177,6 +183,9 @@ class _Reading:
         Their times are those of the result.
         """
         for packet in self.clock.timed(self._read(streams)):
+            if packet.pts is not None:
+                ticks = packet.pts + (packet.duration or 0)
+                self.end = max(self.end, float(ticks * packet.time_base))
             if packet.stream.index != self.index.stream_index:
                 yield packet.stream.index, packet
                 continue
@@ -184,6 +193,12 @@ class _Reading:
                 yield self.index.stream_index, whole
         for whole in self.assembler.flush():
             yield self.index.stream_index, whole
+
+    @property
+    def promised_s(self) -> float:
+        """How long the header says that the file is, in seconds; 0 where headers do not."""
+        formats = set(self.container.format.name.split(","))
+        return (self.container.duration or 0) / av.time_base if formats & _SAYING else 0.0
 
     def _read(self, streams: Iterable[int]) -> Iterator[Packet[Any]]:
         """Yield the packets of streams, up to where the file cannot be read, as ffmpeg does."""
@@ -206,6 +221,12 @@ def _notes(reading: _Reading) -> list[str]:
         f"the file cannot be read to its end ({why}): what comes before is painted"
         for why in reading.broken
     ]
+    said = reading.promised_s
+    if said - reading.end > max(_MISSING_S, _MISSING * said):
+        notes.append(
+            f"the file is cut short: it says that it lasts {said:.1f} s, and {reading.end:.1f} s "
+            "are there"
+        )
     if index.same_timestamp:
         notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
     if index.undecodable:

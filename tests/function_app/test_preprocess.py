@@ -157,6 +157,13 @@ def test_what_is_no_video_is_refused(clips: Clips, upload: Upload, name: str) ->
     assert list(storage.names(paths.JOBS, job.folder.root)) == []
 
 
+def test_what_is_missing_of_a_matroska_is_noted(clips: Clips, upload: Upload) -> None:
+    whole = clips["tracks.mkv"].read_bytes()
+    assert preprocess(upload(whole, "whole.mkv", metadata={"container": "mkv"})).notes == ()
+    half = upload(whole[: len(whole) // 4], "half.mkv", metadata={"container": "mkv"})
+    assert any("cut short: it says that it lasts 2.0 s" in each for each in preprocess(half).notes)
+
+
 @pytest.mark.parametrize("name", PLAYLISTS)
 def test_a_playlist_is_refused(clips: Clips, upload: Upload, name: str) -> None:
     text = PLAYLISTS[name].format(target=clips["plain.mp4"])
