@@ -40,7 +40,7 @@ def table(trials: list[dict[str, Any]]) -> str:
         for strike in trial["strikes"]:
             if strike["hit"]:
                 outcomes[strike["fault"], strike["moment"]].append(letter)
-    moments = [*MOMENTS, "end"]
+    moments = ["upload", *MOMENTS, "end"]
     rows = [
         f"| {fault} | " + " | ".join(_cell(outcomes, fault, each) for each in moments) + " |"
         for fault in FAULTS

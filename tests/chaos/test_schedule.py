@@ -7,7 +7,7 @@ import pytest
 
 from chaos import report
 from chaos.faults import DEEDS
-from chaos.schedule import FAULTS, LATEST, MOMENTS, Schedule
+from chaos.schedule import FAULTS, LATEST, MOMENTS, Schedule, Strike
 
 PAIRS = {pair for fault, moments in FAULTS.items() for pair in product([fault], moments)}
 
@@ -36,6 +36,15 @@ def test_a_kept_trial_tells_its_schedule() -> None:
     schedule = Schedule.of(5)
     strikes = [{**asdict(each), "hit": True} for each in schedule.strikes]
     assert report.schedule({"seed": 5, "clip": schedule.clip, "strikes": strikes}) == schedule
+
+
+def test_the_table_has_a_place_for_every_fault_and_moment() -> None:
+    strikes = [{**asdict(Strike(*pair, 1)), "hit": True} for pair in sorted(PAIRS)]
+    _, _, *rows = report.table(
+        [{"strikes": strikes, "status": "Completed", "violations": []}]
+    ).splitlines()
+    cells = {row.split(" | ")[0].removeprefix("| "): row.count(" R ") for row in rows}
+    assert cells == {fault: len(moments) for fault, moments in FAULTS.items()}
 
 
 def test_a_later_round_of_seeds_gives_faults_other_company() -> None:
