@@ -66,6 +66,32 @@ def test_a_video_that_is_dropped_is_painted(visit: Visit, files: Files, media: M
     expect(visitor.work("holiday.mp4").get_by_role("button", name="Download")).to_be_visible()
 
 
+# What browsers hand over for a folder; Playwright drops none. It gives its entries bit by bit.
+DROP_A_FOLDER = """() => {
+  const file = (name) => ({ isFile: true, file: (give) => give(new File(["video"], name)) });
+  const folder = (...parts) => ({
+    isFile: false,
+    createReader: () => ({ readEntries: (give) => give(parts.splice(0, 2)) }),
+  });
+  const deep = folder(file("deep.MKV"), file(".DS_Store"), file("._deep.MKV"));
+  const entry = folder(file("one.mp4"), file("notes.txt"), deep, file("two.mov"));
+  const event = new Event("drop", { bubbles: true, cancelable: true });
+  event.dataTransfer = { items: [{ webkitGetAsEntry: () => entry }], files: [] };
+  document.getElementById("drop").dispatchEvent(event);
+}"""
+
+
+def test_of_a_folder_its_videos_are_taken(visit: Visit) -> None:
+    visitor = visit()
+    visitor.choose("Identity")
+    refused = {"code": "bad-name", "detail": "not this one", "action": None}
+    visitor.page.route("**/api/uploads", lambda route: route.fulfill(status=400, json=refused))
+    visitor.page.evaluate(DROP_A_FOLDER)
+    names = visitor.page.locator("#uploads .upload-name")
+    expect(names).to_have_count(3)
+    assert set(names.all_inner_texts()) == {"one.mp4", "deep.MKV", "two.mov"}
+
+
 def test_a_big_file_goes_in_slices_and_arrives_whole(
     visit: Visit, files: Files, atelier: Atelier
 ) -> None:
