@@ -7,7 +7,7 @@ needs it and not when the app starts.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -28,7 +28,7 @@ from function_app.errors import ServiceError
 from function_app.identity import identity
 from function_app.jobs import Job, Work
 from function_app.settings import settings
-from function_app.tasks import task_of
+from function_app.tasks import Task, task_of
 from gpu_worker.plan import NEEDS_GPU
 
 if TYPE_CHECKING:
@@ -85,6 +85,27 @@ class Attempt:
         return attempt_name(self.job.job_id, self.number)
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One Azure Machine Learning job, as it is asked for.
+
+    Attributes:
+        name: of the job, for good.
+        task: what each process runs.
+        work: prefix in `jobs` of what it writes.
+        nodes: that it runs on.
+        hours: after which the service ends it.
+        tags: by which it is found again in Studio.
+    """
+
+    name: str
+    task: Task
+    work: str
+    nodes: int
+    hours: float
+    tags: Mapping[str, str]
+
+
 def attempt_name(job_id: str, number: int) -> str:
     """Return the name of the Azure Machine Learning job for one attempt."""
     return f"{job_id}-a{number}"
@@ -96,11 +117,23 @@ def submit(attempt: Attempt) -> None:
     Raises:
         ServiceError: the service did not take it.
     """
-    with _service_errors(f"submitting {attempt.name}"):
+    job, work = attempt.job, attempt.work
+    hours = settings().job_timeout_hours
+    task = task_of(job, work)
+    order(Order(attempt.name, task, job.folder.work, work.nodes, hours, _tags(attempt)))
+
+
+def order(wanted: Order) -> None:
+    """Submit a job; one that was submitted before is left as it is.
+
+    Raises:
+        ServiceError: the service did not take it.
+    """
+    with _service_errors(f"submitting {wanted.name}"):
         try:
-            _client().jobs.create_or_update(_command(attempt))
+            _client().jobs.create_or_update(_command(wanted))
         except HttpResponseError:
-            if state(attempt.name) == MISSING:
+            if state(wanted.name) == MISSING:
                 raise
 
 
@@ -168,21 +201,20 @@ def studio_url(name: str) -> str | None:
     return f"{STUDIO}/{name}?wsid={workspace}"
 
 
-def _command(attempt: Attempt) -> Command:
+def _command(wanted: Order) -> Command:
     from azure.ai.ml import Input, ManagedIdentityConfiguration, MpiDistribution, Output
     from azure.ai.ml import command as make_command  # pyright: ignore[reportUnknownVariableType]
 
-    job, work, limits = attempt.job, attempt.work, settings()
-    task = task_of(job, work)
+    limits, task = settings(), wanted.task
 
     def file(container: str, blob_name: str) -> Input:
         return Input(type="uri_file", mode="ro_mount", path=_datastore(container, blob_name))
 
     return make_command(
-        name=attempt.name,
-        display_name=attempt.name,
+        name=wanted.name,
+        display_name=wanted.name,
         experiment_name=EXPERIMENT,
-        tags=_tags(attempt),
+        tags=dict(wanted.tags),
         command=task.command,
         environment=limits.aml_environment,
         environment_variables=MOUNT | ({NEEDS_GPU: "1"} if limits.aml_sku else {}),
@@ -190,14 +222,14 @@ def _command(attempt: Attempt) -> Command:
         inputs={name: file(*blob) for name, blob in task.inputs.items()},
         outputs={
             "work": Output(
-                type="uri_folder", mode="rw_mount", path=_datastore(paths.JOBS, job.folder.work)
+                type="uri_folder", mode="rw_mount", path=_datastore(paths.JOBS, wanted.work)
             )
         },
         compute=limits.aml_compute,
         instance_type=limits.aml_instance_type or None,
-        instance_count=work.nodes,
+        instance_count=wanted.nodes,
         shm_size=SHARED_MEMORY,
-        timeout=int(limits.job_timeout_hours * 3600),
+        timeout=int(wanted.hours * 3600),
         distribution=MpiDistribution(process_count_per_instance=task.processes_per_node),
     )
 

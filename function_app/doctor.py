@@ -5,6 +5,8 @@
                                                      `az functionapp config appsettings list` prints
     python -m function_app.doctor --as-me ...        by whoever is signed in: the app's own identity
                                                      exists in Azure alone
+    python -m function_app.doctor --smoke ...        also sends the nodes a tiny job, which tells of
+                                                     their GPUs, encoders, mounts and MPI
 
 Every right is tried by doing something harmless with it. Exit status 1: something is wrong.
 """
@@ -17,19 +19,18 @@ import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from azure.core import PipelineClient
-from azure.core.exceptions import AzureError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.storage.blob import BlobClient, BlobSasPermissions
 
-from function_app import paths, poison, storage
-from function_app.errors import AtelierError, SettingsError
+from function_app import paths, poison, smoke, storage
+from function_app.errors import SettingsError
+from function_app.findings import WRONG, Check, Finding, UnknownError, WrongError, examine
 from function_app.gpus import NODES, quota_family
 from function_app.identity import identity
 from function_app.settings import LOW_PRIORITY, Connection, settings
@@ -44,46 +45,6 @@ STORAGE_VERSION = "2024-11-04"
 NAMED = 5
 """Uploads that one finding names at most."""
 
-OK, WRONG, UNKNOWN = "ok", "wrong", "unknown"
-
-
-class _WrongError(AtelierError):
-    """What a check found wrong."""
-
-
-class _UnknownError(AtelierError):
-    """What a check may not see."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must be as it should.
-
-    Attributes:
-        name: for people.
-        look: returns what was found; raises where it is wrong.
-        advice: what to do if it is wrong.
-    """
-
-    name: str
-    look: Callable[[], str]
-    advice: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found: ok, wrong, or unknown to who asks."""
-
-    name: str
-    state: str
-    detail: str
-    advice: str = ""
-
-    def __str__(self) -> str:
-        """Return a line for people, and a second one with what to do."""
-        line = f"{self.state:8} {self.name:24} {self.detail}"
-        return f"{line}\n{'':8} {'':24} -> {self.advice}" if self.advice else line
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what was found; return the exit status."""
@@ -92,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--settings", type=Path, help="file with the app's settings")
     parser.add_argument("--as-me", action="store_true", help="by whoever is signed in")
+    parser.add_argument("--smoke", action="store_true", help="send the nodes a tiny job, too")
+    parser.add_argument("--smoke-nodes", type=int, default=smoke.NODES, help="default: %(default)s")
+    parser.add_argument(
+        "--smoke-minutes", type=float, default=smoke.MINUTES, help="for it: %(default)s by default"
+    )
     options = parser.parse_args(arguments)
     try:
         if options.settings:
@@ -103,21 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(Finding("settings", WRONG, str(error), "Set it, or give --settings FILE."))
         return 1
-    found = list(examine(CHECKS))
-    print(*found, sep="\n")
+    found = list(_told(examine(CHECKS)))
+    if options.smoke:
+        found += _told(smoke.smoke(options.smoke_nodes, options.smoke_minutes))
     return 1 if any(each.state == WRONG for each in found) else 0
 
 
-def examine(checks: Sequence[Check]) -> Iterator[Finding]:
-    """Yield what each check finds."""
-    for check in checks:
-        try:
-            yield Finding(check.name, OK, check.look())
-        except _UnknownError as error:
-            yield Finding(check.name, UNKNOWN, str(error), "Ask again with --as-me, as an owner.")
-        except (AtelierError, AzureError) as error:
-            sentence = str(error).strip().partition("\n")[0]
-            yield Finding(check.name, WRONG, sentence, check.advice)
+def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Print each as soon as it is there."""
+    for finding in findings:
+        print(finding, flush=True)
+        yield finding
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -153,7 +115,7 @@ def _may_write(container: str) -> Callable[[], str]:
 def _styles() -> str:
     there = all_styles()
     if not there:
-        raise _WrongError("there is no style")
+        raise WrongError("there is no style")
     return f"may read; {len(there)} styles"
 
 
@@ -176,7 +138,7 @@ def _host_storage() -> str:
     for service, path in (("blob", "?comp=list"), ("queue", "?comp=list"), ("table", "Tables")):
         address = os.environ.get(f"AzureWebJobsStorage__{service}ServiceUri", "")
         if not address:
-            raise _WrongError(f"AzureWebJobsStorage__{service}ServiceUri is not set")
+            raise WrongError(f"AzureWebJobsStorage__{service}ServiceUri is not set")
         _must_be_allowed(_ask_storage(f"{address.rstrip('/')}/{path}", connection), service)
     return "may list blobs, queues and tables"
 
@@ -186,7 +148,7 @@ def _poison() -> str:
         return "not looked at without DATA__queueServiceUri"
     if events := poison.peek():
         names = ", ".join(f"{each.container}/{each.blob}" for each in events[:NAMED])
-        raise _WrongError(f"{len(events)} uploads whose event failed: {names}")
+        raise WrongError(f"{len(events)} uploads whose event failed: {names}")
     return "none"
 
 
@@ -220,9 +182,9 @@ def _compute() -> str:
     }
     for variable, (told, real) in expected.items():
         if told and real and told.lower() != real.lower():
-            raise _WrongError(f"{variable} is {told}, but {limits.aml_compute} is of {real}")
+            raise WrongError(f"{variable} is {told}, but {limits.aml_compute} is of {real}")
     if most < limits.aml_nodes_max:
-        raise _WrongError(f"AML_NODES_MAX is {limits.aml_nodes_max}, but it has {most} at most")
+        raise WrongError(f"AML_NODES_MAX is {limits.aml_nodes_max}, but it has {most} at most")
     return f"{limits.aml_compute}, {most} nodes at most"
 
 
@@ -251,9 +213,9 @@ def _quota() -> str:
     for usage in usages:
         if family.search(str(usage["name"])):
             if usage["limit"] < needed:
-                raise _WrongError(f"{usage['limit']} cores, but AML_NODES_MAX nodes have {needed}")
+                raise WrongError(f"{usage['limit']} cores, but AML_NODES_MAX nodes have {needed}")
             return f"{usage['limit']} cores, of which {needed} are enough"
-    raise _UnknownError(f"no quota is listed for {limits.aml_sku}")
+    raise UnknownError(f"no quota is listed for {limits.aml_sku}")
 
 
 # Event Grid
@@ -275,7 +237,7 @@ def _subscription() -> str:
         states = [each["properties"]["provisioningState"] for each in _of(container, listed)]
         if "Succeeded" not in states:
             what = f"the subscription {states[0].lower()}" if states else "there is none"
-            raise _WrongError(f"uploads to {container} of {account} are told to nobody: {what}")
+            raise WrongError(f"uploads to {container} of {account} are told to nobody: {what}")
     return f"uploads to {account} reach the app"
 
 
@@ -305,16 +267,16 @@ def _workspace() -> str:
 def _found(path: str, what: str, version: str = ML_VERSION) -> dict[str, Any]:
     answer = _arm("GET", path, version=version)
     if answer.status_code == 404:
-        raise _WrongError(f"{what} is not there")
+        raise WrongError(f"{what} is not there")
     if answer.status_code in {401, 403}:
-        raise _UnknownError(f"{what} may not be read")
+        raise UnknownError(f"{what} may not be read")
     _must_be_allowed(answer, f"reading {what}")
     return answer.json()
 
 
 def _must_be_allowed(answer: HttpResponse, what: str) -> None:
     if answer.status_code >= 300:
-        raise _WrongError(f"{what}: {answer.status_code} {answer.reason}")
+        raise WrongError(f"{what}: {answer.status_code} {answer.reason}")
 
 
 def _arm(

@@ -35,6 +35,8 @@ _CONVERT = (
     f' --report "{_WORK}"'
 )
 
+_SMOKE = f'python -m gpu_worker.smoke --sample "${{{{inputs.sample}}}}" --out "{_WORK}"'
+
 type Blob = tuple[str, str]
 
 
@@ -61,6 +63,11 @@ def task_of(job: Job, work: Work) -> Task:
     if job.style_source.is_checkpoint:
         return Task(_CONVERT, {"source": source})
     return _learning(job, source, work.content)
+
+
+def smoke_task(sample: Blob) -> Task:
+    """Return what the worker is to do for a smoke job: try what painting stands on."""
+    return Task(_SMOKE, {"sample": sample}, settings().aml_processes_per_node)
 
 
 def _painting(job: Job, source: Blob) -> Task:

@@ -17,7 +17,7 @@ def usable_device() -> torch.device:
     Raises:
         NoGpuError: none works, where `NEEDS_GPU` says that one must.
     """
-    why = _why_no_gpu()
+    why = why_no_gpu()
     if not why:
         return torch.device("cuda")
     if os.environ.get(NEEDS_GPU):
@@ -25,7 +25,7 @@ def usable_device() -> torch.device:
     return torch.device("cpu")
 
 
-def _why_no_gpu() -> str:
+def why_no_gpu() -> str:
     """Try a GPU; return what is wrong, empty if nothing is."""
     if not torch.cuda.is_available():
         return "CUDA is not available"

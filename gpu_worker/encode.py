@@ -67,7 +67,7 @@ def write_shard(
 
 
 def _encoder(plan: Plan, threads: int, file: int) -> OutputStream:
-    return encoder(plan, file, plan.picture.padded_size, _codec(plan.encoding, threads))
+    return encoder(plan, file, plan.picture.padded_size, codec_options(plan.encoding, threads))
 
 
 def encoder(plan: Plan, file: int, size: tuple[int, int], codec: dict[str, object]) -> OutputStream:
@@ -99,7 +99,7 @@ def encoder(plan: Plan, file: int, size: tuple[int, int], codec: dict[str, objec
     )
 
 
-def _codec(encoding: Encoding, threads: int) -> dict[str, object]:
+def codec_options(encoding: Encoding, threads: int) -> dict[str, object]:
     """Name the encoder and what it is told; NVENC, which no test has run yet, has its own words."""
     if encoding.codec == _NVENC:
         quality = {"rc": "vbr", "cq": encoding.crf, "b:v": 0}

@@ -27,6 +27,7 @@ PROGRESS_PREFIX = "progress-"
 PROGRESS_NAME = f"{PROGRESS_PREFIX}000.json"
 """Rank 0 tells the progress of all ranks."""
 STYLE_NAME = "style.safetensors"
+SMOKE_PREFIX = "smoke-"
 LINES_SUFFIX = ".jsonl"
 
 NEEDS_GPU = "ATELIER_NEEDS_GPU"
@@ -37,6 +38,7 @@ BUDGET_PARTS = 100
 
 SEAL_BYTES = 8 + hashlib.sha256().digest_size
 """Length of the seal at the end of a shard's file."""
+_SEAL_HEAD = SEAL_BYTES.to_bytes(4) + b"free"
 
 
 class PlanError(ValueError):
@@ -347,7 +349,15 @@ def seal(plan: Plan, shard: Shard, content: Iterable[bytes]) -> bytes:
     digest = hashlib.sha256(f"{plan.job_id} [{shard.first}, {shard.last})\n".encode())
     for piece in content:
         digest.update(piece)
-    return SEAL_BYTES.to_bytes(4) + b"free" + digest.digest()
+    return _SEAL_HEAD + digest.digest()
+
+
+def may_be_seal(end: bytes) -> bool:
+    """Tell the end of a shard's file, as long as a seal, from that of half a file.
+
+    Whether the seal fits what stands before it is another question, for who reads all of that.
+    """
+    return len(end) == SEAL_BYTES and end.startswith(_SEAL_HEAD)
 
 
 def is_whole_jpeg(content: bytes) -> bool:
@@ -472,6 +482,68 @@ class Failure:
             PlanError: not a failure file.
         """
         return _read(cls, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """What one rank of a smoke job found of its node, of its mounts, and of the other ranks.
+
+    It is written before the others are asked, for that may never end, and again after.
+
+    Attributes:
+        rank: of the writer in its MPI world.
+        ranks: of that world.
+        node: name of the machine.
+        gpus: that PyTorch sees.
+        gpu: name of the first; empty for none.
+        no_gpu: why it cannot be computed on, a sentence; empty if it can.
+        driver: of the GPU, and for which CUDA PyTorch was built, for people.
+        encoders: FFmpeg's names of those that encoded a clip.
+        digest: SHA-256 of what the rank left on its output mount, in hex; empty where it could not.
+        unwritten: why it could not, or what it read back; empty if all was well.
+        far_seconds: until one block near the end of the input was there, read before all others.
+        seek_rate: MB/s of blocks that lie apart.
+        whole_rate: MB/s of the input from its start to its end.
+        draws: a second, of a counter in rank 0's memory; None before the others were asked.
+    """
+
+    rank: int
+    ranks: int
+    node: str
+    gpus: int
+    gpu: str
+    no_gpu: str
+    driver: str
+    encoders: tuple[str, ...]
+    digest: str
+    unwritten: str
+    far_seconds: float
+    seek_rate: float
+    whole_rate: float
+    draws: float | None = None
+
+    @property
+    def name(self) -> str:
+        """File name of the writer's report."""
+        return f"{SMOKE_PREFIX}{self.rank:03d}.json"
+
+    @property
+    def left(self) -> str:
+        """File name of what the writer left to be read back."""
+        return f"{SMOKE_PREFIX}{self.rank:03d}.bin"
+
+    def to_json(self) -> str:
+        """Write as one JSON document."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PlanError: not the report of a smoke job.
+        """
+        return dataclasses.replace(smoke := _read(cls, text), encoders=tuple(smoke.encoders))
 
 
 def _nearest(rising: Sequence[int], value: int) -> int:

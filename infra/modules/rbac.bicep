@@ -63,6 +63,7 @@ var onJobsAccount = [
 
 var onJobs = [
   { who: 'worker', role: 'Storage Blob Data Contributor', why: 'reads the plan, writes shards' }
+  { who: 'deployer', role: 'Storage Blob Data Contributor', why: 'sends smoke jobs' }
 ]
 
 var onDeadLetters = [

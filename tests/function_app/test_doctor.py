@@ -11,7 +11,8 @@ import pytest
 
 from emulator.config import Config, free_ports
 from function_app import doctor, paths, storage
-from function_app.doctor import CHECKS, Finding
+from function_app.doctor import CHECKS
+from function_app.findings import Finding, examine
 from tests.function_app.azureml import AzureML
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
@@ -31,7 +32,7 @@ def find() -> Callable[[str], Finding]:
     """Return a way to make one check."""
 
     def one(name: str) -> Finding:
-        (finding,) = doctor.examine([check for check in CHECKS if check.name == name])
+        (finding,) = examine([check for check in CHECKS if check.name == name])
         return finding
 
     return one
