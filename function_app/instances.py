@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import azure.durable_functions as df
 from durabletask.client import OrchestrationState
 
+from function_app import archive
 from function_app.jobs import Job, State
 from function_app.orchestrator import LEARNER, ORCHESTRATOR
+
+
+def state_of(client: df.SyncDurableFunctionsClient, job_id: str) -> OrchestrationState | None:
+    """Return the state of an instance, as it was kept if it was purged; None if there is none."""
+    return client.get_orchestration_state(job_id) or archive.find(job_id)
 
 
 def is_job(state: OrchestrationState) -> bool:

@@ -32,10 +32,14 @@ TURNS = "turns"
 DAYS = "days"
 DELETED = "deleted"
 STARTED = "started"
+SMOKE = "smoke"
+ARCHIVE = "archive"
 # Folders of `jobs` that are no job's; a job's id ends in a hash.
-OWN_FOLDERS = {DECLARED, TURNS, DAYS, DELETED, STARTED}
+OWN_FOLDERS = {DECLARED, TURNS, DAYS, DELETED, STARTED, SMOKE, ARCHIVE}
 # Blob in `jobs`: until when uploads were held against the task hub.
 LOOKED_UNTIL = "looked-until"
+# Blob in `jobs`: on which day, of UTC, old instances were purged.
+PURGED_ON = "purged-on"
 
 STYLE_SUFFIX = ".safetensors"
 PAINTING_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -180,6 +184,11 @@ def style(name: str) -> str:
 def deleted(job_id: str) -> str:
     """Blob name in `jobs` of the note that a job was deleted."""
     return f"{DELETED}/{job_id}"
+
+
+def archived(job_id: str) -> str:
+    """Blob name in `jobs` of what was known of a job before it was purged."""
+    return f"{ARCHIVE}/{job_id}.json"
 
 
 @dataclass(frozen=True, slots=True)

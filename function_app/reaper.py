@@ -1,4 +1,4 @@
-"""The reaper: ends what is left of jobs whose instance is gone.
+"""The reaper: ends what is left of jobs whose instance is gone, and has old instances purged.
 
 Terminating an instance runs no code of its own, so whatever paints for it would go on, and cost,
 until its frames are done. Every job has a folder until its instance has cleaned up; a folder
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+from datetime import UTC, datetime
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -19,6 +20,7 @@ from function_app import compute, learning, logs, paths, storage, turns
 from function_app.errors import AtelierError, Code
 from function_app.instances import is_job, job_of
 from function_app.paths import JobFolder
+from function_app.purge import ENDED, purge_old
 
 blueprint = df.Blueprint()
 
@@ -26,12 +28,6 @@ log = logging.getLogger(__name__)
 
 # Read when the functions are indexed, as a cron expression of six fields, seconds first.
 SCHEDULE = os.environ.get("REAPER_SCHEDULE", "0 */10 * * * *")
-
-ENDED = {
-    OrchestrationStatus.COMPLETED,
-    OrchestrationStatus.FAILED,
-    OrchestrationStatus.TERMINATED,
-}
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule=SCHEDULE)
@@ -46,6 +42,7 @@ def reap(timer: func.TimerRequest, client: df.SyncDurableFunctionsClient) -> Non
                 _end(job_id, client)
             except (AtelierError, AzureError):
                 log.exception("what is left of it stays for now")
+    purge_old(client, datetime.now(UTC))
 
 
 def _end(job_id: str, client: df.SyncDurableFunctionsClient) -> None:

@@ -84,6 +84,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return checked
 
 
+def _count_or_none(text: str) -> int:
+    return _count(text) if text != "0" else 0
+
+
 _count = _above_zero(int)
 _amount = _above_zero(float)
 
@@ -128,6 +132,8 @@ class Settings:
         jobs_per_day: jobs that may start in a day (UTC); further ones are refused.
         missed_after_minutes: after which an upload without a job is taken for one whose event got
             lost, and its job is started.
+        purge_after_days: after its end, until a job's instance is purged from the task hub with its
+            history; 0 for never. Its result stays.
         requests_per_minute: of one client to one instance of the app; further ones are refused.
         child_cpu_seconds: processor time that reading one video, or joining one, may take.
         child_memory_mib: memory likewise, in MiB.
@@ -169,6 +175,7 @@ class Settings:
     jobs_at_once: int = _setting("JOBS_AT_ONCE", 20, _count)
     jobs_per_day: int = _setting("JOBS_PER_DAY", 1000, _count)
     missed_after_minutes: float = _setting("MISSED_AFTER_MINUTES", 5.0, _amount)
+    purge_after_days: int = _setting("PURGE_AFTER_DAYS", 30, _count_or_none)
     requests_per_minute: int = _setting("REQUESTS_PER_MINUTE", 600, _count)
     child_cpu_seconds: int = _setting("CHILD_CPU_SECONDS", 1800, _count)
     child_memory_mib: int = _setting("CHILD_MEMORY_MIB", 1024, _count)

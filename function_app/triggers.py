@@ -17,7 +17,7 @@ import grpc
 from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from function_app import index, logs, paths, results, styles, telemetry
+from function_app import archive, index, logs, paths, results, styles, telemetry
 from function_app.instances import utc
 from function_app.jobs import Job, State, Terms
 from function_app.orchestrator import LEARNER, ORCHESTRATOR, VERSION
@@ -91,8 +91,8 @@ def job_of_upload(container: str, blob_name: str, etag: str) -> Job | None:
 
 
 def start(client: df.SyncDurableFunctionsClient, job: Job) -> bool:
-    """Start a job; return False where it was started before, or was deleted."""
-    if results.is_deleted(job.job_id):
+    """Start a job; return False where it was started before, or was deleted or purged."""
+    if results.is_deleted(job.job_id) or archive.find(job.job_id):
         return False
     try:
         client.schedule_new_orchestration(

@@ -10,12 +10,12 @@ import azure.functions as func
 from azure.core.exceptions import AzureError
 from durabletask.client import OrchestrationState
 
-from function_app import index, poison, results, uploads
+from function_app import archive, index, poison, results, uploads
 from function_app.api.answers import READ, answering, as_json, as_polled_json, flag
 from function_app.api.listing import PARAMETERS, Listing
 from function_app.api.view import ENDED, news, view
 from function_app.errors import Code, RequestError
-from function_app.instances import is_job, job_of
+from function_app.instances import is_job, job_of, state_of
 from function_app.lifecycle import CANCEL_EVENT
 
 blueprint = df.Blueprint()
@@ -88,6 +88,7 @@ def delete_job(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     if takes_upload:
         uploads.delete(job_of(state))
     client.purge_orchestration(shown["id"])
+    archive.forget(shown["id"])
     index.remove(shown["id"])
     return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT)
 
@@ -99,7 +100,7 @@ def find(req: func.HttpRequest, client: Client) -> OrchestrationState:
         RequestError: there is none.
     """
     job_id = req.route_params["id"]
-    state = client.get_orchestration_state(job_id)
+    state = state_of(client, job_id)
     if state is None or not is_job(state):
         message = f"there is no job {job_id!r}"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_JOB, message)

@@ -26,7 +26,7 @@ from durabletask.client import OrchestrationQuery, OrchestrationState, Orchestra
 from function_app import index
 from function_app.api.answers import bad_request
 from function_app.api.view import ENDED, STATUSES, View, view
-from function_app.instances import paints_video, utc
+from function_app.instances import paints_video, state_of, utc
 from function_app.jobs import job_id_prefix
 
 PARAMETERS = ("status", "style", "video", "top", "cursor")
@@ -205,7 +205,7 @@ def _shown(client: df.SyncDurableFunctionsClient, job_id: str) -> View | None:
     until, job = _ended.get((id(client), job_id), (0.0, None))
     if job is not None and monotonic() < until:
         return job
-    state = client.get_orchestration_state(job_id)
+    state = state_of(client, job_id)
     if state is None or not paints_video(state):
         return None
     job = view(state)

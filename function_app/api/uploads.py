@@ -31,7 +31,7 @@ from function_app.api.view import ENDED, as_time, view
 from function_app.blending import PRESERVE_COLOUR, STRENGTH, blend_of, metadata_of
 from function_app.container import CONTAINER, Container, container_of
 from function_app.errors import Code, InputError, RequestError
-from function_app.instances import utc
+from function_app.instances import state_of, utc
 from function_app.jobs import Job
 from function_app.settings import settings
 from gpu_worker.plan import Blend
@@ -217,7 +217,7 @@ def _job_of_the_same(
     if not upload.is_like(there):
         return None
     job_id = Job.of(video.blob, str(there.etag)).job_id
-    state = client.get_orchestration_state(job_id)
+    state = state_of(client, job_id)
     if state is None or view(state)["status"] in TO_DO_AGAIN or _is_outdated(video, state):
         return None
     return job_id
