@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, wraps
@@ -42,15 +43,19 @@ from gpu_worker.plan import (
     FAILURE_NAME,
     PROGRESS_NAME,
     PROGRESS_PREFIX,
+    SEAL_BYTES,
     Failure,
     Plan,
     PlanError,
     Progress,
+    may_be_seal,
 )
 
 blueprint = df.Blueprint()
 
 _CACHED = 256
+_READS = 16
+"""Shards whose ends are read at a time."""
 _LOOKS = 3
 _LOOK_AGAIN_SECONDS = 0.15
 
@@ -322,8 +327,21 @@ def _frames_there(job: Job) -> int:
     if job.makes_style:
         return 0  # the worker itself counts what was done before
     plan = Plan.from_json(storage.read(paths.JOBS, job.folder.plan) or b"")
-    there = set(storage.names(paths.JOBS, job.folder.work))
-    return sum(len(shard) for shard in plan.shards if job.folder.shard(shard) in there)
+    listed = storage.container(paths.JOBS).list_blobs(job.folder.work)
+    sizes = {blob.name: int(blob.size) for blob in listed}
+    there = [shard for shard in plan.shards if job.folder.shard(shard) in sizes]
+    names = [job.folder.shard(shard) for shard in there]
+    with ThreadPoolExecutor(_READS) as readers:
+        whole = readers.map(_ends_in_seal, names, [sizes[name] for name in names])
+        return sum(len(shard) for shard, is_whole in zip(there, whole, strict=True) if is_whole)
+
+
+def _ends_in_seal(shard: str, size: int) -> bool:
+    """Whether a shard was written to its end: what a lost node left half is painted again."""
+    if size < SEAL_BYTES:
+        return False
+    end = storage.blob(paths.JOBS, shard).download_blob(size - SEAL_BYTES, SEAL_BYTES)
+    return may_be_seal(end.readall())
 
 
 @dataclass(frozen=True, slots=True)
