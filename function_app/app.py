@@ -1,4 +1,10 @@
-"""The function app: every function of the package, registered."""
+"""The function app: every function of the package, registered.
+
+Routes ask for a function key. Where HTTP_AUTH_LEVEL is `anonymous` they do not: for deployments in
+which App Service lets none through who has not signed in.
+"""
+
+import os
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -8,7 +14,10 @@ from function_app import activities, api, logs, missed, orchestrator, reaper, te
 logs.install()
 telemetry.install()
 
-app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+# Read when the functions are indexed, like the sources of triggers.
+LEVEL = func.AuthLevel(os.environ.get("HTTP_AUTH_LEVEL", func.AuthLevel.FUNCTION))
+
+app = df.DFApp(http_auth_level=LEVEL)
 for module in (triggers, missed, reaper, orchestrator, activities):
     app.register_functions(module.blueprint)
 for blueprint in api.BLUEPRINTS:

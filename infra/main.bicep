@@ -10,7 +10,7 @@ param name string
 @description('Region. It must offer Flex Consumption and the GPU SKU.')
 param location string
 
-@description('Object id of who deploys: may upload styles.')
+@description('Object id of who deploys: may upload styles and send smoke jobs.')
 param principalId string
 
 @description('Kind of the deployer.')
@@ -74,6 +74,15 @@ param maxCostPerDay string = ''
 @description('Price of a node for an hour; empty for that in function_app/gpus.json.')
 param nodePricePerHour string = ''
 
+@description('Application (client) id that people sign in to with Entra; empty for no sign-in.')
+param signInClientId string = ''
+
+@description('Tenant whose people may sign in; empty for that of the subscription.')
+param signInTenantId string = ''
+
+@description('The API asks for a function key. Without, people must sign in.')
+param apiKeys bool = true
+
 @description('Further settings of the app, by the names in function_app/settings.py.')
 param appSettings object = {}
 
@@ -119,6 +128,8 @@ var clusterPath = split(onKubernetes ? kubernetesClusterId : '/////none', '/')
 var attaches = onKubernetes && !kubernetesAttached
 var addresses = filter(map(split(clientAddresses, ','), each => trim(each)), each => !empty(each))
 var clients = privateNetwork ? addresses : []
+// An API that nobody guards would be everybody's.
+var keys = apiKeys || !empty(signInClientId) ? apiKeys : fail('apiKeys is false without sign-in')
 // The first day of a budget cannot change: azd keeps the output, and gives it back.
 var budgetSince = empty(budgetStart) ? thisMonth : budgetStart
 
@@ -346,6 +357,9 @@ module functionApp 'modules/function-app.bicep' = {
     durableTaskScheduler: durableTaskScheduler
     schedulerConnection: durableTaskScheduler ? scheduler.?outputs.?connectionString ?? '' : ''
     alwaysReady: alwaysReady
+    signInClientId: signInClientId
+    signInTenantId: empty(signInTenantId) ? tenant().tenantId : signInTenantId
+    apiKeys: keys
     furtherSettings: appSettings
     subnetId: privateNetwork ? network.?outputs.?appSubnetId ?? '' : ''
     logsId: monitoring.outputs.logsId

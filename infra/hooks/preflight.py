@@ -26,6 +26,7 @@ from function_app.gpus import NODES, quota_family  # noqa: E402 - its folder is 
 INFRA = ROOT / "infra"
 MANAGEMENT = "https://management.azure.com"
 USAGES = "2025-12-01"
+DELETED = "2024-10-01"
 MINUTES_S = 120.0
 
 ALWAYS = """
@@ -41,6 +42,7 @@ SOMETIMES = {
 }
 """Resource providers by the setting without which they are not needed."""
 
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 VGPU = re.compile(r"_A10_v5$")
 
 type Environment = Mapping[str, str]
@@ -113,6 +115,11 @@ def bad_combinations(environment: Environment) -> Iterator[str]:
     path = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ContainerService"
     if cluster and not re.fullmatch(rf"{path}/managedClusters/[^/]+", cluster, re.IGNORECASE):
         yield "KUBERNETES_CLUSTER_ID is not the resource id of an AKS cluster"
+    for variable in ("SIGN_IN_CLIENT_ID", "SIGN_IN_TENANT_ID"):
+        if (given := environment.get(variable, "")) and not GUID.fullmatch(given):
+            yield f"{variable} is {given!r}: it must be a GUID"
+    if environment.get("API_KEYS") == "false" and not environment.get("SIGN_IN_CLIENT_ID"):
+        yield "API_KEYS is false without SIGN_IN_CLIENT_ID: the API would be everybody's"
 
 
 def _is_range(text: str) -> bool:
@@ -145,7 +152,8 @@ def ask_azure(environment: Environment, found: Findings) -> None:
         found.wrong.append(f"the Azure CLI cannot see azd's subscription: {error}: run `az login`")
         return
     _look_at_subscription(account, environment, found)
-    for look in (_look_at_providers, _look_at_region, _look_at_quota, _look_at_vaults):
+    looks = (_look_at_providers, _look_at_region, _look_at_quota, _look_at_vaults)
+    for look in (*looks, _look_at_workspaces):
         try:
             look(ask, environment, found)
         except CannotAskError as error:
@@ -226,6 +234,25 @@ def _look_at_vaults(ask: Ask, environment: Environment, found: Findings) -> None
             found.wrong.append(
                 f"the vault {vault['name']} of an earlier {name} was deleted and keeps its name: "
                 f"`{group} && {recover}`, or `azd env new` with another name"
+            )
+
+
+def _look_at_workspaces(ask: Ask, environment: Environment, found: Findings) -> None:
+    """A workspace that was deleted, but not for good, keeps its name for 14 days.
+
+    https://learn.microsoft.com/azure/machine-learning/concept-soft-delete. The list of them is in
+    no document, and some subscriptions have none: that is noted, no more.
+    """
+    group = f"/resourcegroups/rg-{environment.get('AZURE_ENV_NAME', '')}/".lower()
+    where = f"subscriptions/{environment.get('AZURE_SUBSCRIPTION_ID', '')}"
+    path = f"{where}/providers/Microsoft.MachineLearningServices/deletedWorkspaces"
+    url = f"{MANAGEMENT}/{path}?api-version={DELETED}"
+    for workspace in ask("rest", "--method", "get", "--url", url)["value"]:
+        if group in json.dumps(workspace).lower():
+            found.wrong.append(
+                f"the workspace {workspace['name']} of an earlier deployment was deleted and keeps "
+                "its name for 14 days: delete it for good in the portal (Azure Machine Learning, "
+                "Recently deleted), or `azd env new` with another name"
             )
 
 

@@ -54,6 +54,15 @@ param schedulerConnection string
 @minValue(0)
 param alwaysReady int
 
+@description('Application (client) id of the registration that people sign in to; empty for none.')
+param signInClientId string
+
+@description('Tenant whose people may.')
+param signInTenantId string
+
+@description('The API asks for a function key.')
+param apiKeys bool
+
 @description('Further app settings; they win.')
 param furtherSettings object
 
@@ -106,7 +115,8 @@ var schedulerSettings = {
 }
 
 var providerSettings = durableTaskScheduler ? schedulerSettings : {}
-var allSettings = union(settings, providerSettings, furtherSettings)
+var keySettings = apiKeys ? {} : { HTTP_AUTH_LEVEL: 'anonymous' }
+var allSettings = union(settings, providerSettings, keySettings, furtherSettings)
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: planName
@@ -165,6 +175,35 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         alwaysReady: alwaysReady > 0 ? [{ name: 'durable', instanceCount: alwaysReady }] : []
       }
     }
+  }
+}
+
+// People sign in before anything of the app is reached. No secret: the registration hands out id
+// tokens, and none is stored.
+resource signIn 'Microsoft.Web/sites/config@2024-11-01' = if (!empty(signInClientId)) {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: true }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'RedirectToLoginPage'
+      redirectToProvider: 'azureactivedirectory'
+      // Event Grid shows the host's own key there, which is for nothing else.
+      excludedPaths: ['/runtime/webhooks/blobs']
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: signInClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${signInTenantId}/v2.0'
+        }
+        validation: { allowedAudiences: [signInClientId, 'api://${signInClientId}'] }
+      }
+    }
+    login: { tokenStore: { enabled: false } }
+    httpSettings: { requireHttps: true }
   }
 }
 

@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,14 +15,15 @@ import pytest
 from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from emulator.config import PROJECT_ROOT
 from function_app import paths, storage
 from function_app.jobs import Job, State, Terms, Work
 from function_app.settings import settings
 from function_app.triggers import start
-from gpu_worker.plan import Progress
+from gpu_worker.plan import SEAL_BYTES, Plan, Progress
 from tests.function_app.azureml import AzureML, ignores_azure_ml
 from tests.function_app.hub import Hub
-from tests.function_app.media import Clips
+from tests.function_app.media import Clips, paint
 from tests.function_app.wire import StatusResult, Worker, blob, json_text, text, timer
 
 type Upload = Callable[..., Job]
@@ -81,6 +85,27 @@ def test_http_functions_have_their_routes(worker: Worker, name: str) -> None:
     read = ["GET", "HEAD"] if method == "GET" else [method]
     assert ([each.upper() for each in trigger["methods"]], trigger["route"]) == (read, route)
     assert trigger["authLevel"].upper() == ("ANONYMOUS" if name in OPEN else "FUNCTION")
+
+
+LEVELS = """
+import json
+from function_app import app
+bindings = [each.get_trigger().get_dict_repr() for each in app.app.get_functions()]
+levels = {str(each["authLevel"].value) for each in bindings if "authLevel" in each}
+print(json.dumps(sorted(levels)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "levels"),
+    [({}, ["anonymous", "function"]), ({"HTTP_AUTH_LEVEL": "anonymous"}, ["anonymous"])],
+)
+def test_keys_are_asked_for_unless_others_guard_the_app(
+    told: dict[str, str], levels: list[str]
+) -> None:
+    code = [sys.executable, "-c", LEVELS]
+    said = subprocess.check_output(code, env=os.environ | told, cwd=PROJECT_ROOT)
+    assert json.loads(said) == levels
 
 
 @pytest.mark.parametrize(
@@ -205,6 +230,21 @@ def test_clean_up_deletes_the_jobs_folder(worker: Worker, job: Job) -> None:
     storage.write(paths.JOBS, job.folder.plan, "{}", "application/json")
     activity(worker, "clean_up", State(job).to_dict())
     assert list(storage.names(paths.JOBS, job.folder.root)) == []
+
+
+@ignores_azure_ml
+@pytest.mark.usefixtures("azureml", "style")
+def test_an_attempt_inherits_the_frames_of_whole_shards_alone(
+    worker: Worker, job: Job, clips: Clips
+) -> None:
+    work = Work.from_dict(activity(worker, "preprocess", asdict(job))["value"])
+    plan = Plan.from_json(storage.read(paths.JOBS, job.folder.plan) or b"")
+    whole, half, hollow, *_ = painted = paint(plan, clips["plain.mp4"])
+    for shard, length in ((whole, None), (half, -SEAL_BYTES), (hollow, 3)):
+        content = painted[shard][:length]
+        storage.write(paths.JOBS, job.folder.shard(shard), content, "video/mp4")
+    submitted = activity(worker, "submit", State(job, work, attempt=2).to_dict())["value"]
+    assert submitted["frames"] == len(whole)
 
 
 @ignores_azure_ml

@@ -12,6 +12,7 @@ CLUSTER = (
     "/subscriptions/00000000-0000-0000-0000-0000000000aa/resourceGroups/rg-k8s"
     "/providers/Microsoft.ContainerService/managedClusters/painters"
 )
+APPLICATION = "00000000-0000-0000-0000-0000000000dd"
 VARIANTS = {
     "default": {},
     "private": {"privateNetwork": True, "clientAddresses": "203.0.113.7, 198.51.100.0/24"},
@@ -22,6 +23,7 @@ VARIANTS = {
         "alertEmail": "owner@example.com",
     },
     "scheduler": {"durableTaskScheduler": True},
+    "signin": {"signInClientId": APPLICATION, "apiKeys": False},
 }
 """Deployments that differ in what they deploy, by the parameters given."""
 

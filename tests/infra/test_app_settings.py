@@ -168,7 +168,7 @@ def test_scheduler_takes_the_place_of_storage(deployed: Callable[[str], Deployme
 
 def _read_by_the_app() -> set[str]:
     """Names of the variables that settings.py reads, and of those read where it cannot be."""
-    names = {"BLOB_TRIGGER_SOURCE"}
+    names = {"BLOB_TRIGGER_SOURCE", "HTTP_AUTH_LEVEL"}
     for field in dataclasses.fields(Settings):
         if connection := field.metadata.get("connection"):
             names |= {f"{connection}__blobServiceUri", f"{connection}__clientId"}

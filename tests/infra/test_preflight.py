@@ -30,17 +30,25 @@ HEALTHY: dict[str, Any] = {
     "account show": {"state": "Enabled", "id": SUBSCRIPTION},
     "provider list": PROVIDERS,
     "functionapp list-flexconsumption-locations": ["West Europe", "norwayeast"],
-    "rest --method": {"value": [{"name": FAMILY, "limit": 24}]},
+    "rest usages": {"value": [{"name": FAMILY, "limit": 24}]},
+    "rest deletedWorkspaces": {"value": []},
     "keyvault list-deleted": [],
 }
 VAULT = {
     "name": "kv-abc",
     "properties": {"location": "westeurope", "tags": {"azd-env-name": "atelier"}},
 }
+WORKSPACE = {
+    "name": "mlw-abc",
+    "id": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-atelier/providers"
+    "/Microsoft.MachineLearningServices/workspaces/mlw-abc",
+}
 
 FAKE_AZ = """#!{python}
 import json, sys
 words = " ".join(sys.argv[1:3])
+if words == "rest --method":
+    words = "rest " + sys.argv[sys.argv.index("--url") + 1].partition("?")[0].rpartition("/")[2]
 if "--subscription {subscription}" not in " ".join(sys.argv):
     sys.exit("another subscription than azd's")
 answer = json.load(open({answers!r})).get(words)
@@ -96,6 +104,8 @@ def test_a_sound_environment_passes(preflight: Preflight):
         ("CLIENT_ADDRESSES", "10.0.0.1/24", "holds '10.0.0.1/24'"),
         ("MAX_COST_PER_JOB", "5 dollars", "MAX_COST_PER_JOB is '5 dollars': it must be a number"),
         ("BUDGET_START", "2026-02-14", "it must be the first day of a month"),
+        ("SIGN_IN_CLIENT_ID", "atelier", "SIGN_IN_CLIENT_ID is 'atelier': it must be a GUID"),
+        ("API_KEYS", "false", "API_KEYS is false without SIGN_IN_CLIENT_ID"),
         ("KUBERNETES_CLUSTER_ID", "painters", "is not the resource id of an AKS cluster"),
     ],
 )
@@ -133,8 +143,9 @@ FREE = {"account show": {"state": "Enabled", "subscriptionPolicies": {"quotaId":
         (FREE, "azd env set BUILD_WITH_DOCKER true"),
         ({"provider list": PROVIDERS[1:]}, "az provider register --namespace Microsoft.Auth"),
         ({"functionapp list-flexconsumption-locations": ["norwayeast"]}, "no Flex Consumption"),
-        ({"rest --method": {"value": [{"name": FAMILY, "limit": 0}]}}, "is 0 cores, and one node"),
+        ({"rest usages": {"value": [{"name": FAMILY, "limit": 0}]}}, "is 0 cores, and one node"),
         ({"keyvault list-deleted": [VAULT]}, "az keyvault recover --name kv-abc"),
+        ({"rest deletedWorkspaces": {"value": [WORKSPACE]}}, "the workspace mlw-abc of an earlier"),
     ],
 )
 def test_what_azure_would_refuse_is_said_before(
@@ -154,11 +165,12 @@ def test_a_private_network_needs_another_provider(preflight: Preflight):
 @pytest.mark.parametrize(
     ("answers", "environment", "note"),
     [
-        ({"rest --method": {"value": [{"name": FAMILY, "limit": 8}]}}, {}, "nodes have 16"),
-        ({"rest --method": {"value": []}}, {}, "no quota is listed"),
+        ({"rest usages": {"value": [{"name": FAMILY, "limit": 8}]}}, {}, "nodes have 16"),
+        ({"rest usages": {"value": []}}, {}, "no quota is listed"),
         ({"keyvault list-deleted": None}, {}, "not looked at: `az keyvault list-deleted` said"),
+        ({"rest deletedWorkspaces": None}, {}, "rest deletedWorkspaces may not be asked"),
         (
-            {"rest --method": {"value": [{"name": "standardNVADSA10v5Family", "limit": 999}]}},
+            {"rest usages": {"value": [{"name": "standardNVADSA10v5Family", "limit": 999}]}},
             {"GPU_SKU": "Standard_NV36ads_A10_v5"},
             "has a virtual GPU",
         ),
@@ -173,6 +185,8 @@ def test_what_may_be_in_the_way_is_noted(
     assert note in done.stdout
 
 
-def test_another_vault_that_was_deleted_is_in_nobodys_way(preflight: Preflight):
+def test_what_was_deleted_of_others_is_in_nobodys_way(preflight: Preflight):
     other = VAULT | {"properties": {"tags": {"azd-env-name": "other"}}}
     assert preflight({"keyvault list-deleted": [other]}).returncode == 0
+    elsewhere = WORKSPACE | {"id": WORKSPACE["id"].replace("rg-atelier", "rg-atelier-2")}
+    assert preflight({"rest deletedWorkspaces": {"value": [elsewhere]}}).returncode == 0

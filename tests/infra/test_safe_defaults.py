@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra.compiler import Compiled, Deployment
+from tests.infra.compiler import INFRA, TENANT, Compiled, Compiler, Deployment
+from tests.infra.conftest import APPLICATION
 
 SAFE: dict[str, dict[str, Any]] = {
     "Microsoft.ContainerRegistry/registries": {
@@ -119,6 +120,49 @@ def test_clients_alone_reach_a_private_network(deployed: Callable[[str], Deploym
         reachable = account["properties"]["publicNetworkAccess"] == "Enabled"
         assert rules == (CLIENTS if reachable else [])
         assert reachable is account["name"].startswith("stdata")
+
+
+SIGN_IN = "Microsoft.Web/sites/config"
+
+
+def test_nobody_gets_past_the_sign_in_but_event_grid(
+    deployed: Callable[[str], Deployment], compiler: Compiler
+):
+    found = deployed("signin").one(SIGN_IN)
+    assert found["name"].endswith("/authsettingsV2")
+    checks = found["properties"]["globalValidation"]
+    assert found["properties"]["platform"]["enabled"]
+    assert checks["requireAuthentication"]
+    assert checks["unauthenticatedClientAction"] == "RedirectToLoginPage"
+    names = {"functionAppName": "func-a", "topicName": "topic", "jobsAccountName": "jobs"}
+    events = compiler.deploy(names, INFRA / "events.bicep").resources
+    (webhook,) = checks["excludedPaths"]
+    for each in events:
+        url = each["properties"]["destination"]["properties"]["endpointUrl"]
+        assert webhook.removeprefix("/") in url
+
+
+def test_people_of_one_tenant_sign_in_without_a_secret(
+    deployed: Callable[[str], Deployment], deploy: Callable[..., Deployment]
+):
+    elsewhere = deploy(signInClientId=APPLICATION, signInTenantId="another")
+    for found, tenant in ((deployed("signin"), TENANT), (elsewhere, "another")):
+        entra = found.one(SIGN_IN)["properties"]["identityProviders"]["azureActiveDirectory"]
+        issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
+        assert entra["registration"] == {"clientId": APPLICATION, "openIdIssuer": issuer}
+        assert entra["validation"]["allowedAudiences"] == [APPLICATION, f"api://{APPLICATION}"]
+
+
+def test_keys_are_asked_for_unless_people_sign_in(
+    deployed: Callable[[str], Deployment], deploy: Callable[..., Deployment], default: Deployment
+):
+    both = deploy(signInClientId=APPLICATION)
+    assert not default.of(SIGN_IN)
+    for found in (default, both):
+        assert "HTTP_AUTH_LEVEL" not in found.app_settings
+    assert deployed("signin").app_settings["HTTP_AUTH_LEVEL"] == "anonymous"
+    with pytest.raises(AssertionError, match="apiKeys is false without sign-in"):
+        deploy(apiKeys=False)
 
 
 def test_nothing_is_closed_without_a_private_network(default: Deployment):
