@@ -99,8 +99,8 @@ def test_a_pod_leaves_room_for_what_its_node_runs_besides(sku: str, deploy: Depl
 
 
 HOST_AND_APP_MIB = 640
-"""Of an instance's memory: after 40 jobs the app had 165 MB and the Functions host (4.1037) 267 MB on
-one machine; the rest is to spare."""
+"""Of an instance's memory: after 40 jobs the app had 165 MB and the Functions host (4.1037) 267;
+the rest is to spare."""
 
 
 def test_activities_at_once_fit_into_an_instance(default: Deployment):

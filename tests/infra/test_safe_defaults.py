@@ -148,7 +148,8 @@ def test_people_of_one_tenant_sign_in_without_a_secret(
     elsewhere = deploy(signInClientId=APPLICATION, signInTenantId="another")
     for found, tenant in ((deployed("signin"), TENANT), (elsewhere, "another")):
         entra = found.one(SIGN_IN)["properties"]["identityProviders"]["azureActiveDirectory"]
-        issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
+        where = "environment().authentication.loginEndpoint"  # of the cloud, known there alone
+        issuer = f"[format('{{0}}{{1}}/v2.0', {where}, '{tenant}')]"
         assert entra["registration"] == {"clientId": APPLICATION, "openIdIssuer": issuer}
         assert entra["validation"]["allowedAudiences"] == [APPLICATION, f"api://{APPLICATION}"]
 
