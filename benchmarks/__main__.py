@@ -22,6 +22,7 @@ BENCHMARKS = (
     "presets",
     "join",
     "listing",
+    "mix",
     "package",
     "polls",
     "records",

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, wraps
 from pathlib import PurePosixPath
@@ -33,6 +33,7 @@ from function_app import (
     telemetry,
     turns,
     uploads,
+    waits,
 )
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
@@ -76,7 +77,7 @@ class Look:
         frames: painted in this attempt so far.
         fps: frames painted a second at present, all ranks together.
         fault: "input" or "world", once the worker has given up.
-        message: the worker's sentence about it.
+        message: the worker's sentence about it; or how long the job waits for its nodes.
         code: of the error, where the worker gave one.
         age: seconds since the frames were counted.
     """
@@ -209,14 +210,16 @@ def poll(payload: Payload) -> Payload:
     # First of all: once the state is final, what the worker had to say is in storage.
     state_of_job = compute.state(attempt.name)
     told = _told(job.folder, attempt.number)
-    failure = _failure(job) if state_of_job in compute.FINAL else None
+    is_over = state_of_job in compute.FINAL
+    failure = _failure(job) if is_over else None
+    wait = "" if is_over else _wait(state, state_of_job, told)
     return asdict(
         Look(
             state_of_job,
             told.progress.frames if told else 0,
             told.progress.frames_per_second if told else 0.0,
             failure.fault if failure else "",
-            _called_as_uploaded(failure.message, state) if failure else "",
+            _called_as_uploaded(failure.message, state) if failure else wait,
             _code(failure),
             told.age if told else 0.0,
         )
@@ -377,6 +380,36 @@ def _progress(folder: JobFolder, attempt: int, second: int) -> tuple[Progress, d
         except PlanError:
             time.sleep(_LOOK_AGAIN_SECONDS)
     return None
+
+
+def _wait(state: State, state_of_job: str, told: _Told | None) -> str:
+    """Tell the others how the job stands; return how long it waits for its nodes, if it does."""
+    if not (state.started and state.work):
+        return ""  # under version 1 jobs had no places
+    nodes, frames = state.work.nodes, state.work.frames
+    place = waits.Place(
+        state.job.job_id,
+        nodes,
+        _node_seconds(state.job) / nodes,
+        works=state_of_job not in waits.LINE,
+    )
+    if told and told.progress.frames_per_second:
+        done = min(frames, state.frames_before + told.progress.frames)
+        left = max(0.0, (frames - done) / told.progress.frames_per_second - told.age)
+        place = replace(place, left=left, share=done / frames)
+    turns.tell(place, state.started)
+    if place.works:
+        return ""
+    return waits.sentence(*waits.begins_in(turns.places(), place.job_id, settings().aml_nodes_max))
+
+
+@lru_cache(_CACHED)
+def _node_seconds(job: Job) -> float:
+    """Return how long one node would be at work for a job, as estimated; infinite if unknown."""
+    if job.makes_style:
+        return 60 * settings().learn_minutes if job.style_source.is_painting else 0.0
+    plan = storage.metadata(paths.JOBS, job.folder.plan)
+    return float(plan.get(waits.EXPECTED, math.inf))
 
 
 def _called_as_uploaded(sentence: str, state: State) -> str:

@@ -52,17 +52,20 @@ def megapixels(frames: int, picture: Picture, flop_per_pixel: float | None = Non
     return weight * frames * picture.width * picture.height / 1e6
 
 
+def node_seconds(amount: float, limits: Settings) -> float:
+    """Return how long one node paints so many megapixels, in seconds."""
+    return amount / (limits.rate * limits.aml_processes_per_node)
+
+
 def nodes_for(amount: float, limits: Settings) -> int:
     """Return how many nodes paint so many megapixels in about the target time."""
-    per_node = limits.rate * limits.aml_processes_per_node
-    needed = amount / per_node / (limits.target_minutes * 60)
+    needed = node_seconds(amount, limits) / (limits.target_minutes * 60)
     return max(1, min(limits.aml_nodes_max, math.ceil(needed)))
 
 
 def estimate(amount: float, nodes: int, limits: Settings) -> float | None:
     """Return what painting so many megapixels will cost; None if the price is not known."""
-    painting = amount / (limits.rate * limits.aml_processes_per_node)
-    return price_of(nodes * START_SECONDS + painting, limits.price)
+    return price_of(nodes * START_SECONDS + node_seconds(amount, limits), limits.price)
 
 
 def estimate_learning(limits: Settings) -> float | None:

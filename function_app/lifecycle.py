@@ -374,10 +374,12 @@ class Lifecycle:
 
     def _painting(self, look: Look) -> Status:
         work, left = self._work, self._seconds_left(look)
+        is_waiting = look.state in compute.WAITING
+        stands = f"Azure Machine Learning: {look.state}"
         return replace(
             self._status(
-                Stage.QUEUE if look.state in compute.WAITING else self.stage,
-                f"Azure Machine Learning: {look.state}",
+                Stage.QUEUE if is_waiting else self.stage,
+                (is_waiting and look.message) or stands,
             ),
             done=self._done(look),
             fps=round(look.fps, 2) if look.fps else None,

@@ -80,6 +80,14 @@ def read_dated(container_name: str, blob_name: str) -> tuple[bytes, datetime] | 
         return None
 
 
+def metadata(container_name: str, blob_name: str) -> dict[str, str]:
+    """Return what is kept with a blob, nothing where there is none."""
+    try:
+        return dict(blob(container_name, blob_name).get_blob_properties().metadata)
+    except ResourceNotFoundError:
+        return {}
+
+
 def write(
     container_name: str,
     blob_name: str,

@@ -10,12 +10,16 @@ others: the reaper gives up its place.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+
+from azure.core.exceptions import ResourceNotFoundError
 
 from function_app import paths, storage
 from function_app.errors import Code, InputError
 from function_app.jobs import Job
 from function_app.settings import settings
+from function_app.waits import Place
 
 KEPT_DAYS = 2
 
@@ -35,6 +39,21 @@ def jobs_ahead(job: Job, started: str) -> int:
     storage.write(paths.JOBS, f"{paths.TURNS}/{place}", b"", "text/plain")
     queue = [name.removeprefix(f"{paths.TURNS}/") for name in _queue()]
     return max(0, queue.index(place) + 1 - settings().jobs_at_once)
+
+
+def tell(place: Place, started: str) -> None:
+    """Keep with a job's place what others are to know of it; one that was given up stays so."""
+    with suppress(ResourceNotFoundError):
+        blob = storage.blob(paths.JOBS, f"{paths.TURNS}/{started}-{place.job_id}")
+        blob.set_blob_metadata(place.to_metadata())
+
+
+def places() -> list[Place]:
+    """Return what was told of the jobs in the queue, in their order."""
+    listing = storage.container(paths.JOBS).list_blobs(f"{paths.TURNS}/", include=["metadata"])
+    return [
+        Place.from_metadata(_job_id(blob.name), blob.metadata) for blob in listing if blob.metadata
+    ]
 
 
 def leave(job_id: str) -> None:

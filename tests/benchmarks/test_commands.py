@@ -118,6 +118,13 @@ def test_scale(tmp_path: Path) -> None:
     assert (tmp_path / "scale.svg").read_text() == (documents / "scale.svg").read_text()
 
 
+def test_mix(tmp_path: Path) -> None:
+    run("mix", "--jobs", "100", "--results", tmp_path)
+    result = kept(tmp_path, "mix")
+    assert {**result["scene"], "jobs": 10_000} == kept(BENCHMARKS / "results", "mix")["scene"]
+    assert len(result["outcomes"]) == 9
+
+
 def test_picture(tmp_path: Path, picture: Path) -> None:
     painting = load_style(STYLES / "scream.safetensors").metadata["painting"]
     ImageOps.invert(Image.open(picture)).save(tmp_path / painting)

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from function_app import compute, paths, storage
+from function_app import compute, paths, storage, turns
 from function_app.compute import Attempt
 from function_app.errors import ServiceError
-from function_app.jobs import Job, Work
+from function_app.jobs import Job, State, Work
 from function_app.settings import settings
 from function_app.tasks import task_of
+from function_app.waits import EXPECTED
+from gpu_worker.plan import PROGRESS_NAME, Progress
 from tests.function_app.azureml import AzureML, ignores_azure_ml
+from tests.function_app.hub import FUNCTIONS
 
 pytestmark = ignores_azure_ml
 
@@ -57,6 +60,32 @@ def reaches(name: str, *states: str) -> str:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return state
+
+
+def test_a_job_without_nodes_is_told_how_long_the_one_that_has_them_will_take(
+    running: Attempt, configure: Callable[..., None]
+) -> None:
+    configure(AML_NODES_MAX="1")
+    waits = replace(running, job=Job.of("scream/clip.mp4", uuid.uuid4().hex))
+    begun, places = "2026-11-28T10:00:00.000000Z", (running, waits)
+    for each in places:
+        turns.jobs_ahead(each.job, begun)
+    expected = {EXPECTED: "600"}
+    storage.write(paths.JOBS, running.job.folder.plan, b"", "application/json", expected)
+    progress = Progress(0, 12, 0.1, "none").to_json()
+    storage.write(paths.JOBS, running.job.folder.output(PROGRESS_NAME), progress, "text/plain")
+    compute.submit(waits)
+    told = [_looked_at(each, begun)["message"] for each in places]
+    compute.cancel(waits.name)
+    for each in places:
+        turns.leave(each.job.job_id)
+    assert told == ["", "begins in about 6 min: 1 job before it"]
+
+
+def _looked_at(attempt: Attempt, started: str) -> dict[str, Any]:
+    (poll,) = (each for each in FUNCTIONS if each.get_function_name() == "poll")
+    state = State(attempt.job, attempt.work, attempt.number, started=started)
+    return poll.get_user_function()(state.to_dict())["value"]
 
 
 @pytest.mark.parametrize("variables", [DEDICATED, LOW_PRIORITY, KUBERNETES])

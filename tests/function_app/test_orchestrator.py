@@ -172,6 +172,19 @@ def test_a_job_tells_how_far_it_is(hub: TaskHubGrpcClient, script: Script, job: 
     }
 
 
+def test_a_job_without_nodes_tells_how_long_it_waits(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    waits = "begins in about 2 min: 3 jobs before it"
+    script.looks = [[Look("Queued", message=waits)]]
+    start(hub, job)
+    assert script.polled.wait(60)
+    status = shown(hub, job, stage="queue", attempt=1)
+    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
+    ended(hub, job)
+    assert status["message"] == waits
+
+
 def test_bad_input_fails_in_a_sentence_and_is_not_painted(
     hub: TaskHubGrpcClient, script: Script, upload: Upload
 ) -> None:

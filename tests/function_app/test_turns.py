@@ -7,6 +7,7 @@ import pytest
 from function_app import paths, storage, turns
 from function_app.errors import InputError
 from function_app.jobs import Job
+from function_app.waits import Place
 
 type Configure = Callable[..., None]
 
@@ -52,6 +53,22 @@ def test_who_leaves_lets_the_next_on() -> None:
         turns.jobs_ahead(job(number), started(number))
     turns.leave(job(0).job_id)
     assert [turns.jobs_ahead(job(number), started(number)) for number in (1, 2, 3)] == [0, 0, 1]
+
+
+def test_what_is_told_of_a_job_stands_with_its_place() -> None:
+    clip, film = Place(job(2).job_id, 1, 20), Place(job(1).job_id, 4, 600, 300, 0.5, works=True)
+    for number in (1, 2, 3):
+        turns.jobs_ahead(job(number), started(number))
+    turns.tell(clip, started(2))
+    turns.tell(film, started(1))
+    assert turns.places() == [film, clip]
+
+
+def test_a_place_that_was_given_up_does_not_come_back_by_what_is_told() -> None:
+    turns.jobs_ahead(job(1), started(1))
+    turns.leave(job(1).job_id)
+    turns.tell(Place(job(1).job_id, 1, 20), started(1))
+    assert list(turns.waiting()) == []
 
 
 def test_a_job_too_many_for_the_day_is_refused(empty_queue: Configure) -> None:
