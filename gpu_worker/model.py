@@ -3,7 +3,7 @@
 A style is one self-describing `.safetensors` file: the weights of a feed-forward network and, as
 metadata strings, all that is needed to build the network again and to know where it came from:
 
-    format_version   "2"; a file with a higher one is refused. "1" had another `StyleNet`
+    format_version   "3"; a file with a higher one is refused. Up to "2" `StyleNet` was another
     architecture     JSON of `Architecture`
     flop_per_pixel   floating point operations to paint one pixel (multiply and add count as two)
     thumbnail        a landscape as the network paints it, JPEG in base64
@@ -46,7 +46,8 @@ from gpu_worker.networks import (
 )
 from gpu_worker.thumbnail import thumbnail
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+_STYLE_NET_SINCE = 3
 WIDTH_MAX = 256
 BLOCKS_MAX = 32
 
@@ -191,10 +192,11 @@ def _architecture(metadata: Mapping[str, str]) -> Architecture:
 
 def _described(metadata: Mapping[str, str]) -> dict[str, Any]:
     described: dict[str, Any] = json.loads(metadata["architecture"])
-    if metadata.get("format_version") != "1":
-        return described
-    if described["name"] == StyleNet.__name__:
+    version = int(metadata.get("format_version", FORMAT_VERSION))
+    if version < _STYLE_NET_SINCE and described["name"] == StyleNet.__name__:
         raise StyleError("it was learnt by an older program; learn it from its painting again")
+    if version > 1:
+        return described
     # Variants of the old network, that no other knew.
     return {key: value for key, value in described.items() if key not in ("fold", "depthwise")}
 

@@ -1,19 +1,21 @@
 """The networks that paint: RGB pictures in, RGB pictures of the same size out."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from gpu_worker import winograd
+from gpu_worker.canvas import ORIGINS, Canvas, Origin, blurred
 
 MINIMUM_SIDE = 16
 
+_FLAT_WIDTH = 9  # pixels of the size that is painted
+_FLAT = 0.06  # standard deviation of which half is evened out
 _FLOP_PROBE_SIZE = (360, 640)
 
 
@@ -79,91 +81,22 @@ class Residual(nn.Module):
         return self.conv2(F.relu(self.conv1(x), inplace=True)).add_(x)
 
 
-class Canvas(nn.Module):
-    """The ground that is painted on: where strokes could lie in what is flat, and along what.
-
-    Convolutions make one colour of a clear sky, or a grid; nothing in it tells where a stroke could
-    lie. Here that is told by sums of waves of random directions and lengths, which never repeat and
-    are the same in each frame: two that are smooth, and the contour lines of two more, each of
-    them broken by a smooth one. To the latter the brightness is added, as if it were height: lines
-    go around shapes. Where the picture has texture of its own, the canvas is covered.
-
-    A wave of a sum is a product of one down and one across, so sums are small matrix products.
-    """
-
-    CHANNELS: Final = 4
-    _WAVES: Final = 10
-    _SMOOTH: Final = (24.0, 120.0)
-    _FLOW: Final = (140.0, 420.0)
-    """Lengths of the shortest and the longest wave, in pixels of the size that is painted."""
-    _BANDS: Final = (9.0, 18.0)
-    """From one contour line to the next, in such pixels, root mean square: strokes lie so apart."""
-    _HEIGHT: Final = 80.0
-    """Of white above black, in such pixels; the slopes of the sums are 1, root mean square."""
-    _TEXTURE: Final = 0.03
-    """Standard deviation of brightness that covers half of the canvas."""
-    _BLUR: Final = 7
-    _SEED: Final = 7
-
-    def forward(self, rgb: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """Ground `(N, 4, H, W)` for pixels `(N, 3, H, W)` at `(N, H)` rows and `(N, W)` columns."""
-        smooth, flow = self._sums(rows, columns).float().split_with_sizes([2, 2], dim=1)
-        light = rgb.float().mean(1, keepdim=True)
-        height = self._blurred(light)
-        bands = torch.tensor(self._BANDS, device=rgb.device).view(1, 2, 1, 1)
-        lines = ((flow + self._HEIGHT * height) * (2 * math.pi / bands)).sin()
-        texture = self._blurred((light - height).square())
-        bare = 1 / (1 + texture / self._TEXTURE**2)
-        return torch.cat((smooth * bare, smooth * lines * bare), 1) / 2
-
-    def _blurred(self, x: Tensor) -> Tensor:
-        """Average three times, which is close to a Gaussian; borders are repeated."""
-        border = self._BLUR // 2
-        for _ in range(3):
-            x = F.avg_pool2d(F.pad(x, (border,) * 4, mode="replicate"), self._BLUR, 1)
-        return x
-
-    def _sums(self, rows: Tensor, columns: Tensor) -> Tensor:
-        # In float64, which autocast leaves alone: these are places, not features.
-        turns_down, turns_across, phases, heights = (
-            wave.to(rows.device)[:, None, :].double() for wave in self._waves()
-        )
-        down = rows[:, None, :, None] * turns_down + phases
-        across = columns[:, None, :, None] * turns_across
-        return (heights * down.cos()) @ across.cos().mT - (heights * down.sin()) @ across.sin().mT
-
-    @classmethod
-    @cache
-    def _waves(cls) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Radians a pixel down and across, phases, heights, `(4, 10)` each: for all styles."""
-        chance, shape = Generator().manual_seed(cls._SEED), (cls.CHANNELS, cls._WAVES)
-        chosen, turn, phase = (
-            torch.rand(shape, generator=chance, device="cpu", dtype=torch.float32) for _ in range(3)
-        )
-        shortest, longest = torch.tensor(
-            (cls._SMOOTH, cls._SMOOTH, cls._FLOW, cls._FLOW), device="cpu"
-        ).T[..., None]
-        radians = 2 * math.pi * (chosen / shortest + (1 - chosen) / longest)
-        heights = torch.full(shape, math.sqrt(2 / cls._WAVES), device="cpu")
-        # The slope of each wave is its height times its radians; here that is the same for all.
-        heights[2:] /= radians[2:]
-        # Spread evenly; by chance alone some directions have most of the waves.
-        direction = 2 * math.pi * (torch.arange(cls._WAVES, device="cpu") + turn) / cls._WAVES
-        return radians * direction.sin(), radians * direction.cos(), 2 * math.pi * phase, heights
-
-
 class StyleNet(Network):
     """The project's own network: adds to a frame what makes it the painting.
 
-    It begins as no change at all, the last layer being zero: learning starts at the photo. Two
-    levels of residual blocks, at a quarter and an eighth of the size, have the reach of a stroke.
+    It begins as the frame with its texture evened out, the last layer being zero: learning starts
+    at a ground to paint on. Two levels of residual blocks, at a quarter and an eighth of the size,
+    have the reach of a stroke.
 
     Strokes have their size relative to the painting. So a larger picture is painted at a short side
-    of `SIDE`, and the change is raised to its size.
+    of `SIDE`, and raised to its size. What it shows that is finer is kept along edges; fainter than
+    that it is grain, of which a painting has none.
     """
 
     SIDE: Final = 288
-    _FOLD: Final = 2
+    _GRAIN: Final = 0.08
+    """Of what is finer than painted, root mean square of the colours: half of so much is kept."""
+    _FOLD: Final = Canvas.PIXEL
     _MULTIPLE: Final = 8
 
     def __init__(self, architecture: Architecture) -> None:
@@ -187,41 +120,43 @@ class StyleNet(Network):
         """Paint `(N, 3, H, W)` RGB in [0, 1]; the same shape and range come back."""
         return (rgb + self.change(rgb)).clamp(0, 1)
 
-    def change(self, rgb: Tensor, origins: Tensor | None = None) -> Tensor:
+    def change(self, rgb: Tensor, origins: Sequence[Origin] = ORIGINS) -> Tensor:
         """Return what painting adds to each pixel, `(N, 3, H, W)`; the sum may leave [0, 1].
 
         Args:
             rgb: the frames.
-            origins: `(N, 2)`, row and column of the canvas where each frame begins, in pixels as
-                they are painted; None for the canvas's own origin.
+            origins: where on the canvas each frame begins, or all if it is one.
         """
         size = rgb.shape[-2:]
-        begins = rgb.new_zeros((1, 2), dtype=torch.float32) if origins is None else origins
         if min(size) <= self.SIDE:
-            return self._change(rgb, begins)
+            return self._change(rgb, origins)
         small = [round(side * self.SIDE / min(size)) for side in size]
         shrunk = F.interpolate(rgb.float(), small, mode="bilinear", antialias=True).to(rgb.dtype)
-        change = self._change(shrunk, begins).float()
-        return F.interpolate(change, size, mode="bilinear").to(rgb.dtype)
+        change = self._change(shrunk, origins)
+        shown, change = F.interpolate(
+            torch.cat((shrunk, change), 1).float(), size, mode="bilinear"
+        ).chunk(2, dim=1)
+        return (change - self._grain(rgb - shown)).to(rgb.dtype)
 
-    def _change(self, rgb: Tensor, origins: Tensor) -> Tensor:
+    def _grain(self, finer: Tensor) -> Tensor:
+        """Of details `(N, 3, H, W)` that are finer than is painted, what is too faint to keep."""
+        strength = finer.square().mean(1, keepdim=True)
+        return finer * (self._GRAIN**2 / (strength + self._GRAIN**2))
+
+    def _change(self, rgb: Tensor, origins: Sequence[Origin]) -> Tensor:
         height, width = rgb.shape[-2:]
         half = F.relu(self.enter(self._on_canvas(_padded(rgb, self._MULTIPLE), origins)))
         quarter = F.relu(self.down(half))
         coarse = self.rise(self.coarse(F.relu(self.down_again(quarter))))
         fine = self.rise_again(self.fine(_doubled(coarse) + quarter))
         painted = F.relu(self.finish(F.relu(_doubled(fine) + half)))
-        return self._unfolded(self.leave(painted))[..., :height, :width]
+        strokes = self._unfolded(self.leave(painted))[..., :height, :width]
+        return strokes + (_flattened(rgb) - rgb)
 
-    def _on_canvas(self, rgb: Tensor, origins: Tensor) -> Tensor:
+    def _on_canvas(self, rgb: Tensor, origins: Sequence[Origin]) -> Tensor:
         """Fold pixels into channels, from -1 to 1, and put the canvas below them."""
         folded = F.pixel_unshuffle(2 * rgb - 1, self._FOLD)
-        half = F.avg_pool2d(rgb, self._FOLD)
-        rows, columns = (
-            torch.arange(side, device=rgb.device) * float(self._FOLD) + begins[:, None]
-            for side, begins in zip(half.shape[-2:], origins.unbind(1), strict=True)
-        )
-        ground = self.canvas(half, rows, columns).to(rgb.dtype)
+        ground = self.canvas(F.avg_pool2d(rgb, self._FOLD), origins).to(rgb.dtype)
         return torch.cat((folded, ground), 1).contiguous(memory_format=torch.channels_last)
 
     def _unfolded(self, squares: Tensor) -> Tensor:
@@ -437,6 +372,21 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
     nn.init.zeros_(convolution.bias)  # pyright: ignore[reportArgumentType]
     return convolution
+
+
+def _flattened(rgb: Tensor) -> Tensor:
+    """Even out texture and keep edges: a guided filter (He et al. 2010), the picture its own guide.
+
+    `(N, 3, H, W)` to the same; of faint changes the channels keep one share.
+    """
+    exact = rgb.float()
+    mean = blurred(exact, _FLAT_WIDTH)
+    variance = (blurred(exact.square(), _FLAT_WIDTH) - mean.square()).mean(1, keepdim=True).relu()
+    kept = variance / (variance + _FLAT**2)
+    slope, level = blurred(torch.cat((kept, (1 - kept) * mean), 1), _FLAT_WIDTH).split_with_sizes(
+        [1, 3], 1
+    )
+    return (slope * exact + level).to(rgb.dtype)
 
 
 def _doubled(x: Tensor) -> Tensor:

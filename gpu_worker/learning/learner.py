@@ -11,10 +11,12 @@ from torch import Generator, Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from gpu_worker.canvas import Canvas, Origin
 from gpu_worker.errors import ToolError
 from gpu_worker.learning.content import Content
 from gpu_worker.learning.objective import Objective
-from gpu_worker.learning.pictures import Pair, random_crops, random_views
+from gpu_worker.learning.optimizer import Optimizer
+from gpu_worker.learning.pictures import Pair, in_other_light, random_crops, random_views
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.stability import disturb, equivariance_loss, frame_difference_loss
 from gpu_worker.learning.vgg import Vgg
@@ -23,9 +25,7 @@ from gpu_worker.precision import Precision
 
 _REACH = 15  # pixels; several periods of the network's 8x8 grid
 _WARM_UP_STEPS = 50
-_BETAS = (0.9, 0.99)  # of Adam; the second forgets the first steps, whose gradients are small
 _GRADIENT_NORM_MAX = 1.0
-_CANVAS = 4096.0  # pixels; frames begin anywhere on so much of it
 KEEP_SECONDS = 60.0
 _BAR_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
@@ -72,7 +72,7 @@ class Learner:
         self._objective = Objective(recipe, lesson.painting, lesson.content.pictures, vgg)
         self._network = place(network, device).requires_grad_()
         self._average = AveragedModel(self._network, avg_fn=_running_mean(recipe.average))
-        self._optimizer = torch.optim.Adam(self._network.parameters(), recipe.learning_rate, _BETAS)
+        self._optimizer = Optimizer(self._network, (network.enter, network.leave))
         self._losses: list[Losses] = []
 
     @property
@@ -91,15 +91,13 @@ class Learner:
         Args:
             spent: share of the budget gone by, which sets the learning rate.
         """
-        self._set_learning_rate(spent)
         views, frames = self._views(), self._frames()
-        origins = _CANVAS * torch.rand(
-            len(views.first) + len(frames.first), 2, generator=self._generator
-        )
+        origins = self._origins()
         rgb = torch.cat([views.first, frames.first])
         painted = self._paint(rgb, origins)
         losses = self._objective.losses(painted, rgb, spent)
-        self._descend(losses | self._stability(views, frames, painted, origins))
+        losses |= self._stability(views, frames, painted, origins)
+        self._descend(losses, self._learning_rate(spent))
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs to go on as if there had been no break."""
@@ -137,30 +135,40 @@ class Learner:
         crops = random_crops(content.pairs, count, recipe.size, generator)
         return self._placed(Pair(crops[:, :3], crops[:, 3:], torch.zeros(count, 2)))
 
+    def _origins(self) -> Sequence[Origin]:
+        """Lay the canvas anew below each crop."""
+        size = (2, self._recipe.batch)
+        rows, columns = torch.randint(Canvas.SIDE, size, generator=self._generator)
+        return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
+
     def _placed(self, pair: Pair) -> Pair:
+        pair = in_other_light(pair, self._generator)
         first, second = (
             rgb.to(self._device, memory_format=torch.channels_last)
             for rgb in (pair.first, pair.second)
         )
         return Pair(first, second, pair.moved)
 
-    def _paint(self, rgb: Tensor, origins: Tensor) -> Tensor:
+    def _paint(self, rgb: Tensor, origins: Sequence[Origin]) -> Tensor:
         """Paint without holding what comes of it in [0, 1], so that it can be brought back."""
         with torch.autocast(self._device.type, torch.bfloat16, self._dtype == torch.bfloat16):
-            change = self._network.change(rgb, origins.to(self._device))
+            change = self._network.change(rgb, origins)
         return rgb + change.float()
 
     def _stability(
-        self, views: Pair, frames: Pair, painted: Tensor, origins: Tensor
+        self, views: Pair, frames: Pair, painted: Tensor, origins: Sequence[Origin]
     ) -> dict[str, Tensor]:
         """Paint the second of each two, and compare with the first, which are `painted`.
 
-        The canvas lies still below both, as it will: where there are shapes, strokes are to follow
-        them rather than the canvas, or the network's grid.
+        Below views the canvas lies still every other time, as it will: strokes are to follow shapes
+        where there are any. Else it moves with the picture, so that strokes that are its own cost
+        nothing, and all that hangs on grain and brightness does.
         """
         recipe, count = self._recipe, len(views.first)
         if not (recipe.equivariance or recipe.frame_difference):
             return {}
+        if len(self._losses) % 2:
+            origins = [*_moved(origins[:count], views.moved), *origins[count:]]
         again = self._paint(torch.cat([views.second, frames.second]), origins)
         painted_views = replace(views, first=painted[:count], second=again[:count])
         painted_frames = replace(frames, first=painted[count:], second=again[count:])
@@ -170,24 +178,23 @@ class Learner:
             * frame_difference_loss(frames, painted_frames),
         }
 
-    def _descend(self, losses: Mapping[str, Tensor]) -> None:
+    def _descend(self, losses: Mapping[str, Tensor], learning_rate: float) -> None:
         total = torch.stack(list(losses.values())).sum()
         if not total.isfinite():
             raise ToolError("The learning ran away; start anew with a lower --learning-rate.")
         self._optimizer.zero_grad()
         total.backward()
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), _GRADIENT_NORM_MAX)
-        self._optimizer.step()
+        self._optimizer.step(learning_rate)
         self._average.update_parameters(self._network)
         values = {name: loss.item() for name, loss in losses.items()}
         self._losses.append(values | {"total": total.item()})
 
-    def _set_learning_rate(self, spent: float) -> None:
+    def _learning_rate(self, spent: float) -> float:
         """Rise over the first steps, then fall along half a cosine."""
         warm = min(1.0, (len(self._losses) + 1) / _WARM_UP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * spent))
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._recipe.learning_rate * warm * max(cosine, 0.01)
+        return self._recipe.learning_rate * warm * max(cosine, 0.01)
 
 
 class Budget:
@@ -240,6 +247,15 @@ def learn(
     if tell:
         tell(1.0)
     return Learnt(learner.network, learner.losses, budget.minutes)
+
+
+def _moved(origins: Sequence[Origin], pixels: Tensor) -> Sequence[Origin]:
+    """Move the canvas by `(N, 2)` painted pixels down and right, to the next of its own."""
+    moved = (pixels / Canvas.PIXEL).round()
+    return [
+        (row + int(down), column + int(right))
+        for (row, column), (down, right) in zip(origins, moved, strict=True)
+    ]
 
 
 def _running_mean(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

@@ -26,7 +26,7 @@ _FIRST: Final = 0.25
 """What the weight of style rises from, as a share."""
 _EIGHTH: Final = 8
 _WINDOW: Final = 5
-_FAINT: Final = 0.02
+_FAINT: Final = 0.01
 """Standard deviation of brightness that is hardly seen."""
 
 
@@ -55,11 +55,6 @@ def _decorrelation(ours: Tensor, theirs: Tensor, mean: Callable[[Tensor], Tensor
     return ((1 - correlation) * weight).mean()
 
 
-def _joined(features: Tensor) -> Tensor:
-    """Lay `(N, C, H, W)` side by side, `(1, C, H, N * W)`."""
-    return torch.cat(features.unbind(), -1)[None]
-
-
 class Objective:
     """Judges what is painted by content and style."""
 
@@ -84,9 +79,8 @@ class Objective:
             shown = self._vgg(rgb, LAYERS[_CONTENT])[_CONTENT].float()
         seen = self._vgg(painted)
         content = (seen[_CONTENT].float() - shown).square().mean() / self._variance
-        # Of all crops together, since a dark one may stay dark where another is bright. Flat for
-        # what is far off: one odd batch would otherwise outweigh a hundred.
-        style = style_distances([_joined(one) for one in seen], self._wanted).log1p().mean()
+        # Flat for what is far off: one odd crop would otherwise outweigh a hundred.
+        style = style_distances(seen, self._wanted).log1p().mean()
         outside = (painted - painted.clamp(0, 1)).square().mean()
         return {
             "content": self._recipe.content_weight * content,

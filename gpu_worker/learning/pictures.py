@@ -19,6 +19,11 @@ from gpu_worker.errors import InputError
 
 PIXELS_MAX = 100_000_000
 PAINTING_SIDE_MIN = 64
+_ZOOM_MIN, _ZOOM_MAX = 1.25, 1.75  # a square is to show about as much as a frame does
+_GAMMA_MAX = 0.7  # exponent of two, either way
+_FLAT = 0.25  # of [0, 1], what black rises or white falls by; half of all pictures keep theirs
+_COLOURFUL = 1.3  # times the colour, at most
+
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 
 # By the EXIF tag Orientation: CIPA DC-008, 4.6.5.
@@ -104,7 +109,7 @@ def read_painting(path: Path, short_side: int) -> Tensor:
 def random_crops(pictures: Sequence[Tensor], count: int, side: int, generator: Generator) -> Tensor:
     """Cut `(count, C, side, side)` squares, each at chance from a picture, half of them mirrored.
 
-    Each square covers 1 to 1.5 times `side` in its picture, or all that a small picture has.
+    Each square covers 1.25 to 1.75 times `side` in its picture, or all that a small picture has.
     """
     chosen = [_choose(pictures, generator) for _ in range(count)]
     return torch.cat([_cut(one, _Window.draw(one, side, generator), side) for one in chosen])
@@ -116,6 +121,24 @@ def random_views(
     """Cut crops as `random_crops` does, each twice, up to `reach` pixels apart either way."""
     chosen = [_choose(pictures, generator) for _ in range(count)]
     return _joined([_views(one, side, reach, generator) for one in chosen])
+
+
+def in_other_light(pair: Pair, generator: Generator) -> Pair:
+    """Show each pair darker or brighter, flatter or harder, and more or less colourful."""
+
+    def chosen(low: float, high: float) -> Tensor:
+        shape = (len(pair.first), 1, 1, 1)
+        return low + (high - low) * torch.rand(shape, generator=generator)
+
+    gamma = chosen(-_GAMMA_MAX, _GAMMA_MAX).exp2()
+    black, white = chosen(-_FLAT, _FLAT).relu(), 1 - chosen(-_FLAT, _FLAT).relu()
+    colourful = chosen(0, _COLOURFUL)
+
+    def lit(rgb: Tensor) -> Tensor:
+        grey = rgb.mean(1, keepdim=True)
+        return black + (white - black) * torch.lerp(grey, rgb, colourful).clamp(0, 1) ** gamma
+
+    return replace(pair, first=lit(pair.first), second=lit(pair.second))
 
 
 def cover(picture: Tensor, tile: tuple[int, int]) -> Tensor:
@@ -181,7 +204,7 @@ class _Window:
     @staticmethod
     def draw(picture: Tensor, side: int, generator: Generator) -> "_Window":
         height, width = picture.shape[-2:]
-        zoom = 1 + 0.5 * torch.rand((), generator=generator).item()
+        zoom = _ZOOM_MIN + (_ZOOM_MAX - _ZOOM_MIN) * torch.rand((), generator=generator).item()
         span = min(round(side * zoom), height, width)
         top = _random_integer(height - span + 1, generator)
         left = _random_integer(width - span + 1, generator)

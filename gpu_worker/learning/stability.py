@@ -16,7 +16,7 @@ GAIN_MAX = 0.02  # either way
 
 _BLOTCH = 4
 _WINDOW = 8
-_CHANGE_FLOOR = 0.01
+_CALM = 0.005  # change that is hardly seen
 
 
 def disturb(rgb: Tensor, generator: Generator) -> Tensor:
@@ -41,17 +41,18 @@ def equivariance_loss(rgb: Pair, painted: Pair) -> Tensor:
     interpolation would blur that one alone, and the network learn to blur.
     """
     ours, theirs = (_aligned_change(pair, rgb.moved) for pair in (painted, rgb))
-    return (ours / (theirs.detach() + _CHANGE_FLOOR)).mean()
+    return (ours / (theirs.detach() + _CALM)).mean()
 
 
 def frame_difference_loss(rgb: Pair, painted: Pair) -> Tensor:
-    """By how much two frames differ more painted than they do as they are, window by window.
+    """How many times more two frames differ painted than they do as they are, window by window.
 
     After the frame-difference loss of Xu et al. 2021 ("Learning self-supervised space-time CNN for
-    fast video style transfer"), but one-sided, so that colours and contrast are the painter's.
+    fast video style transfer"), but one-sided, so that colours and contrast are the painter's, and
+    relative, for in what is calm an eye sees the least change.
     """
     ours, theirs = (_windowed_change(pair) for pair in (painted, rgb))
-    return F.relu(ours - theirs).mean()
+    return (F.relu(ours - theirs) / (theirs.detach() + _CALM)).mean()
 
 
 def _strength(count: int, maximum: float, generator: Generator) -> Tensor:

@@ -103,14 +103,19 @@ def described(**changes: object) -> str:
 def test_metadata_that_does_not_fit_is_refused(
     style_file: Path, metadata: dict[str, str], sentence: str
 ) -> None:
-    whole = {"format_version": "2", "architecture": described()} | metadata
+    whole = {"format_version": "3", "architecture": described()} | metadata
     save_file(load_file(style_file), style_file, whole)
     with pytest.raises(StyleError, match=sentence):
         load_style(style_file)
 
 
-def test_a_style_of_the_old_network_is_to_be_learnt_again(style_file: Path) -> None:
-    old = {"format_version": "1", "architecture": described(fold=2, depthwise=False)}
+@pytest.mark.parametrize(
+    ("version", "size"), [("1", {"fold": 2, "depthwise": False}), ("2", {})], ids=["1", "2"]
+)
+def test_a_style_of_an_old_network_is_to_be_learnt_again(
+    style_file: Path, version: str, size: dict[str, object]
+) -> None:
+    old = {"format_version": version, "architecture": described(**size)}
     save_file(load_file(style_file), style_file, old)
     with pytest.raises(StyleError, match="learn it from its painting again"):
         load_style(style_file)
@@ -135,7 +140,7 @@ def test_plain_weights_are_not_a_style(style_file: Path) -> None:
 def test_weights_that_are_not_finite_are_refused(style_file: Path) -> None:
     weights = load_file(style_file)
     weights["enter.weight"][0, 0, 0, 0] = float("nan")
-    save_file(weights, style_file, {"format_version": "2", "architecture": described()})
+    save_file(weights, style_file, {"format_version": "3", "architecture": described()})
     with pytest.raises(StyleError, match="not finite"):
         load_style(style_file)
 

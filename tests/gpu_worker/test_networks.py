@@ -35,9 +35,13 @@ def test_a_frame_does_not_depend_on_its_batch(architecture: Architecture) -> Non
     torch.testing.assert_close(paint(network, frames), alone, rtol=0, atol=1e-5)
 
 
-def test_style_net_is_no_change_before_it_learns() -> None:
-    frame = torch.rand(1, 3, 24, 40)
-    assert torch.equal(paint(build(SMALL).eval(), frame), frame)
+def test_before_it_learns_style_net_evens_texture_out_and_keeps_edges() -> None:
+    step = (torch.arange(64) < 32).float().expand(1, 3, 64, 64)
+    frame = 0.2 + 0.5 * step + 0.03 * torch.randn(1, 3, 64, 64)
+    painted = paint(build(SMALL).eval(), frame.clamp(0, 1))
+    assert painted[..., 8:24].std() < 0.5 * frame[..., 8:24].std()
+    assert painted[..., :31].mean() - painted[..., 33:].mean() > 0.48
+    assert (painted[..., 31] - painted[..., 32]).mean() > 0.4
 
 
 def test_style_net_does_not_pump() -> None:
@@ -54,10 +58,11 @@ def test_style_net_does_not_pump() -> None:
 @pytest.mark.parametrize("moved", [(8, 16), (0, 40)])
 def test_style_net_follows_a_shift_of_frame_and_canvas(moved: tuple[int, int]) -> None:
     network, frame = styled(), torch.rand(1, 3, 256, 256)
-    origins = torch.tensor([[5.0, 7.0]])
     with torch.inference_mode():
-        here = network.change(frame, origins)
-        shifted = network.change(frame.roll(moved, (-2, -1)), origins - torch.tensor([moved]))
+        here = network.change(frame, [(32, 64)])
+        shifted = network.change(
+            frame.roll(moved, (-2, -1)), [(32 - moved[0] // 2, 64 - moved[1] // 2)]
+        )
     middle = (..., slice(112, 144), slice(112, 144))
     expected = here.roll(moved, (-2, -1))
     torch.testing.assert_close(shifted[middle], expected[middle], rtol=0, atol=1e-5)

@@ -14,6 +14,8 @@ from torch import Generator, Tensor
 
 from gpu_worker.errors import InputError
 from gpu_worker.learning.pictures import (
+    Pair,
+    in_other_light,
     random_crops,
     random_views,
     read_painting,
@@ -203,3 +205,18 @@ def test_a_sheet_shows_every_picture(tmp_path: Path) -> None:
     assert sheet.shape == (3, 92, 92)
     for row, column, value in ((20, 20, 0.0), (20, 70, 0.2), (70, 20, 0.6), (70, 70, 1.0)):
         assert sheet[0, row, column].item() == pytest.approx(value, abs=0.01)
+
+
+def test_both_of_a_pair_are_shown_in_the_same_other_light() -> None:
+    rgb = torch.rand(16, 3, 8, 8, generator=Generator().manual_seed(1))
+    lit = in_other_light(Pair(rgb, rgb, torch.zeros(16, 2)), Generator().manual_seed(2))
+    assert torch.equal(lit.first, lit.second)
+    assert 0 <= lit.first.min() <= lit.first.max() <= 1
+    brighter = lit.first.mean((1, 2, 3)) > rgb.mean((1, 2, 3))
+    assert 2 < brighter.sum() < 14
+
+
+def test_light_keeps_what_is_brighter_brighter() -> None:
+    ramp = torch.linspace(0, 1, 32).expand(8, 3, 4, 32)
+    lit = in_other_light(Pair(ramp, ramp, torch.zeros(8, 2)), Generator().manual_seed(3))
+    assert (lit.first.diff(dim=-1) > 0).all()

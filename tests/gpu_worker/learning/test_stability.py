@@ -19,7 +19,7 @@ type Stripes = Callable[..., Tensor]
 def views(stripes: Stripes) -> Pair:
     """A picture twice, apart by parts of pixels, and with noise."""
     generator = Generator().manual_seed(0)
-    pair = random_views([stripes(31)[0]], 8, 64, reach=9, generator=generator)
+    pair = random_views([stripes(31)[0]], 8, 52, reach=9, generator=generator)
     return replace(pair, second=disturb(pair.second, generator))
 
 
@@ -61,9 +61,9 @@ def test_what_stays_behind_or_amplifies_is_worse(views: Pair, painter: Painter) 
 
 def test_a_move_alone_costs_hardly_anything(stripes: Stripes) -> None:
     generator = Generator().manual_seed(0)
-    pair = random_views([stripes(31)[0]], 8, 64, reach=9, generator=generator)
+    pair = random_views([stripes(31)[0]], 8, 52, reach=9, generator=generator)
     astray = replace(pair, moved=-pair.moved)
-    assert equivariance_loss(pair, pair) < 0.2
+    assert equivariance_loss(pair, pair) < 0.3
     assert equivariance_loss(astray, astray) > 0.5
 
 
@@ -80,8 +80,13 @@ def test_frames_may_change_as_much_as_their_input(stripes: Stripes) -> None:
     assert frame_difference_loss(frames, painted(frames, lambda rgb: 1 - rgb)) < 1e-6
 
 
-def test_frames_that_change_more_cost_what_is_more(stripes: Stripes) -> None:
-    frames = Pair(stripes(31), stripes(31) * 0.9, torch.zeros(1, 2))
-    change = (frames.first - frames.second).abs().mean()
-    doubled = frame_difference_loss(frames, painted(frames, lambda rgb: 2 * rgb))
-    torch.testing.assert_close(doubled, change)
+@pytest.mark.parametrize("strength", [1, 0.3])
+def test_frames_that_change_more_cost_as_many_times_more(stripes: Stripes, strength: float) -> None:
+    """Whether they change much or little."""
+    rgb = stripes(31) + 0.5
+    frames = Pair(rgb, rgb * (1 - strength), torch.zeros(1, 2))
+    doubled, tripled = (
+        frame_difference_loss(frames, painted(frames, lambda rgb, by=by: by * rgb)) for by in (2, 3)
+    )
+    assert 0.9 < doubled < 1
+    torch.testing.assert_close(tripled, 2 * doubled)

@@ -1,0 +1,172 @@
+"""The ground that is painted on: where strokes could lie in what is flat, and along what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache, reduce
+from typing import Any, Final, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+type Origin = tuple[int, int]
+"""Row and column of the canvas, in its pixels."""
+ORIGINS: Final[Sequence[Origin]] = ((0, 0),)
+"""Where frames of a video begin: all at one place."""
+
+_fft = cast("Any", torch.fft)  # which has no types
+
+
+class Canvas(nn.Module):
+    """Noise to make strokes of, the same in each frame.
+
+    Convolutions make one colour of a clear sky, or a grid; nothing in it tells where a stroke could
+    lie. Here that is told by noise: two kinds that are smooth, and two that are drawn out to
+    strokes, thin and thick. Strokes lie along the edges of what the picture shows, as its structure
+    tensor has them, and where it shows none along swirls. Where the picture has texture of its own,
+    the canvas is covered.
+
+    Noise drawn out along a field of directions is line integral convolution (Cabral & Leedom 1993).
+    Here noise that was drawn out along each of a few directions is blended by the field, so that a
+    frame costs a weighted sum.
+    """
+
+    CHANNELS: Final = 4
+    PIXEL: Final = 2
+    """Side of its pixels in pixels of the picture that is painted."""
+    SIDE: Final = 512
+    """Pixels, of the size that the ground has, after which the noise repeats; all lengths below are
+    in these pixels, and standard deviations of Gaussians."""
+    _SMOOTH: Final = (8.0, 24.0)
+    _STROKES: Final = ((0.9, 5.0), (2.0, 10.0))
+    """Across and along strokes, thin ones and thick ones."""
+    _SWIRL: Final = 40.0
+    _DIRECTIONS: Final = 12
+    _SHARPNESS: Final = 3
+    """How often the weight of a direction is squared: a stroke blends some three of them."""
+    _FAINT: Final = 0.025
+    """Change of brightness from pixel to pixel beside which swirls count as much as edges."""
+    _TEXTURE: Final = 0.045
+    """Standard deviation of brightness that covers half of the canvas."""
+    _BLUR: Final = 7
+    """Pixels that texture is looked at by, and thrice."""
+    _FIELD_BLUR: Final = 13
+    """And directions: those of noise must not rule."""
+    _SEED: Final = 7
+
+    def forward(self, rgb: Tensor, origins: Sequence[Origin] = ORIGINS) -> Tensor:
+        """Lay the ground `(N, 4, H, W)` below pixels.
+
+        Args:
+            rgb: `(N, 3, H, W)`, [0, 1], at the canvas's size.
+            origins: row and column of the canvas where each of the N begins, or all if it is one.
+        """
+        laid = torch.stack([self._laid(rgb, *origin) for origin in origins])
+        smooth, swirl, strokes = laid.split_with_sizes([2, 2, 2 * self._DIRECTIONS], dim=1)
+        light = rgb.float().mean(1, keepdim=True)
+        weights = self._weights(self._edges(light) + self._FAINT**2 * swirl)
+        drawn = (strokes.view(-1, 2, self._DIRECTIONS, *light.shape[2:]) * weights[:, None]).sum(2)
+        ground = torch.cat((smooth.expand(len(rgb), -1, -1, -1), drawn), 1)
+        return ground * self._bare(light) / 2
+
+    def _laid(self, rgb: Tensor, top: int, left: int) -> Tensor:
+        """Cut the noise `(28, H, W)` out that lies below pixels."""
+        noise, (height, width) = self._noise(rgb.device), rgb.shape[-2:]
+        top, left = top % self.SIDE, left % self.SIDE
+        bottom, right = top + height, left + width
+        if max(bottom, right) <= self.SIDE:
+            return noise[:, top:bottom, left:right]
+        rows, columns = (
+            torch.arange(first, end, device=rgb.device) % self.SIDE
+            for first, end in ((top, bottom), (left, right))
+        )
+        return noise[:, rows][:, :, columns]
+
+    def _edges(self, light: Tensor) -> Tensor:
+        """Directions of edges `(N, 2, H, W)`: cosine and sine of twice the angle, by strength.
+
+        The structure tensor without its trace (Bigün & Granlund 1987): twice, for an edge has no
+        sense, and what points either way is to add up.
+        """
+        padded = F.pad(light, (1, 1, 1, 1), mode="replicate")
+        across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+        down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+        strengths = torch.cat((down.square() - across.square(), -2 * across * down), 1)
+        return blurred(strengths, self._FIELD_BLUR, times=3)
+
+    def _weights(self, field: Tensor) -> Tensor:
+        """Share of each direction `(N, directions, H, W)`; together 1."""
+        cosines, sines = self._turns(field.device)
+        unit = F.normalize(field, dim=1)
+        weights = (1 + unit[:, :1] * cosines + unit[:, 1:] * sines) / 2
+        for _ in range(self._SHARPNESS):
+            weights = weights.square()
+        return F.normalize(weights, p=1, dim=1)
+
+    def _bare(self, light: Tensor) -> Tensor:
+        """How much of the canvas is seen, from 0 to 1."""
+        local = light - blurred(light, self._BLUR, times=3)
+        texture = blurred(local.square(), self._BLUR, times=3)
+        return 1 / (1 + texture / self._TEXTURE**2)
+
+    @classmethod
+    @cache
+    def _turns(cls, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of twice each direction's angle, `(1, directions, 1, 1)` each."""
+        angles = 2 * math.pi * torch.arange(cls._DIRECTIONS) / cls._DIRECTIONS
+        turns = angles.view(1, -1, 1, 1).to(device)
+        return turns.cos(), turns.sin()
+
+    @classmethod
+    @cache
+    def _noise(cls, device: torch.device) -> Tensor:
+        """All noise `(28, SIDE, SIDE)`, of variance 1, but for swirls, which have length 1."""
+        chance, shape = Generator().manual_seed(cls._SEED), (6, cls.SIDE, cls.SIDE)
+        white = torch.randn(shape, generator=chance, device="cpu", dtype=torch.float32)
+        smooth, swirl, strokes = white.split_with_sizes([2, 2, 2])
+        blots = [_filtered(one, size, size) for one, size in zip(smooth, cls._SMOOTH, strict=True)]
+        field = torch.stack([_filtered(one, cls._SWIRL, cls._SWIRL) for one in swirl])
+        # Of one white noise for all directions: strokes bend where the direction turns.
+        drawn = [
+            _filtered(one, *size, math.pi * number / cls._DIRECTIONS)
+            for one, size in zip(strokes, cls._STROKES, strict=True)
+            for number in range(cls._DIRECTIONS)
+        ]
+        return torch.stack([*blots, *F.normalize(field, dim=0), *drawn]).to(device)
+
+
+def blurred(x: Tensor, width: int, times: int = 1) -> Tensor:
+    """Average `(N, C, H, W)` over squares of an odd width; borders are repeated.
+
+    Three times is close to a Gaussian.
+    """
+    for _ in range(times):
+        x = F.pad(x, (width // 2,) * 4, mode="replicate")
+        for dim in (2, 3):
+            # As sums of slices: CPUs take five times as long for `avg_pool2d`.
+            length = x.shape[dim] - width + 1
+            x = reduce(torch.add, (x.narrow(dim, first, length) for first in range(width)))
+    return x / width ** (2 * times)
+
+
+def _filtered(white: Tensor, across: float, along: float, angle: float = 0.0) -> Tensor:
+    """Draw white noise out along a direction, periodically.
+
+    Args:
+        white: `(SIDE, SIDE)`.
+        across: standard deviation of the Gaussian across that direction, in pixels.
+        along: of the one along it.
+        angle: of the direction, in radians from the right downwards.
+
+    Returns:
+        `(SIDE, SIDE)`, of mean 0 and variance 1.
+    """
+    down: Tensor = _fft.fftfreq(len(white), device="cpu")[:, None]
+    right: Tensor = _fft.rfftfreq(len(white), device="cpu")
+    ahead = right * math.cos(angle) + down * math.sin(angle)
+    aside = down * math.cos(angle) - right * math.sin(angle)
+    gain = (-2 * math.pi**2 * ((along * ahead) ** 2 + (across * aside) ** 2)).exp()
+    noise: Tensor = _fft.irfft2(_fft.rfft2(white) * gain)
+    return (noise - noise.mean()) / noise.std()
