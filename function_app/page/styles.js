@@ -49,6 +49,9 @@ export class Styles {
     for (const job of [...jobs].reverse()) {
       if (isWatchable(job)) this.#lastWorks.set(job.style, job);
     }
+    for (const option of this.#options.values()) {
+      if (option.label.matches(":hover, :focus-within")) this.#showEffect(option);
+    }
   }
 
   #show(styles) {
