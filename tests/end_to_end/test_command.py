@@ -194,9 +194,9 @@ def test_a_name_that_is_no_text_ends_no_batch(shell: Shell, media: Media, tmp_pa
 def test_an_upload_is_deleted_where_that_is_said(
     shell: Shell, atelier: Atelier, tmp_path: Path
 ) -> None:
-    (file := tmp_path / "unwanted.mp4").write_bytes(b"Dear diary,\n")
+    (file := tmp_path / "regretted.mp4").write_bytes(b"Dear diary,\n")
     (work,) = shell.json("restyle", file, "--style", "identity", status=NOT_PAINTED)
-    upload = atelier.container("videos").get_blob_client("identity/unwanted.mp4")
+    upload = atelier.container("videos").get_blob_client("identity/regretted.mp4")
     assert upload.exists()
     assert shell.run("delete", work["id"], "--upload").returncode == DONE
     assert not upload.exists()
