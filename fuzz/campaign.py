@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +27,7 @@ from azure.storage.blob import BlobServiceClient
 from emulator import azurite
 from emulator.config import HOST, PROJECT_ROOT, Config
 from function_app.container import CONTAINER
+from function_app.jobs import Job
 from fuzz import seeds
 from fuzz.arrival import Arrival, arrive
 from fuzz.journey import VIOLATION, End, travel, uploaded
@@ -50,8 +53,7 @@ GENEROUS = {"AML_PROCESSES_PER_NODE": "1", "ENCODER_PRESET": "ultrafast"}
 def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:
     """Send mutants on their way through an Azurite of their own; yield how each ended."""
     with (
-        _storage() as config,
-        _traveller(config) as send,
+        _traveller() as traveller,
         _trap() as (file, url),
         tempfile.TemporaryDirectory() as folder,
     ):
@@ -59,7 +61,7 @@ def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:
         hurtful = specials(good, file, url)
         for number in numbers:
             name, content = mutant(number, good, hurtful)
-            end = send(f"{number:05}-{name}", content)
+            end = traveller.send(f"{number:05}-{name}", content, travel)
             if end.outcome == VIOLATION:
                 FAILURES.mkdir(parents=True, exist_ok=True)
                 (FAILURES / f"{number:05}-{name}").write_bytes(content)
@@ -69,19 +71,11 @@ def journeys(numbers: list[int]) -> Iterator[tuple[int, str, End]]:
 
 def comparisons(files: list[Path]) -> Iterator[tuple[str, str]]:
     """Yield of each file, or of each seed if there are none, how its shards differ from FFmpeg."""
-    with (
-        _storage() as config,
-        ProcessPoolExecutor(
-            1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
-        ) as process,
-        BlobServiceClient.from_connection_string(config.storage) as storage,
-        tempfile.TemporaryDirectory() as folder,
-    ):
+    with _traveller() as traveller, tempfile.TemporaryDirectory() as folder:
         made = {} if files else seeds.make(Path(folder))
         contents = chain(((file.name, file.read_bytes()) for file in files), made.items())
         for name, content in contents:
-            job = uploaded(storage, name, content)
-            yield name, process.submit(compare, job, content).result()
+            yield name, traveller.send(name, content, partial(compare, content=content))
 
 
 def arrivals(files: list[Path], container: str) -> Iterator[tuple[str, Arrival]]:
@@ -91,30 +85,18 @@ def arrivals(files: list[Path], container: str) -> Iterator[tuple[str, Arrival]]
         files: to send.
         container: that the results are to have.
     """
-    with (
-        _storage(GENEROUS) as config,
-        ProcessPoolExecutor(
-            1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
-        ) as process,
-        BlobServiceClient.from_connection_string(config.storage) as storage,
-    ):
+    with _traveller(GENEROUS) as traveller:
         for file in files:
-            job = uploaded(storage, file.name, file.read_bytes(), {CONTAINER: container})
-            yield file.name, process.submit(arrive, job, file.read_bytes()).result()
+            content = file.read_bytes()
+            way = partial(arrive, content=content)
+            yield file.name, traveller.send(file.name, content, way, {CONTAINER: container})
 
 
 def outcomes(files: Iterable[tuple[str, bytes]], container: str) -> Iterator[str]:
     """Preprocess files; yield what becomes of each in a result of that container."""
-    with (
-        _storage() as config,
-        ProcessPoolExecutor(
-            1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
-        ) as process,
-        BlobServiceClient.from_connection_string(config.storage) as storage,
-    ):
+    with _traveller() as traveller:
         for name, content in files:
-            job = uploaded(storage, name, content, {CONTAINER: container})
-            yield process.submit(outcome, job).result()
+            yield traveller.send(name, content, outcome, {CONTAINER: container})
 
 
 def mutant(number: int, good: dict[str, bytes], hurtful: dict[str, bytes]) -> tuple[str, bytes]:
@@ -130,24 +112,40 @@ def mutant(number: int, good: dict[str, bytes], hurtful: dict[str, bytes]) -> tu
     return name, content
 
 
+@dataclass(frozen=True, slots=True)
+class _Traveller:
+    """Sends files on their way, by a process with the app's settings."""
+
+    process: ProcessPoolExecutor
+    storage: BlobServiceClient
+
+    def send[T](
+        self,
+        name: str,
+        content: bytes,
+        way: Callable[[Job], T],
+        metadata: dict[str, str] | None = None,
+    ) -> T:
+        """Upload a file; return what comes of its job by the way that it goes."""
+        job = uploaded(self.storage, name, content, metadata)
+        return self.process.submit(way, job).result()
+
+
 @contextmanager
-def _traveller(config: Config) -> Generator[Callable[[str, bytes], End]]:
-    """Give a way to send a file on its journey, by a new process with the app's settings.
+def _traveller(settings: Mapping[str, str] = SETTINGS) -> Generator[_Traveller]:
+    """Run Azurite, and a new process with the app's settings.
 
     A child inherits the memory of its parent, which counts against its own limit: so the parent of
     those under limits is small, whoever asks for journeys.
     """
     with (
+        _storage(settings) as config,
         ProcessPoolExecutor(
             1, get_context("spawn"), initializer=_prepare, initargs=(config.app_settings,)
         ) as process,
         BlobServiceClient.from_connection_string(config.storage) as storage,
     ):
-
-        def send(name: str, content: bytes) -> End:
-            return process.submit(travel, uploaded(storage, name, content)).result()
-
-        yield send
+        yield _Traveller(process, storage)
 
 
 def _prepare(settings: dict[str, str]) -> None:
@@ -156,7 +154,7 @@ def _prepare(settings: dict[str, str]) -> None:
 
 
 @contextmanager
-def _storage(settings: Mapping[str, str] = SETTINGS) -> Generator[Config]:
+def _storage(settings: Mapping[str, str]) -> Generator[Config]:
     """Run Azurite."""
     with tempfile.TemporaryDirectory() as folder:
         config = Config.on_free_ports(Path(folder), settings=dict(settings))
