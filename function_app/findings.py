@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from azure.core.exceptions import AzureError
 
@@ -44,6 +45,11 @@ class Finding:
     detail: str
     advice: str = ""
 
+    @classmethod
+    def of_error(cls, name: str, error: AtelierError | AzureError, advice: str) -> Self:
+        """Say in a sentence what went wrong."""
+        return cls(name, WRONG, str(error).strip().partition("\n")[0], advice)
+
     def __str__(self) -> str:
         """Return a line for people, and a second one with what to do."""
         line = f"{self.state:8} {self.name:24} {self.detail}"
@@ -58,5 +64,4 @@ def examine(checks: Sequence[Check]) -> Iterator[Finding]:
         except UnknownError as error:
             yield Finding(check.name, UNKNOWN, str(error), "Ask again with --as-me, as an owner.")
         except (AtelierError, AzureError) as error:
-            sentence = str(error).strip().partition("\n")[0]
-            yield Finding(check.name, WRONG, sentence, check.advice)
+            yield Finding.of_error(check.name, error, check.advice)

@@ -82,8 +82,7 @@ def smoke(nodes: int = NODES, minutes: float = MINUTES) -> Iterator[Finding]:
             yield run.ending(run.wait(minutes), minutes)
             yield from run.told()
     except (AtelierError, AzureError) as error:
-        sentence = str(error).strip().partition("\n")[0]
-        yield Finding("smoke", WRONG, sentence, SUBMIT)
+        yield Finding.of_error("smoke", error, SUBMIT)
 
 
 @dataclass(frozen=True, slots=True)
