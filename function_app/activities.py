@@ -391,7 +391,7 @@ def _wait(state: State, state_of_job: str, told: _Told | None) -> str:
         state.job.job_id,
         nodes,
         _node_seconds(state.job) / nodes,
-        works=state_of_job not in waits.LINE,
+        works=state_of_job not in compute.LINE,
     )
     if told and told.progress.frames_per_second:
         done = min(frames, state.frames_before + told.progress.frames)

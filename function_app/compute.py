@@ -62,7 +62,9 @@ CANCELED = "Canceled"
 MISSING = "Missing"
 # The client library counts more states as final; these three are the service's own.
 FINAL = {COMPLETED, FAILED, CANCELED, MISSING}
-WAITING = {"NotStarted", "Starting", "Provisioning", "Preparing", "Queued"}
+LINE = {"NotStarted", "Queued"}
+"""States in which a job has no nodes."""
+WAITING = LINE | {"Starting", "Provisioning", "Preparing"}
 
 
 @dataclass(frozen=True, slots=True)

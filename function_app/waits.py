@@ -18,8 +18,6 @@ from function_app.cost import START_SECONDS
 
 EXPECTED = "node_seconds"
 """Of a plan's metadata: seconds that one node would paint."""
-LINE = {"NotStarted", "Queued"}
-"""States of Azure Machine Learning in which a job has no nodes."""
 
 
 @dataclass(frozen=True, slots=True)
