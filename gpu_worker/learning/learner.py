@@ -124,16 +124,16 @@ class Learner:
         recipe, pictures = self._recipe, self._content.pictures
         count = recipe.batch // 2
         views = random_views(pictures, count, recipe.size, _REACH, self._generator)
-        return self._placed(replace(views, second=disturb(views.second, self._generator)))
+        return self._shown(replace(views, second=disturb(views.second, self._generator)))
 
     def _frames(self) -> Pair:
         """Cut the other half: frames of videos, or photos that move a little for want of any."""
         recipe, content, generator = self._recipe, self._content, self._generator
         count = recipe.batch - recipe.batch // 2
         if not content.pairs:
-            return self._placed(random_views(content.pictures, count, recipe.size, 2, generator))
+            return self._shown(random_views(content.pictures, count, recipe.size, 2, generator))
         crops = random_crops(content.pairs, count, recipe.size, generator)
-        return self._placed(Pair(crops[:, :3], crops[:, 3:], torch.zeros(count, 2)))
+        return self._shown(Pair(crops[:, :3], crops[:, 3:], torch.zeros(count, 2)))
 
     def _origins(self) -> Sequence[Origin]:
         """Lay the canvas anew below each crop."""
@@ -141,7 +141,8 @@ class Learner:
         rows, columns = torch.randint(Canvas.SIDE, size, generator=self._generator)
         return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
 
-    def _placed(self, pair: Pair) -> Pair:
+    def _shown(self, pair: Pair) -> Pair:
+        """Show a pair in another light, on the device."""
         pair = in_other_light(pair, self._generator)
         first, second = (
             rgb.to(self._device, memory_format=torch.channels_last)
