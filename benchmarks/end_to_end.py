@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of the clip for TransformerNet")
     parser.add_argument("--style-seconds", type=float, default=20, help="of that for the style")
     parser.add_argument("--ranks", type=int, default=len(_cpus()))
-    parser.add_argument("--rounds", type=int, default=3, help="of both ways in turn (default: 3)")
+    parser.add_argument("--rounds", type=report.times, default=3, help="of both ways (default: 3)")
     options = parser.parse_args()
     lengths = options.seconds, options.style_seconds
     measured = measure(options.size, *lengths, options.ranks, options.rounds)

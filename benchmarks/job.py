@@ -50,7 +50,9 @@ def main() -> None:
     parser = report.options("benchmarks.job", __doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--style", default="scream")
-    parser.add_argument("--runs", type=int, default=5, help="how many such jobs (default: 5)")
+    parser.add_argument(
+        "--runs", type=report.times, default=5, help="how many such jobs (default: 5)"
+    )
     options = parser.parse_args()
     result = measure(options.seconds, options.style, options.runs)
     packages = ("torch", "azure-functions-durable", "azure-storage-blob")

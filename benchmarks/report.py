@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,6 +35,17 @@ def options(module: str, description: str | None) -> ArgumentParser:
         help="where to keep what was measured (default: benchmarks/results)",
     )
     return parser
+
+
+def times(text: str) -> int:
+    """Read how often something is to be measured, from a command line.
+
+    Raises:
+        ArgumentTypeError: not even once.
+    """
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is no number of times: at least 1")
+    return int(text)
 
 
 def show(title: str, rows: Sequence[Mapping[str, object]], caption: str | None = None) -> None:

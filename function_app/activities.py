@@ -209,7 +209,7 @@ def poll(payload: Payload) -> Payload:
     job, attempt = state.job, _attempt(state)
     # First of all: once the state is final, what the worker had to say is in storage.
     state_of_job = compute.state(attempt.name)
-    told = _told(job.folder, attempt.number)
+    told = _told(job.folder)
     is_over = state_of_job in compute.FINAL
     failure = _failure(job) if is_over else None
     wait = "" if is_over else _wait(state, state_of_job, told)
@@ -355,9 +355,9 @@ class _Told:
     age: float
 
 
-def _told(folder: JobFolder, attempt: int = 0) -> _Told | None:
+def _told(folder: JobFolder) -> _Told | None:
     now = datetime.now(UTC)
-    found = _progress(folder, attempt, int(now.timestamp()))
+    found = _progress(folder, int(now.timestamp()))
     if not found:
         return None
     progress, written = found
@@ -365,12 +365,12 @@ def _told(folder: JobFolder, attempt: int = 0) -> _Told | None:
 
 
 @lru_cache(_CACHED)
-def _progress(folder: JobFolder, attempt: int, second: int) -> tuple[Progress, datetime] | None:
+def _progress(folder: JobFolder, second: int) -> tuple[Progress, datetime] | None:
     """Read the worker's progress, once a second at most: looks are closer together at the end.
 
     A file on the nodes' mount may be seen half; the whole of it comes a moment later.
     """
-    del attempt, second  # parts of what is remembered, no more
+    del second  # part of what is remembered, no more
     for _ in range(_LOOKS):
         found = storage.read_dated(paths.JOBS, folder.output(PROGRESS_NAME))
         if not found:

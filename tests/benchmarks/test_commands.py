@@ -45,6 +45,18 @@ def test_it_says_what_it_does(
     assert f"\n    python -m benchmarks.{name}" in said
 
 
+@pytest.mark.parametrize("words", [("end_to_end", "--rounds", "0"), ("job", "--runs", "-1")])
+def test_what_is_measured_not_even_once_is_refused(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [*words])
+    monkeypatch.delitem(sys.modules, f"benchmarks.{words[0]}", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(f"benchmarks.{words[0]}", run_name="__main__")
+    assert ended.value.code == 2
+    assert "is no number of times: at least 1" in capsys.readouterr().err
+
+
 def test_those_that_run_by_themselves_are_there() -> None:
     assert set(BY_THEMSELVES) <= set(COMMANDS)
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
+from chaos import scene
 from emulator import Config, Emulator
 from function_app.jobs import job_id
 from gpu_worker.model import save_style
@@ -19,20 +20,12 @@ from tests.end_to_end.media import Media
 from tests.function_app.media import Clips
 
 LIMIT_SECONDS = 120
-ENDED = {"Completed", "Failed", "Cancelled"}
-STORAGE = "AzureFunctionsJobHost__extensions__durableTask__storageProvider__"
 SETTINGS = {
+    **scene.SETTINGS,
     "MAX_MINUTES": "1",
     "MAX_PIXELS": str(1920 * 1080),
-    "POLL_SECONDS": "1",
-    # What a killed host held stays hidden for a minute otherwise.
-    f"{STORAGE}controlQueueVisibilityTimeout": "00:00:03",
-    f"{STORAGE}workItemQueueVisibilityTimeout": "00:00:03",
     "LEARN_OPTIONS": "--steps 3 --size 72 --width 8 --blocks 1",
-    "REAPER_SCHEDULE": "*/2 * * * * *",
-    # An upload whose event was lost waits for five minutes otherwise.
     "MISSED_AFTER_MINUTES": "0.15",
-    "MISSED_SCHEDULE": "*/2 * * * * *",
 }
 
 
@@ -75,9 +68,9 @@ class Atelier:
         job: dict[str, Any] | None = None
         while time.monotonic() < deadline:
             job = self._patiently(job_id)
-            if job and (until(job) if until else job["status"] in ENDED):
+            if job and (until(job) if until else job["status"] in scene.ENDED):
                 return job
-            if job and until and job["status"] in ENDED:
+            if job and until and job["status"] in scene.ENDED:
                 pytest.fail(f"the job ended too early: {job}")
             time.sleep(0.2)
         pytest.fail(f"the job did not get there in time: {job}")
