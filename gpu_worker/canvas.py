@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache, reduce
+from functools import cache
 from typing import Any, Final, cast
 
 import torch
@@ -103,7 +103,7 @@ class Canvas(nn.Module):
         weights = (1 + unit[:, :1] * cosines + unit[:, 1:] * sines) / 2
         for _ in range(self._SHARPNESS):
             weights = weights.square()
-        return F.normalize(weights, p=1, dim=1)
+        return weights / weights.sum(1, keepdim=True)
 
     def _bare(self, light: Tensor) -> Tensor:
         """How much of the canvas is seen, from 0 to 1."""
@@ -144,11 +144,18 @@ def blurred(x: Tensor, width: int, times: int = 1) -> Tensor:
     """
     for _ in range(times):
         x = F.pad(x, (width // 2,) * 4, mode="replicate")
-        for dim in (2, 3):
-            # As sums of slices: CPUs take five times as long for `avg_pool2d`.
-            length = x.shape[dim] - width + 1
-            x = reduce(torch.add, (x.narrow(dim, first, length) for first in range(width)))
+        # As sums of slices: CPUs take five times as long for `avg_pool2d`.
+        x = _sums(_sums(x, 2, width), 3, width)
     return x / width ** (2 * times)
+
+
+def _sums(x: Tensor, dim: int, width: int) -> Tensor:
+    """Add up each `width` neighbours, from sums of half as many."""
+    if width == 1:
+        return x
+    half, length = _sums(x, dim, width // 2), x.shape[dim] - width + 1
+    both = half.narrow(dim, 0, length) + half.narrow(dim, width // 2, length)
+    return both + x.narrow(dim, width - 1, length) if width % 2 else both
 
 
 def _filtered(white: Tensor, across: float, along: float, angle: float = 0.0) -> Tensor:

@@ -131,12 +131,11 @@ class StyleNet(Network):
         if min(size) <= self.SIDE:
             return self._change(rgb, origins)
         small = [round(side * self.SIDE / min(size)) for side in size]
-        shrunk = F.interpolate(rgb.float(), small, mode="bilinear", antialias=True).to(rgb.dtype)
-        change = self._change(shrunk, origins)
-        shown, change = F.interpolate(
-            torch.cat((shrunk, change), 1).float(), size, mode="bilinear"
-        ).chunk(2, dim=1)
-        return (change - self._grain(rgb - shown)).to(rgb.dtype)
+        shrunk = F.interpolate(rgb.float(), small, mode="bilinear", antialias=True)
+        painted = shrunk + self._change(shrunk.to(rgb.dtype), origins)
+        raised = F.interpolate(painted, size, mode="bicubic")
+        shown = F.interpolate(shrunk, size, mode="bilinear")
+        return (raised - shown - self._grain(rgb - shown)).to(rgb.dtype)
 
     def _grain(self, finer: Tensor) -> Tensor:
         """Of details `(N, 3, H, W)` that are finer than is painted, what is too faint to keep."""
@@ -155,9 +154,11 @@ class StyleNet(Network):
 
     def _on_canvas(self, rgb: Tensor, origins: Sequence[Origin]) -> Tensor:
         """Fold pixels into channels, from -1 to 1, and put the canvas below them."""
-        folded = F.pixel_unshuffle(2 * rgb - 1, self._FOLD)
-        ground = self.canvas(F.avg_pool2d(rgb, self._FOLD), origins).to(rgb.dtype)
-        return torch.cat((folded, ground), 1).contiguous(memory_format=torch.channels_last)
+        folded = F.pixel_unshuffle(rgb, self._FOLD)
+        small = folded.view(len(rgb), 3, -1, *folded.shape[2:]).mean(2)
+        ground = self.canvas(small, origins).to(rgb.dtype)
+        joined = torch.cat((2 * folded - 1, ground), 1)
+        return joined.contiguous(memory_format=torch.channels_last)
 
     def _unfolded(self, squares: Tensor) -> Tensor:
         """Unfold channels to pixels; a blur takes away what differs between odd and even ones.
@@ -166,7 +167,12 @@ class StyleNet(Network):
         eye would miss: the frame itself, to which this is added, is not blurred.
         """
         pixels = F.pad(F.pixel_shuffle(squares, self._FOLD), (1, 1, 1, 1), mode="replicate")
-        return F.avg_pool2d(F.avg_pool2d(pixels, 2, 1), 2, 1)
+        for dim in (2, 3):
+            before, here, after = (
+                pixels.narrow(dim, first, pixels.shape[dim] - 2) for first in range(3)
+            )
+            pixels = (before + 2 * here + after) / 4
+        return pixels
 
 
 class TransformerNet(Network):
