@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gpu_worker.learning.palette import Palette
 from gpu_worker.learning.pictures import cover
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.vgg import LAYERS, Vgg, gram, style_distances
@@ -56,13 +57,14 @@ def _decorrelation(ours: Tensor, theirs: Tensor, mean: Callable[[Tensor], Tensor
 
 
 class Objective:
-    """Judges what is painted by content and style."""
+    """Judges what is painted by content, style and colours."""
 
     def __init__(
         self, recipe: Recipe, painting: Tensor, photos: Sequence[Tensor], vgg: Vgg
     ) -> None:
         """Look at the painting `(3, H, W)`, and at photos of the kind that is to be painted."""
         self._recipe, self._vgg = recipe, vgg
+        self._palette = Palette(painting.to(vgg.device))
         with torch.no_grad():
             self._wanted = [gram(seen) for seen in vgg(painting[None].to(vgg.device))]
             self._variance = self._content_variance(photos[:: -(-len(photos) // _PHOTOS)])
@@ -85,6 +87,8 @@ class Objective:
         return {
             "content": self._recipe.content_weight * content,
             "style": self._recipe.style_weight * self._risen(spent) * style,
+            "palette": self._recipe.palette_weight * self._palette.amounts(painted),
+            "stranger": self._recipe.stranger_weight * self._palette.strangers(painted),
             "light": self._recipe.light_weight * light_loss(painted, rgb),
             "range": self._recipe.range_weight * outside,
         }

@@ -31,7 +31,17 @@ from gpu_worker.model import load_style
 from gpu_worker.networks import Architecture, StyleNet
 
 TINY = Architecture("StyleNet", width=8, blocks=1)
-LOSSES = {"content", "style", "light", "range", "equivariance", "frame_difference", "total"}
+LOSSES = {
+    "content",
+    "style",
+    "palette",
+    "stranger",
+    "light",
+    "range",
+    "equivariance",
+    "frame_difference",
+    "total",
+}
 RECIPE = Recipe(steps=24, minutes=0, size=64, painting_side=96, learning_rate=2.5e-3, average=0.5)
 
 

@@ -1,6 +1,7 @@
 """What is wanted: the painting's style and the photo's content, in colours that can be shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 import torch
@@ -72,14 +73,13 @@ def test_each_crop_is_to_have_the_style(objective: Objective, stripes: Stripes) 
 
 def test_weights_are_the_recipe_s(stripes: Stripes) -> None:
     vgg, photo, painted = Vgg(torch.device("cpu")), stripes(31), stripes(17) * 1.5
-    recipe = Recipe(size=96, content_weight=3, style_weight=50, light_weight=9, range_weight=70)
-    one = Objective(
-        Recipe(size=96, content_weight=1, style_weight=1, light_weight=1, range_weight=1),
-        stripes(9)[0],
-        [photo[0]],
-        vgg,
+    weights = {"content": 3, "style": 50, "palette": 5, "stranger": 6, "light": 9, "range": 70}
+    plain, weighted = (
+        losses(Objective(recipe, stripes(9)[0], [photo[0]], vgg), painted, photo)
+        for recipe in (_weighing(dict.fromkeys(weights, 1)), _weighing(weights))
     )
-    other = Objective(recipe, stripes(9)[0], [photo[0]], vgg)
-    plain, weighted = (losses(judge, painted, photo) for judge in (one, other))
-    for name, weight in (("content", 3), ("style", 50), ("light", 9), ("range", 70)):
-        assert weighted[name] == pytest.approx(weight * plain[name])
+    assert weighted == pytest.approx({name: weights[name] * plain[name] for name in weights})
+
+
+def _weighing(weights: Mapping[str, float]) -> Recipe:
+    return replace(RECIPE, **{f"{name}_weight": weight for name, weight in weights.items()})
