@@ -106,7 +106,9 @@ def write(
 
 def copy(reader: BlobReader, target: BlobClient, metadata: dict[str, str] | None = None) -> None:
     """Write what a reader reads as another blob, over what was there, in constant memory."""
-    target.upload_blob(reader, length=reader.size, overwrite=True, metadata=metadata)
+    # The client takes what one read gives for all there is; the reader gives a block at most.
+    content = buffered(reader)
+    target.upload_blob(content, length=reader.size, overwrite=True, metadata=metadata)
 
 
 def names(container_name: str, prefix: str) -> Iterator[str]:

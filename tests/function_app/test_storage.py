@@ -85,6 +85,16 @@ def test_reader_reads_across_blocks(new_blob: NewBlob) -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("size", [0, 10, 95])
+def test_a_copy_is_whole_however_many_blocks_it_has(new_blob: NewBlob, size: int) -> None:
+    content = bytes(range(size))
+    source, target = uploaded(new_blob(), content), new_blob()
+    storage.copy(BlobReader(source), target, metadata={"of": "this"})
+    assert content_of(target) == content
+    assert target.get_blob_properties().metadata == {"of": "this"}
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_reader_seeks_as_a_file_does(new_blob: NewBlob) -> None:
     content = bytes(range(95))
     client = uploaded(new_blob(), content)
