@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ STAGES = {
     "cancelled": "Cancelled",
 }
 WAITING = {"wait"}
+BEFORE = {"preprocess", "wait", "queue"}
 COLOURS = {"Completed": "green", "Failed": "red", "Cancelled": "yellow"}
 
 WIDE = 1000
@@ -148,8 +149,8 @@ class Line:
 
 
 def count(job: Job) -> str:
-    """Say how much of a job is done."""
-    if not job.total:
+    """Say how much of a job is done; nothing before anything can be."""
+    if not job.total or (job.stage in BEFORE and not job.done):
         return ""
     if job.stage == "learn":
         return f"{100 * job.done // job.total} %"
@@ -186,7 +187,7 @@ def show_jobs(jobs: Sequence[Job]) -> None:
     """Print jobs for people: a line each, and below them whole what is to be said of some."""
     show(_jobs_table(jobs, _width()))
     for job in jobs:
-        if job.message and job.status in {"Failed", "Pending"}:
+        if job.message and (job.status in {"Failed", "Pending"} or job.stage in WAITING):
             print(f"{job.id}: {job.message}")
 
 
@@ -194,10 +195,10 @@ def _jobs_table(jobs: Sequence[Job], width: int) -> Table:
     """Lay jobs out; ids stay whole, names give way."""
     table = Table(box=None, pad_edge=False)
     rows = [(job.id, job.status, _frames(job), age(job)) for job in jobs]
-    needed = sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) if rows else 0
-    style = max((len(job.style) for job in jobs), default=0) + 2
-    room = width - needed - style
     headings = ["Job", "Status", "Frames", "Age"]
+    needed = sum(max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True))
+    style = max(map(len, ["Style", *(job.style for job in jobs)])) + 2
+    room = width - needed - style
     headings += ["Style"] * (room >= 0) + ["Video"] * (room >= SHORTEST)
     for heading in headings:
         table.add_column(heading, no_wrap=True)
@@ -214,17 +215,25 @@ def _frames(job: Job) -> str:
     return f"{job.done}/{job.total}" if job.total else ""
 
 
-def show_styles(styles: Sequence[Fields]) -> None:
-    """Print styles for people."""
+def show_styles(styles: Sequence[Fields], makings: Mapping[str, Job]) -> None:
+    """Print styles for people; of those that are being learnt, how far that is."""
     table = Table(box=None, pad_edge=False)
     for column in ("Style", "State"):
         table.add_column(column, no_wrap=True)
     for style in styles:
-        table.add_row(escape(style["name"]), style.get("state", "ready"))
+        making = makings.get(style["name"])
+        state = _far(making) if making and not making.has_ended else style.get("state", "ready")
+        table.add_row(escape(style["name"]), state)
     show(table)
     for style in styles:
         if style.get("message"):
             print(f"{style['name']}: {style['message']}")
+
+
+def _far(making: Job) -> str:
+    """Say how far a style is learnt: `learning the style, 40 %, 3 min left`."""
+    what = STAGES[making.stage].lower()
+    return ", ".join(filter(None, (what, count(making), pace(making))))
 
 
 def _width() -> int:

@@ -12,13 +12,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, override
 from urllib.parse import urlsplit
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from cli import names
 from cli.client import LOCAL, Client, Fields, Job
@@ -87,6 +88,20 @@ app = typer.Typer(
 )
 
 
+class Command(TyperCommand):
+    """Writes in its usage what is to be typed: `FILE...`."""
+
+    @override
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage, without the library's braces for what is required."""
+        return [
+            piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)
+        ]
+
+
+command = partial(app.command, cls=Command)
+
+
 def _style_names(context: typer.Context) -> list[str]:
     """Complete the name of a style on the command line."""
     return _completions(context, lambda client: [style["name"] for style in client.styles()])
@@ -115,10 +130,13 @@ Out = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace files of that name; else a number is added.")
 ]
-Ids = Annotated[list[str], typer.Argument(metavar="ID", autocompletion=_job_ids)]
-MaybeIds = Annotated[list[str] | None, typer.Argument(metavar="ID", autocompletion=_job_ids)]
+Ids = Annotated[list[str], typer.Argument(metavar="ID", hidden=True, autocompletion=_job_ids)]
+MaybeIds = Annotated[
+    list[str] | None, typer.Argument(metavar="ID", hidden=True, autocompletion=_job_ids)
+]
 Files = Annotated[
-    list[Path], typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)
+    list[Path],
+    typer.Argument(metavar="FILE", hidden=True, exists=True, dir_okay=False, readable=True),
 ]
 
 
@@ -163,7 +181,7 @@ def choose_deployment(
     context.obj = Deployment(url, key, audience)
 
 
-@app.command()
+@command()
 def restyle(
     context: typer.Context,
     files: Files,
@@ -196,7 +214,10 @@ def restyle(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Paint videos: upload them, follow their jobs, save the results as OUT/NAME.STYLE.mp4."""
+    """Paint videos in a style.
+
+    They are uploaded, their jobs followed, and the results saved as OUT/NAME.STYLE.mp4.
+    """
     order: Fields = {"style": style}
     order |= {} if strength is None else {"strength": strength}
     order |= {"preserve_colour": True} if preserve_colour else {}
@@ -216,7 +237,7 @@ def restyle(
         )
 
 
-@app.command()
+@command()
 def status(
     context: typer.Context,
     ids: MaybeIds = None,
@@ -239,7 +260,7 @@ def status(
         tell(job.fields)
 
 
-@app.command()
+@command()
 def watch(context: typer.Context, ids: MaybeIds = None, json: Json = False) -> None:
     """Follow jobs until they end; without ID, all that go on."""
     with _client(context) as client, Board() as board:
@@ -250,9 +271,12 @@ def watch(context: typer.Context, ids: MaybeIds = None, json: Json = False) -> N
         say("No job goes on.")
 
 
-@app.command()
+@command()
 def cancel(context: typer.Context, ids: Ids, json: Json = False) -> None:
-    """End jobs and what paints for them; the making of a style goes by its name, too."""
+    """End jobs, or the making of styles.
+
+    ID is that of a job, or the name of a style that is being learnt.
+    """
     _for_each(context, ids, _cancel, "ends.", json)
 
 
@@ -266,7 +290,7 @@ def _cancel(client: Client, job_or_style: str) -> None:
         client.cancel(job)
 
 
-@app.command("download")
+@command("download")
 def save(
     context: typer.Context,
     ids: Ids,
@@ -281,7 +305,7 @@ def save(
         _report(works, Studio(client, board, overwrite=overwrite).watch(works), json)
 
 
-@app.command()
+@command()
 def delete(
     context: typer.Context,
     ids: Ids,
@@ -298,32 +322,39 @@ def delete(
     _for_each(context, ids, forget_job, "is deleted.", json)
 
 
-@app.command()
+@command()
 def styles(context: typer.Context, json: Json = False) -> None:
     """List the styles."""
     with _client(context) as client:
         found = client.styles()
-    if not json:
-        show_styles(found)
+        if not json:
+            makings = {each["name"]: _known(client, each["job"]) for each in found if each["job"]}
+            show_styles(found, {name: job for name, job in makings.items() if job})
     for style in found if json else ():
         tell(style)
 
 
-@app.command()
+@command()
 def forget(
     context: typer.Context,
-    styles: Annotated[list[str], typer.Argument(metavar="STYLE", autocompletion=_style_names)],
+    styles: Annotated[
+        list[str], typer.Argument(metavar="STYLE", hidden=True, autocompletion=_style_names)
+    ],
     json: Json = False,
 ) -> None:
-    """Delete styles, or end their making; videos that are painted in them stay."""
+    """Delete styles, or end their making.
+
+    Videos that are painted in them stay.
+    """
     _for_each(context, styles, Client.forget, "is forgotten.", json)
 
 
-@app.command()
+@command()
 def learn(
     context: typer.Context,
     painting: Annotated[
-        Path, typer.Argument(metavar="PAINTING", exists=True, dir_okay=False, readable=True)
+        Path,
+        typer.Argument(metavar="PAINTING", hidden=True, exists=True, dir_okay=False, readable=True),
     ],
     name: Annotated[
         str, typer.Option(metavar="STYLE", help="Of the style; by default the file's.")
@@ -340,7 +371,10 @@ def learn(
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is uploaded.")] = False,
     json: Json = False,
 ) -> None:
-    """Learn a style from a painting, or take over a checkpoint of pytorch/examples."""
+    """Learn a style from a painting.
+
+    PAINTING is a JPEG or PNG, or a checkpoint of pytorch/examples, which is taken over.
+    """
     names.check(painting)
     name = name or names.of_style(painting)
     stamp = Stamp.of(painting)

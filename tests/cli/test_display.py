@@ -1,0 +1,88 @@
+"""What people read of jobs and styles, where it is not wide."""
+
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import display, main
+from cli.client import Job
+
+LONG = "holiday at the very long lake, a name that does not end 2026-07-13 final.mp4"
+WAITS = "waits for the style quick, of whose making 39 % is done: about 1 min are left"
+
+
+def job(**fields: Any) -> Job:
+    known = {"id": "long-0123456789ab", "name": LONG, "style": "quick", "status": "Running"}
+    stands = {"stage": "score", "frames": {"done": 0, "total": 100}, "fps": None, "eta_s": None}
+    said = {"message": "", "notes": [], "error": None, "created": "2026-11-28T13:20:00Z"}
+    return Job.read(known | stands | said | fields)
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 80 columns."""
+    monkeypatch.setattr(display, "_width", lambda: 80)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_long_name_gives_way_and_the_id_stays_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    display.show_jobs([job()])
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[1].startswith("long-0123456789ab  Running  0/100")
+    assert lines[1].rstrip().endswith("l.mp4")
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize(
+    ("fields", "is_said"),
+    [
+        ({"stage": "wait", "message": WAITS}, True),
+        ({"status": "Failed", "stage": "failed", "message": WAITS}, True),
+        ({"status": "Completed", "stage": "done", "message": WAITS}, False),
+    ],
+)
+def test_why_a_video_is_not_painted_is_said_whole(
+    capsys: pytest.CaptureFixture[str], fields: dict[str, Any], is_said: bool
+) -> None:
+    display.show_jobs([job(**fields)])
+    assert (f"long-0123456789ab: {WAITS}\n" in capsys.readouterr().out) is is_said
+
+
+@pytest.mark.parametrize(
+    ("stands", "said"),
+    [
+        ({"stage": "queue"}, "waiting for painters"),
+        (
+            {"stage": "learn", "frames": {"done": 39, "total": 100}, "eta_s": 61},
+            "learning the style, 39 %, 1 min left",
+        ),
+        ({"stage": "failed", "status": "Failed"}, "learning"),
+    ],
+)
+def test_a_style_that_is_learnt_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], stands: dict[str, Any], said: str
+) -> None:
+    display.show_styles([{"name": "quick", "state": "learning"}], {"quick": job(**stands)})
+    assert capsys.readouterr().out.splitlines()[1].rstrip() == f"quick  {said}"
+
+
+@pytest.mark.parametrize(
+    ("name", "usage"),
+    [
+        ("restyle", "restyle [OPTIONS] FILE..."),
+        ("learn", "learn [OPTIONS] PAINTING"),
+        ("forget", "forget [OPTIONS] STYLE..."),
+        ("status", "status [OPTIONS] [ID]..."),
+    ],
+)
+def test_help_names_what_is_to_be_typed(name: str, usage: str) -> None:
+    said = CliRunner().invoke(main.app, [name, "--help"]).stdout
+    assert said.splitlines()[0].endswith(usage)
+    assert "list[" not in said
+
+
+def test_no_line_of_the_list_of_commands_is_cut_off() -> None:
+    said = CliRunner().invoke(main.app, ["--help"], terminal_width=80).stdout
+    assert not [line for line in said.splitlines()[1:] if line.endswith("...")]
