@@ -28,10 +28,9 @@ from statistics import median, quantiles
 from typing import Any, Final, override
 
 from benchmarks import report
-from function_app import fairness, waits
+from function_app import fairness
 from function_app.fairness import Claim
 from function_app.gpus import NODES
-from function_app.waits import Place
 
 SEEDS: Final = (0, 1, 2)
 CLIP_S: Final = 60.0
@@ -137,15 +136,6 @@ class Job:
         """Whether its nodes paint."""
         return self.paints_from is not None and self.paints_from <= now and not self.ending
 
-    def place(self, now: float) -> Place:
-        """Say what the app tells others of it today."""
-        if not self.works(now):
-            has_nodes = self.paints_from is not None
-            return Place(self.name, self.most, self.estimate / self.most, works=has_nodes)
-        left = max(0.0, self.left / self.nodes - (now - (self.paints_from or 0.0)))
-        share = 1 - left * self.nodes / self.work
-        return Place(self.name, self.nodes, self.estimate / self.most, left, share, works=True)
-
     def claim(self, now: float) -> Claim:
         """Say what the app knows of it."""
         works = self.works(now)
@@ -230,14 +220,9 @@ class Cluster:
         heapq.heappush(self._events, (moment, self._number, happens))
 
     def comes(self, job: Job) -> None:
-        """Submit it at once, and say what the app says."""
+        """Submit it at once."""
         self.jobs[job.name] = job
         self.submit(job, job.most)
-        if job.paints_from is None:
-            places = [each.place(self.clock) for each in self.jobs.values()]
-            scene = self.scene
-            begins, _ = waits.begins_in(places, job.name, scene.nodes, scene.start_s)
-            job.said = begins + scene.start_s
 
     def goes(self, job: Job) -> None:
         """It has ended, and its nodes are free."""

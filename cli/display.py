@@ -124,7 +124,9 @@ class Line:
             completed=job.done,
             total=job.total or None,
             count=count(job),
-            pace=", ".join(filter(None, (pace(job), "" if console.is_terminal else waits))),
+            pace=", ".join(
+                filter(None, (pace(job), line(job), "" if console.is_terminal else waits))
+            ),
         )
 
     def ends(self, what: str) -> None:
@@ -162,6 +164,14 @@ def pace(job: Job) -> str:
     fps = f"{job.fps:.1f} fps" if job.fps and job.stage != "learn" else ""
     left = f"{duration(job.eta_s)} left" if job.eta_s is not None else ""
     return ", ".join(filter(None, (fps, left)))
+
+
+def line(job: Job) -> str:
+    """Say for whom a job waits, or gives way."""
+    if job.stage == "queue":
+        return job.message
+    clips = job.fields.get("gives_way", 0)
+    return f"gives way to {clips} clip{'s' if clips > 1 else ''}" if clips else ""
 
 
 def duration(seconds: float) -> str:

@@ -152,6 +152,7 @@ class Config:
             "AML_NODES_MAX": str(self.nodes),
             "AML_PROCESSES_PER_NODE": str(self.processes_per_node),
             "POLL_SECONDS": "2",
+            "RESTART_SECONDS": "5",
             **self.settings,
         }
 

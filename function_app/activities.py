@@ -27,13 +27,13 @@ from function_app import (
     logs,
     paths,
     results,
+    shares,
     spend,
     storage,
     styles,
     telemetry,
     turns,
     uploads,
-    waits,
 )
 from function_app.errors import Code, InputError, ServiceError
 from function_app.jobs import Job, State
@@ -77,9 +77,12 @@ class Look:
         frames: painted in this attempt so far.
         fps: frames painted a second at present, all ranks together.
         fault: "input" or "world", once the worker has given up.
-        message: the worker's sentence about it; or how long the job waits for its nodes.
+        message: the worker's sentence about it.
         code: of the error, where the worker gave one.
         age: seconds since the frames were counted.
+        left: node-seconds of painting that are left, as measured; None if nobody knows.
+        hold: nodes that the job is to hold from now on; None where it has ended.
+        gives_way: to how many clips, while it has fewer nodes than it could use.
     """
 
     state: str
@@ -89,6 +92,26 @@ class Look:
     message: str = ""
     code: str = Code.UNPAINTABLE_VIDEO
     age: float = 0.0
+    left: float | None = None
+    hold: int | None = None
+    gives_way: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What came of the wish for nodes.
+
+    Attributes:
+        nodes: that the job holds from now on; 0 if it has to wait.
+        spending_day: under which its cost is kept; empty if the day has no room for it.
+        wait: why it has to wait, a sentence.
+        gives_way: to how many clips.
+    """
+
+    nodes: int = 0
+    spending_day: str = ""
+    wait: str = ""
+    gives_way: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +163,22 @@ def preprocess(payload: Payload) -> Payload:
 @blueprint.activity_trigger(input_name="payload")
 @_answering
 def take_turn(payload: Payload) -> int:
-    """Take a place in the queue; return how many jobs must end before it is this job's turn."""
+    """Take a place; return how many jobs must end before it is the turn of one of version 2."""
     state = State.from_dict(payload)
     return turns.jobs_ahead(state.job, state.started)
+
+
+@blueprint.activity_trigger(input_name="payload")
+@_answering
+def take_nodes(payload: Payload) -> Payload:
+    """Take nodes for the next attempt, if there are any for the job; the value is a `Grant`."""
+    state = State.from_dict(payload)
+    turns.enter(state.job, state.started)
+    day = state.spending_day or spend.today()
+    if not state.spending_day and (wait := _no_room(_attempt(state), day)):
+        return asdict(Grant(wait=wait))
+    share = shares.take(state)
+    return asdict(Grant(share.nodes, day, share.wait, share.gives_way))
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -212,16 +248,20 @@ def poll(payload: Payload) -> Payload:
     told = _told(job.folder)
     is_over = state_of_job in compute.FINAL
     failure = _failure(job) if is_over else None
-    wait = "" if is_over else _wait(state, state_of_job, told)
+    left = _left(state, told)
+    share = _share(state, state_of_job, left)
     return asdict(
         Look(
             state_of_job,
             told.progress.frames if told else 0,
             told.progress.frames_per_second if told else 0.0,
             failure.fault if failure else "",
-            _called_as_uploaded(failure.message, state) if failure else wait,
+            _called_as_uploaded(failure.message, state) if failure else "",
             _code(failure),
             told.age if told else 0.0,
+            left,
+            share.nodes if share else None,
+            share.gives_way if share else 0,
         )
     )
 
@@ -229,8 +269,11 @@ def poll(payload: Payload) -> Payload:
 @blueprint.activity_trigger(input_name="payload")
 @_answering
 def cancel(payload: Payload) -> bool:
-    """Cancel whatever paints this job; return whether it has ended."""
-    return compute.cancel_all(payload["job_id"])
+    """Cancel what paints this job, or from a state's attempt on; return whether it has ended."""
+    if "job" not in payload:
+        return compute.cancel_all(payload["job_id"])
+    state = State.from_dict(payload)
+    return compute.cancel_all(state.job.job_id, state.attempt)
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -290,7 +333,8 @@ def _is_lost(maker: str, job: Job) -> bool:
 def _attempt(state: State) -> compute.Attempt:
     if state.work is None:
         raise ServiceError(f"{state.job.job_id} is to be painted before it was planned")
-    return compute.Attempt(state.job, state.work, state.attempt)
+    nodes = state.held or state.work.nodes
+    return compute.Attempt(state.job, replace(state.work, nodes=nodes), state.attempt)
 
 
 def _no_room(attempt: compute.Attempt, day: str) -> str:
@@ -382,34 +426,24 @@ def _progress(folder: JobFolder, second: int) -> tuple[Progress, datetime] | Non
     return None
 
 
-def _wait(state: State, state_of_job: str, told: _Told | None) -> str:
-    """Tell the others how the job stands; return how long it waits for its nodes, if it does."""
-    if not (state.started and state.work):
-        return ""  # under version 1 jobs had no places
-    nodes, frames = state.work.nodes, state.work.frames
-    place = waits.Place(
-        state.job.job_id,
-        nodes,
-        _node_seconds(state.job) / nodes,
-        works=state_of_job not in compute.LINE,
-    )
-    if told and told.progress.frames_per_second:
-        done = min(frames, state.frames_before + told.progress.frames)
-        left = max(0.0, (frames - done) / told.progress.frames_per_second - told.age)
-        place = replace(place, left=left, share=done / frames)
-    turns.tell(place, state.started)
-    if place.works:
-        return ""
-    return waits.sentence(*waits.begins_in(turns.places(), place.job_id, settings().aml_nodes_max))
+def _share(state: State, state_of_job: str, left: float | None) -> shares.Share | None:
+    """Tell the others how the job stands; return what it is to hold, None once it has ended."""
+    if not state.started:
+        return None  # under version 1 jobs had no places
+    if state_of_job == compute.COMPLETED:
+        turns.give_back(state.job, state.started)
+    if state_of_job in compute.FINAL:
+        return None
+    return shares.take(state, works=state_of_job not in compute.WAITING, left=left)
 
 
-@lru_cache(_CACHED)
-def _node_seconds(job: Job) -> float:
-    """Return how long one node would be at work for a job, as estimated; infinite if unknown."""
-    if job.makes_style:
-        return 60 * settings().learn_minutes if job.style_source.is_painting else 0.0
-    plan = storage.metadata(paths.JOBS, job.folder.plan)
-    return float(plan.get(waits.EXPECTED, math.inf))
+def _left(state: State, told: _Told | None) -> float | None:
+    """Return how many node-seconds are left, as far as the present nodes have shown."""
+    if state.work is None or told is None or not told.progress.frames_per_second:
+        return None
+    frames = state.work.frames - state.frames_before - told.progress.frames
+    seconds = max(0.0, frames / told.progress.frames_per_second - told.age)
+    return seconds * (state.held or state.work.nodes)
 
 
 def _called_as_uploaded(sentence: str, state: State) -> str:

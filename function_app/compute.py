@@ -170,21 +170,21 @@ def cancel(name: str) -> None:
                 raise
 
 
-def cancel_all(job_id: str) -> bool:
-    """Ask for the end of every attempt at a job; return whether all have ended.
+def cancel_all(job_id: str, first: int = 1) -> bool:
+    """Ask for the end of every attempt at a job, from one on; return whether all have ended.
 
     Raises:
         ServiceError: the service did not answer.
     """
-    running = [name for name, its_state in _attempts(job_id) if its_state not in FINAL]
+    running = [name for name, its_state in _attempts(job_id, first) if its_state not in FINAL]
     for name in running:
         cancel(name)
     return not running
 
 
-def _attempts(job_id: str) -> Iterator[tuple[str, str]]:
+def _attempts(job_id: str, first: int) -> Iterator[tuple[str, str]]:
     """Yield name and state of every attempt at a job; each was submitted after the one before."""
-    for number in count(1):
+    for number in count(first):
         name = attempt_name(job_id, number)
         if (its_state := state(name)) == MISSING:
             return

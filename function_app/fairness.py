@@ -1,20 +1,19 @@
 """Who holds how many nodes. One pure function decides: jobs, nodes and the clock in, shares out.
 
-The nodes are dealt anew each time: first to who is short, then to the others as they came, to each
-as many as it can use. What is free is given accordingly. Where nothing is, nor will be soon, who
-holds more than was dealt to it gives way, from the end of the line; once nobody lacks nodes it gets
-more again. Each change costs: shards in the making are lost, the worker ends and starts. So all
-times here are multiples of what that takes, a restart.
+The nodes are dealt anew each time: first to who is short, then to the others, the longer the sooner
+after they came, to each as many as it can use. What is free is given accordingly. Where nothing is,
+nor will be soon, who holds more than was dealt to it gives way, from the end of the line; once nobody
+lacks nodes it gets more again. Each change costs: shards in the making are lost, the worker ends and
+starts. So all times here are multiples of what that takes, a restart.
 
-`benchmarks.mix` simulates it. The app does not go by it yet: jobs wait in Azure Machine Learning's
-line (`function_app.waits`).
+`function_app.shares` goes by it, `benchmarks.mix` simulates it.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 SHORT = 10
@@ -62,6 +61,15 @@ class Claim:
         """Of painting, on the nodes that it holds."""
         return self.left / self.held if self.works else math.inf
 
+    @property
+    def seconds_alone(self) -> float:
+        """What it takes on all nodes that it can use; 0 if nobody knows."""
+        return self.needs / self.most if self.needs < math.inf else 0.0
+
+    def is_short(self, restart: float) -> bool:
+        """Whether it comes before those that are not."""
+        return self.needs <= SHORT * restart
+
 
 def shares(claims: Sequence[Claim], nodes: int, now: float, restart: float) -> dict[str, int]:
     """Return how many nodes each job is to hold, together no more than there are.
@@ -89,12 +97,17 @@ def shares(claims: Sequence[Claim], nodes: int, now: float, restart: float) -> d
 
 
 def in_line(claims: Sequence[Claim], now: float, restart: float) -> list[Claim]:
-    """Return the jobs in the order in which they come: the starved, the short, the others."""
+    """Return the jobs in the order in which they come: the starved, the short, the others.
+
+    The others as if each had come earlier by what it takes alone: who holds many nodes for long is
+    else overtaken at each change, and the last of all to end.
+    """
 
     def place(claim: Claim) -> tuple[bool, bool, float, str]:
         starved = not claim.held and now - claim.since > STARVED * restart
-        short = claim.needs <= SHORT * restart
-        return not starved, not short, claim.asked, claim.job_id
+        if claim.is_short(restart):
+            return not starved, False, claim.asked, claim.job_id
+        return not starved, True, claim.asked - claim.seconds_alone, claim.job_id
 
     return sorted(claims, key=place)
 
@@ -115,28 +128,44 @@ def begins_in(
 ) -> dict[str, tuple[float, int]]:
     """Return of each job that waits in about how many seconds that ends, and how many come before.
 
-    Takes what `shares` does. Nobody gives way in this forecast, and nobody new comes.
+    Takes what `shares` does. Who is to give way now does so in this forecast, nobody later does,
+    and nobody new comes. Before a job come those for whose nodes it waits, and those in line.
     """
-    line = in_line(claims, now, restart)
+    given = shares(claims, nodes, now, restart)
     free = nodes_there(claims, nodes, now, restart) - sum(claim.held for claim in claims)
-    ends = [(_end(claim, restart), claim.held) for claim in claims if claim.held]
+    ends = [end for claim in claims if claim.held for end in _ends(claim, given, restart)]
     heapq.heapify(ends)
-    clock, begins = 0.0, dict[str, tuple[float, int]]()
-    for claim in line:
+    clock, before, begins = 0.0, set[str](), dict[str, tuple[float, int]]()
+    for claim in in_line(claims, now, restart):
         if claim.held:
             continue
         while free < math.ceil(claim.most / 2) and ends:
-            clock, freed = heapq.heappop(ends)
+            clock, freed, ended = heapq.heappop(ends)
             free += freed
+            before.add(ended)
         got = max(1, min(claim.most, free))
         free -= got
-        begins[claim.job_id] = clock, len(begins)
-        heapq.heappush(ends, (clock + restart + claim.left / got, got))
+        begins[claim.job_id] = clock, len(before - {claim.job_id})
+        before.add(claim.job_id)
+        heapq.heappush(ends, (clock + restart + claim.left / got, got, claim.job_id))
     return begins
 
 
-def _end(claim: Claim, restart: float) -> float:
-    return (0.0 if claim.works else restart) + claim.left / claim.held
+def clips_before(claims: Sequence[Claim], job_id: str, now: float, restart: float) -> int:
+    """Return to how many short jobs a job gives way: those that wait or paint before it."""
+    line = in_line(claims, now, restart)
+    place = next(number for number, claim in enumerate(line) if claim.job_id == job_id)
+    return sum(claim.is_short(restart) for claim in line[:place])
+
+
+def _ends(claim: Claim, given: dict[str, int], restart: float) -> Iterator[tuple[float, int, str]]:
+    """Yield when a job's nodes become free: those that it gives up now, and at its end."""
+    stays = min(claim.held, given[claim.job_id])
+    if stays < claim.held:
+        yield restart, claim.held - stays, claim.job_id
+    if stays:
+        begins = 0.0 if claim.works and stays == claim.held else restart
+        yield begins + claim.left / stays, stays, claim.job_id
 
 
 def _deal(line: Sequence[Claim], there: int, restart: float) -> dict[str, int]:

@@ -205,7 +205,13 @@ class State:
         looks: at this attempt so far.
         still: how many of the last of them found no progress.
         preemptions: attempts that ended because their nodes were taken away.
+        changes: attempts that the job ended itself, to go on with more or fewer nodes.
+        gave_way: changes to fewer.
+        held: nodes that it was given; 0 while it has no attempt, and before version 3.
+        since: when it was given them, or began to wait, seconds since the epoch.
+        painted: seconds that it has been at work, on however many nodes.
         node_seconds: that nodes have been at work for the job, all of them together.
+        left: node-seconds of painting that are left, as last measured; None before.
         spending_day: under which the job's cost is kept; empty before the first attempt.
         started: when the job first asked for its turn, ISO 8601 in UTC; empty under version 1.
         waits_until: when a style that is awaited is overdue, ISO 8601; empty before the wait.
@@ -219,7 +225,13 @@ class State:
     looks: int = 0
     still: int = 0
     preemptions: int = 0
+    changes: int = 0
+    gave_way: int = 0
+    held: int = 0
+    since: float = 0.0
+    painted: float = 0.0
     node_seconds: float = 0.0
+    left: float | None = None
     spending_day: str = ""
     started: str = ""
     waits_until: str = ""
@@ -253,8 +265,9 @@ class Status:
         total: frames of the video; 0 before they are counted.
         fps: frames painted a second at present.
         eta_s: seconds of painting left, as far as can be told.
-        attempt: at painting.
+        attempt: at painting; changes of nodes are no further ones.
         nodes: that paint.
+        gives_way: to how many clips, while it has fewer nodes than it could use.
         message: one sentence for people.
         notes: what the result cannot keep, each a sentence.
         code: of the error, for a job that failed.
@@ -269,6 +282,7 @@ class Status:
     eta_s: float | None = None
     attempt: int = 0
     nodes: int = 0
+    gives_way: int = 0
     message: str = ""
     notes: tuple[str, ...] = ()
     code: Code | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any, ClassVar, NoReturn
 
 from durabletask.task import (
@@ -22,7 +22,7 @@ from durabletask.task import (
 )
 
 from function_app import compute
-from function_app.activities import Look, Submission
+from function_app.activities import Grant, Look, Submission
 from function_app.compute import MOST_ATTEMPTS
 from function_app.cost import Cost, price_of
 from function_app.errors import Code, InputError, ServiceError
@@ -100,7 +100,7 @@ class Lifecycle:
         if not self.state.attempt:
             yield from self._wait()
         if self.is_of(2) and not self.state.attempt:
-            yield from self._wait_for_turn()
+            yield from self._ask()
         yield from self._score()
         return (yield from self._finish())
 
@@ -116,11 +116,17 @@ class Lifecycle:
         """Make the result of what the worker left; return the outcome."""
         raise NotImplementedError
 
-    def _wait_for_turn(self) -> Steps[None]:
-        """Wait until so few jobs are ahead that this one may be painted."""
+    def _ask(self) -> Steps[None]:
+        """Note when the job first asked for its turn; under version 2, wait for it."""
         if not self.state.started:
             moment = self._context.current_utc_datetime
             self.state = replace(self.state, started=f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}")
+            self._hold(0)
+        if not self.is_of(3):
+            yield from self._wait_for_turn()
+
+    def _wait_for_turn(self) -> Steps[None]:
+        """Wait until so few jobs are ahead that this one may be painted."""
         for _ in range(POLLS_PER_HISTORY):
             self._stop_if_cancelled()
             ahead = yield from self._call("take_turn", self.state.to_dict())
@@ -133,12 +139,16 @@ class Lifecycle:
 
     def _score(self) -> Steps[None]:
         """Submit attempts until one has completed."""
+        if not self._has_attempt:
+            yield from self._submit()
         while True:
-            if not self.state.attempt:
-                yield from self._submit()
             look = yield from self._watch()
             if look.state == compute.COMPLETED:
+                self._hold(0)
                 return
+            if look.hold is not None:
+                yield from self._submit_with(look.hold, self._done(look))
+                continue
             if look.state == compute.CANCELED:
                 raise _Cancelled
             if look.fault == "input":
@@ -151,6 +161,30 @@ class Lifecycle:
                 yield from self._submit_again(
                     look.message or f"the Azure Machine Learning job ended as {look.state}"
                 )
+
+    @property
+    def _has_attempt(self) -> bool:
+        """Whether an attempt was submitted that has not completed."""
+        return bool(self.state.held if self.is_of(3) else self.state.attempt)
+
+    def _hold(self, nodes: int) -> None:
+        """Hold so many nodes from now on; none where the job has to wait."""
+        if not self.is_of(3):
+            return
+        now = self._context.current_utc_datetime.replace(tzinfo=UTC)
+        self.state = replace(self.state, held=nodes, since=now.timestamp())
+
+    def _submit_with(self, nodes: int, done: int) -> Steps[None]:
+        """Submit one more attempt, with more or fewer nodes, which does not count."""
+        state = self.state
+        self.state = replace(
+            state,
+            changes=state.changes + 1,
+            gave_way=state.gave_way + (nodes < state.held),
+            frames_before=done,
+        )
+        self._hold(nodes)
+        yield from self._submit()
 
     def _lost_its_nodes(self, look: Look) -> bool:
         """Whether an attempt failed since its nodes were taken away.
@@ -182,7 +216,8 @@ class Lifecycle:
         Raises:
             ServiceError: there were.
         """
-        if self.state.attempt - self.state.preemptions >= MOST_ATTEMPTS:
+        state = self.state
+        if state.attempt - state.preemptions - state.changes >= MOST_ATTEMPTS:
             raise ServiceError(
                 f"{self.doing} failed {MOST_ATTEMPTS} times, the last time because: {reason}",
                 Code.PAINTING_FAILED,
@@ -190,7 +225,9 @@ class Lifecycle:
         yield from self._submit()
 
     def _submit(self) -> Steps[None]:
-        """Submit the next attempt, as soon as the day's spending has room for the job."""
+        """Submit the next attempt, as soon as there are nodes and money for it."""
+        if self.is_of(3) and not self.state.held:
+            yield from self._wait_for_nodes()
         attempt = self.state.attempt + 1
         for _ in range(POLLS_PER_HISTORY):
             self._stop_if_cancelled()
@@ -210,8 +247,27 @@ class Lifecycle:
             yield from self._pause(ROOM_POLLS)
         self._continue()
 
+    def _wait_for_nodes(self) -> Steps[None]:
+        """Wait until there are nodes for the job."""
+        for polls in range(POLLS_PER_HISTORY):
+            self._stop_if_cancelled()
+            answer = Grant(**(yield from self._call("take_nodes", self.state.to_dict())))
+            self.state = replace(self.state, spending_day=answer.spending_day)
+            if answer.nodes:
+                self._hold(answer.nodes)
+                return
+            status = self._status(Stage.QUEUE, answer.wait)
+            done = self.state.frames_before
+            self._show(replace(status, done=done, gives_way=answer.gives_way))
+            has_room = bool(answer.spending_day)
+            yield from self._pause(self._until_look(polls + 1) if has_room else ROOM_POLLS)
+        self._continue()
+
     def _watch(self) -> Steps[Look]:
-        """Poll the present attempt until it has ended."""
+        """Poll the present attempt until it has ended, or was ended to change its nodes.
+
+        Only then the look says how many the job is to hold.
+        """
         at_work, before = False, None
         for _ in range(POLLS_PER_HISTORY):
             self._stop_if_cancelled()
@@ -224,11 +280,27 @@ class Lifecycle:
             if look.state in compute.FINAL:
                 return look
             self._count_look(look, before)
+            if self.is_of(3) and look.hold not in (None, self.state.held):
+                last = yield from self._end_attempt(look)
+                if at_work:
+                    yield from self._count_spent(self._context.current_utc_datetime - since)
+                if last.state in compute.FINAL:
+                    return last
             before = look
             yield from self._pause(self._until_next(look))
             if at_work:
                 yield from self._count_spent(self._context.current_utc_datetime - since)
         self._continue()
+
+    def _end_attempt(self, look: Look) -> Steps[Look]:
+        """End the attempt, that the next may have other nodes; return the last look at it.
+
+        One that completed or failed meanwhile did so by itself, and the look says no more.
+        """
+        yield from self._end(self.state.to_dict())
+        self._stop_if_cancelled()
+        last = Look(**(yield from self._call("poll", self.state.to_dict())))
+        return replace(last, hold=look.hold) if last.state == compute.CANCELED else last
 
     @property
     def _usual_pause(self) -> timedelta:
@@ -243,7 +315,8 @@ class Lifecycle:
         state = self.state
         is_still = before is None or (look.state, look.frames) == (before.state, before.frames)
         still = state.still + (before is not None) if is_still else 0
-        self.state = replace(state, looks=state.looks + 1, still=still)
+        left = state.left if look.left is None else look.left
+        self.state = replace(state, looks=state.looks + 1, still=still, left=left)
 
     def _until_next(self, look: Look) -> timedelta:
         """Less at first, and when the end is near: nobody should wait long for it to be seen.
@@ -262,12 +335,20 @@ class Lifecycle:
     @property
     def _time_at_work(self) -> timedelta:
         """How long the nodes have been at work for the job."""
+        if self.is_of(3):
+            return timedelta(seconds=self.state.painted)
         return timedelta(seconds=self.state.node_seconds / self._work.nodes)
+
+    @property
+    def _nodes(self) -> int:
+        """How many nodes the job has or had."""
+        return self.state.held or self._work.nodes
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""
         answer = Submission.read((yield from self._call("submit", self.state.to_dict())))
         self.state = replace(self.state, frames_before=answer.frames)
+        self._hold(self.state.held)
 
     def _count_spent(self, elapsed: timedelta) -> Steps[None]:
         """Count what the nodes did, and end them at the limits of cost and time.
@@ -276,8 +357,12 @@ class Lifecycle:
             InputError: the limit of cost was reached.
             ServiceError: that of time was.
         """
-        seconds = self._work.nodes * elapsed.total_seconds()
-        self.state = replace(self.state, node_seconds=self.state.node_seconds + seconds)
+        state, seconds = self.state, elapsed.total_seconds()
+        self.state = replace(
+            state,
+            painted=state.painted + seconds,
+            node_seconds=state.node_seconds + self._nodes * seconds,
+        )
         if self.is_of(2) and (error := self._too_much()):
             yield from self._end_painting()
             raise error
@@ -327,9 +412,12 @@ class Lifecycle:
 
     def _end_painting(self) -> Steps[None]:
         """End what paints before its output is deleted, else it would be written again."""
-        job = asdict(self.state.job)
+        yield from self._end(asdict(self.state.job))
+
+    def _end(self, what: dict[str, Any]) -> Steps[None]:
+        """End every attempt at a job, or the present one of a state."""
         for polls in range(CANCEL_POLLS):
-            if (yield from self._call("cancel", job)):
+            if (yield from self._call("cancel", what)):
                 break
             yield self._timer(self._until_look(polls + 1))
 
@@ -377,14 +465,12 @@ class Lifecycle:
         is_waiting = look.state in compute.WAITING
         stands = f"Azure Machine Learning: {look.state}"
         return replace(
-            self._status(
-                Stage.QUEUE if is_waiting else self.stage,
-                (is_waiting and look.message) or stands,
-            ),
+            self._status(Stage.QUEUE if is_waiting else self.stage, stands),
             done=self._done(look),
             fps=round(look.fps, 2) if look.fps else None,
             eta_s=None if left is None else round(max(0.0, left), 1),
-            nodes=work.nodes,
+            nodes=self._nodes,
+            gives_way=look.gives_way,
             notes=work.notes,
         )
 
@@ -410,7 +496,7 @@ class Lifecycle:
         return Status(
             stage,
             total=state.work.frames if state.work else 0,
-            attempt=state.attempt,
+            attempt=min(state.attempt, max(1, state.attempt - state.changes)),
             message=message,
             cost=self._cost(),
             studio_url=compute.studio_url(name) if state.attempt else None,

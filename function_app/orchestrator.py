@@ -31,7 +31,7 @@ blueprint = df.Blueprint()
 
 ORCHESTRATOR = "restyle"
 LEARNER = "learn_style"
-VERSION = 2
+VERSION = 3
 """Of the steps, given to each instance at its start; one without was started under version 1.
 
 The Functions host runs no instance of a later version than host.json's `defaultVersion`, and

@@ -17,7 +17,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from function_app import cost, paths, storage, styles, waits
+from function_app import cost, paths, shares, storage, styles
 from function_app.assembly import Assembler
 from function_app.blending import blend_of
 from function_app.browsers import is_playable
@@ -118,7 +118,7 @@ def preprocess(job: Job) -> Work:
     plan = replace(plan, needs_proxy=needs_proxy)
     if style.makes_lines:
         plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
-    expected = {waits.EXPECTED: f"{cost.node_seconds(amount, settings()):.1f}"}
+    expected = {shares.EXPECTED: f"{cost.node_seconds(amount, settings()):.1f}"}
     storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json", expected)
     return Work(
         *work,

@@ -124,11 +124,13 @@ class Settings:
         target_minutes: painting time to size the number of nodes for.
         job_timeout_hours: after which Azure Machine Learning ends a job.
         poll_seconds: between two looks at a running job.
+        restart_seconds: that ending a painting and starting it with other nodes takes: what is
+            short, and when a change is worth it, is measured by it.
         max_bytes: largest video accepted.
         max_pixels: largest frame accepted, width times height.
         max_minutes: longest video accepted.
         max_frames: most frames accepted.
-        jobs_at_once: jobs that are painted at the same time; further ones wait in line.
+        jobs_at_once: jobs that are painted at the same time, where there are nodes for so many.
         jobs_per_day: jobs that may start in a day (UTC); further ones are refused.
         missed_after_minutes: after which an upload without a job is taken for one whose event got
             lost, and its job is started.
@@ -168,6 +170,7 @@ class Settings:
     target_minutes: float = _setting("TARGET_MINUTES", 10.0, _amount)
     job_timeout_hours: float = _setting("JOB_TIMEOUT_HOURS", 24.0, _amount)
     poll_seconds: float = _setting("POLL_SECONDS", 15.0, _amount)
+    restart_seconds: float = _setting("RESTART_SECONDS", 60.0, _amount)
     max_bytes: int = _setting("MAX_BYTES", 20 * 2**30, _count)
     max_pixels: int = _setting("MAX_PIXELS", 4096 * 2304, _count)
     max_minutes: float = _setting("MAX_MINUTES", 180.0, _amount)

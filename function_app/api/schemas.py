@@ -88,6 +88,7 @@ JOB = _object(
         "eta_s": _or_null(_number("seconds of painting left")),
         "attempt": _count("at painting; 0 before the first"),
         "nodes": _count("that paint"),
+        "gives_way": _count("clips to which it gives way, with fewer nodes than it could use"),
         "message": _text("how it stands, one sentence"),
         "notes": {
             "type": "array",

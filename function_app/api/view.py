@@ -40,6 +40,7 @@ def view(state: OrchestrationState) -> View:
         "status": status,
         "cost": None,
         "studio_url": None,
+        "gives_way": 0,
         **{name: value for name, value in custom.items() if name != "code"},
         "created": as_time(state.created_at),
         "updated": as_time(state.last_updated_at),

@@ -168,13 +168,14 @@ function doing({ stage, message }) {
   return STAGES[stage] ?? "Waiting";
 }
 
-function figures({ stage, frames, fps, eta_s: eta, nodes, attempt, cost }) {
+function figures({ stage, frames, fps, eta_s: eta, nodes, gives_way: clips, attempt, cost }) {
   const isPainting = stage === "score" && frames?.total;
   return [
     isPainting && `${frames.done} of ${frames.total} frames`,
     isPainting && fps && `${fps.toFixed(1)} a second`,
     isPainting && eta != null && `${duration(eta)} left`,
     nodes > 1 && `${nodes} machines`,
+    stage !== "queue" && clips > 0 && `gives way to ${clips === 1 ? "1 clip" : `${clips} clips`}`,
     attempt > 1 && `attempt ${attempt}`,
     cost && `${money(cost.spent, cost.currency)} of about ${money(cost.estimate, cost.currency)}`,
   ]

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,13 @@ class Atelier:
         return None if answer.status_code == 404 else answer.raise_for_status().json()
 
     def wait(
-        self, job_id: str, until: Callable[[dict[str, Any]], bool] | None = None
+        self,
+        job_id: str,
+        until: Callable[[dict[str, Any]], bool] | None = None,
+        limit: float = LIMIT_SECONDS,
     ) -> dict[str, Any]:
         """Ask until the job has ended, or until it is as wanted."""
-        deadline = time.monotonic() + LIMIT_SECONDS
+        deadline = time.monotonic() + limit
         job: dict[str, Any] | None = None
         while time.monotonic() < deadline:
             job = self._patiently(job_id)
@@ -105,9 +109,16 @@ def slow_style(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @contextmanager
-def running(state: Path, **more: str) -> Generator[Atelier]:
-    """Run an emulator, with more settings, while the context lasts."""
-    with Emulator(Config.on_free_ports(state, settings=SETTINGS | more)) as emulator:
+def running(
+    state: Path, nodes: int | None = None, processes_per_node: int | None = None, **more: str
+) -> Generator[Atelier]:
+    """Run an emulator, with more settings or another cluster, while the context lasts."""
+    config = Config.on_free_ports(state, settings=SETTINGS | more)
+    cluster = {
+        "nodes": nodes or config.nodes,
+        "processes_per_node": processes_per_node or config.processes_per_node,
+    }
+    with Emulator(replace(config, **cluster)) as emulator:
         atelier = Atelier(emulator)
         yield atelier
         atelier.http.close()

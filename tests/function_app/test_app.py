@@ -54,8 +54,8 @@ HTTP = {
     "get_sheet": ("GET", "api/jobs/{id}/sheet"),
 }
 ACTIVITIES = {
-    "preprocess", "take_turn", "await_style", "prepare_style", "submit", "poll", "cancel", "stitch",
-    "publish_style", "report_failure", "clean_up",
+    "preprocess", "take_turn", "take_nodes", "await_style", "prepare_style", "submit", "poll",
+    "cancel", "stitch", "publish_style", "report_failure", "clean_up",
 }  # fmt: skip
 
 

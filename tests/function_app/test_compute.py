@@ -11,16 +11,18 @@ import pytest
 from function_app import compute, paths, storage, turns
 from function_app.compute import Attempt
 from function_app.errors import ServiceError
+from function_app.fairness import Claim
 from function_app.jobs import Job, State, Work
 from function_app.settings import settings
+from function_app.shares import EXPECTED
 from function_app.tasks import task_of
-from function_app.waits import EXPECTED
 from gpu_worker.plan import PROGRESS_NAME, Progress
 from tests.function_app.azureml import AzureML, ignores_azure_ml
 from tests.function_app.hub import FUNCTIONS
 
 pytestmark = ignores_azure_ml
 
+BEGUN = "2026-11-28T10:00:00.000000Z"
 DEDICATED = {"AML_COMPUTE": "gpu", "AML_TIER": "Dedicated"}
 LOW_PRIORITY = {"AML_COMPUTE": "gpu", "AML_TIER": "LowPriority"}
 KUBERNETES = {"AML_COMPUTE": "aks", "AML_INSTANCE_TYPE": "gpu"}
@@ -62,29 +64,35 @@ def reaches(name: str, *states: str) -> str:
     return state
 
 
-def test_a_job_without_nodes_is_told_how_long_the_one_that_has_them_will_take(
+def test_a_job_at_work_tells_what_it_has_left_and_makes_way(
     running: Attempt, configure: Callable[..., None]
 ) -> None:
-    configure(AML_NODES_MAX="1")
-    waits = replace(running, job=Job.of("scream/clip.mp4", uuid.uuid4().hex))
-    begun, places = "2026-11-28T10:00:00.000000Z", (running, waits)
-    for each in places:
-        turns.jobs_ahead(each.job, begun)
+    configure(AML_NODES_MAX="1", RESTART_SECONDS="10")
+    for left_behind in turns.waiting():
+        turns.leave(left_behind)
+    job, waits = running.job, Job.of("scream/clip.mp4", uuid.uuid4().hex)
+    state = State(job, running.work, 1, held=1, since=time.time(), started=BEGUN, node_seconds=90)
+    for each in (job, waits):
+        turns.enter(each, BEGUN)
     expected = {EXPECTED: "600"}
-    storage.write(paths.JOBS, running.job.folder.plan, b"", "application/json", expected)
+    storage.write(paths.JOBS, job.folder.plan, b"", "application/json", expected)
     progress = Progress(0, 12, 0.1, "none").to_json()
-    storage.write(paths.JOBS, running.job.folder.output(PROGRESS_NAME), progress, "text/plain")
-    compute.submit(waits)
-    told = [_looked_at(each, begun)["message"] for each in places]
-    compute.cancel(waits.name)
-    for each in places:
-        turns.leave(each.job.job_id)
-    assert told == ["", "begins in about 6 min: 1 job before it"]
+    storage.write(paths.JOBS, job.folder.output(PROGRESS_NAME), progress, "text/plain")
+    alone = _looked_at(state)
+    (told,) = turns.told(but=waits.job_id)
+    turns.tell(turns.Told(Claim(waits.job_id, time.time(), time.time(), 5, 5, 1)), BEGUN)
+    beside_a_clip = _looked_at(state)
+    for each in (job, waits):
+        turns.leave(each.job_id)
+    frames = running.work.frames - 12
+    assert (alone["hold"], beside_a_clip["hold"]) == (1, 0)
+    assert alone["left"] == pytest.approx(frames / 0.1, abs=60)
+    assert told.claim.works
+    assert told.claim.needs == pytest.approx(90 + alone["left"], abs=60)
 
 
-def _looked_at(attempt: Attempt, started: str) -> dict[str, Any]:
+def _looked_at(state: State) -> dict[str, Any]:
     (poll,) = (each for each in FUNCTIONS if each.get_function_name() == "poll")
-    state = State(attempt.job, attempt.work, attempt.number, started=started)
     return poll.get_user_function()(state.to_dict())["value"]
 
 

@@ -8,7 +8,17 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function_app.fairness import PATIENCE, STARVED, STAY, Claim, begins_in, nodes_there, shares
+from function_app.fairness import (
+    PATIENCE,
+    STARVED,
+    STAY,
+    Claim,
+    begins_in,
+    clips_before,
+    in_line,
+    nodes_there,
+    shares,
+)
 
 RESTART = 60.0
 NOW = 1_000_000.0
@@ -183,11 +193,19 @@ def after(claim: Claim, held: int, now: float) -> Claim:
 def test_who_waits_is_told_for_how_long_and_behind_how_many(crowd: list[Claim], nodes: int):
     told = begins_in(crowd, nodes, NOW, RESTART)
     assert told.keys() == {claim.job_id for claim in crowd if not claim.held}
-    waits = sorted(told.values())
-    assert [before for _, before in waits] == sorted(before for _, before in waits)
-    assert all(seconds >= 0 for seconds, _ in waits)
+    waits = [told[claim.job_id] for claim in in_line(crowd, NOW, RESTART) if not claim.held]
+    assert waits == sorted(waits), "who comes later is told no less"
+    assert all(seconds >= 0 and 0 <= before < len(crowd) for seconds, before in waits)
 
 
 def test_the_wait_is_that_for_the_nodes_of_those_before():
-    told = begins_in([film(left=400), clip(1, asked=NOW - 1), clip(2)], 4, NOW, RESTART)
-    assert told == {"clip-1": (100, 0), "clip-2": (100, 1)}
+    told = begins_in([film(left=1200), clip(1, asked=NOW - 1), clip(2)], 4, NOW, RESTART)
+    assert told == {"clip-1": (RESTART, 1), "clip-2": (RESTART, 2)}, "the film gives way"
+    told = begins_in([film(left=200), clip(1, asked=NOW - 1), clip(2)], 4, NOW, RESTART)
+    assert told == {"clip-1": (50, 1), "clip-2": (50, 2)}, "it is nearly done"
+
+
+def test_a_film_gives_way_to_the_clips_before_it_alone():
+    crowd = [film(), clip(1), clip(2, held=1, works=True), film(job_id="other", asked=NOW + 1)]
+    assert clips_before(crowd, "film", NOW, RESTART) == 2
+    assert clips_before(crowd, "clip-1", NOW, RESTART) == 0

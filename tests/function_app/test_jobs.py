@@ -62,7 +62,19 @@ def test_a_state_survives_json(work: Work | None) -> None:
 def test_a_status_shows_what_programs_and_people_read() -> None:
     cost = Cost(1.5, 0.25, "USD")
     status = Status(
-        Stage.SCORE, 12, 48, 3.5, 10.3, 1, 2, "painting", ("a note",), None, cost, "https://studio"
+        Stage.SCORE,
+        12,
+        48,
+        3.5,
+        10.3,
+        1,
+        2,
+        3,
+        "painting",
+        ("a note",),
+        None,
+        cost,
+        "https://studio",
     )
     assert json.loads(json.dumps(status.to_dict())) == {
         "stage": "score",
@@ -71,6 +83,7 @@ def test_a_status_shows_what_programs_and_people_read() -> None:
         "eta_s": 10.3,
         "attempt": 1,
         "nodes": 2,
+        "gives_way": 3,
         "message": "painting",
         "notes": ["a note"],
         "code": None,

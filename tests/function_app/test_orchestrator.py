@@ -5,6 +5,7 @@ Machine Learning job is a script of looks at it.
 """
 
 import json
+import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from function_app import cost, lifecycle, paths, spend, storage, turns
 from function_app.activities import Look, Submission
 from function_app.compute import MOST_ATTEMPTS
 from function_app.errors import Code
+from function_app.fairness import Claim
 from function_app.jobs import Job, State, Terms
 from function_app.lifecycle import CANCEL_EVENT, POLLS_PER_HISTORY
 from function_app.orchestrator import ORCHESTRATOR, VERSION
@@ -37,7 +39,7 @@ type Payload = dict[str, Any]
 
 TICK = timedelta(milliseconds=10)
 RUNNING, COMPLETED = Look("Running", 12, 3.0), Look("Completed", FRAMES)
-LOST = Look("Failed")
+LOST, CANCELED = Look("Failed"), Look("Canceled")
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Script:
         polls: looks at the present attempt so far.
         polled: whether there was any.
         cancelled: how often the end of the painting was asked for.
+        seen: with what it was looked at.
         then: what happens after an attempt was submitted.
     """
 
@@ -62,6 +65,7 @@ class Script:
     polls: int = 0
     polled: Event = field(default_factory=Event)
     cancelled: int = 0
+    seen: list[State] = field(default_factory=list[State])
     then: Callable[[Job], object] = lambda _: None
 
     def submit(self, payload: Payload) -> Payload:
@@ -79,7 +83,8 @@ class Script:
         return {"value": asdict(Submission(0, "2026-11-24"))}
 
     def poll(self, payload: Payload) -> Payload:
-        looks = self.looks[State.from_dict(payload).attempt - 1]
+        self.seen.append(State.from_dict(payload))
+        looks = self.looks[self.seen[-1].attempt - 1]
         look = looks[min(self.polls, len(looks) - 1)]
         self.polls += 1
         self.polled.set()
@@ -164,25 +169,13 @@ def test_a_job_tells_how_far_it_is(hub: TaskHubGrpcClient, script: Script, job: 
         "eta_s": 12.0,
         "attempt": 1,
         "nodes": 1,
+        "gives_way": 0,
         "message": "Azure Machine Learning: Running",
         "notes": [],
         "code": None,
         "cost": None,
         "studio_url": None,
     }
-
-
-def test_a_job_without_nodes_tells_how_long_it_waits(
-    hub: TaskHubGrpcClient, script: Script, job: Job
-) -> None:
-    waits = "begins in about 2 min: 3 jobs before it"
-    script.looks = [[Look("Queued", message=waits)]]
-    start(hub, job)
-    assert script.polled.wait(60)
-    status = shown(hub, job, stage="queue", attempt=1)
-    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
-    ended(hub, job)
-    assert status["message"] == waits
 
 
 def test_bad_input_fails_in_a_sentence_and_is_not_painted(
@@ -332,7 +325,7 @@ def test_what_took_long_may_be_seen_to_end_a_little_late(
     hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
 ) -> None:
     configure(POLL_SECONDS="60")
-    state = State(job, looks=1000, node_seconds=500 * TICK.total_seconds())
+    state = State(job, looks=1000, painted=500 * TICK.total_seconds())
     terms = Terms.of(settings())
     hub.schedule_new_orchestration(
         ORCHESTRATOR,
@@ -578,18 +571,109 @@ def test_a_video_replaced_before_its_job_fails_leaves_the_report_to_the_next(
     assert storage.read(paths.RESULTS, job.video.report) is None
 
 
-def test_a_job_waits_for_its_turn(
-    hub: TaskHubGrpcClient, script: Script, job: Job, configure: Callable[..., None]
+@pytest.fixture
+def others() -> Generator[Callable[..., None]]:
+    """Nobody else has a place, but who is told of: a clip that holds nodes, or waits for them."""
+    places = dict[Job, str]()
+
+    def others(held: int, needs: float = 20) -> None:
+        job, asked = Job.of(f"plain/other-{len(places)}.mp4", "etag"), "2026-11-24T10:00:00.0Z"
+        now = time.time()
+        claim = Claim(job.job_id, now, now, needs, needs, max(1, held), held, works=held > 0)
+        turns.enter(job, asked)
+        turns.tell(turns.Told(claim), asked)
+        places[job] = asked
+
+    def leave() -> None:
+        for left_behind in turns.waiting():
+            turns.leave(left_behind)
+
+    leave()
+    yield others
+    leave()
+
+
+def test_a_job_waits_until_there_are_nodes(
+    hub: TaskHubGrpcClient, script: Script, job: Job, others: Callable[..., None]
 ) -> None:
-    configure(JOBS_AT_ONCE="1")
-    for left_behind in turns.waiting():
-        turns.leave(left_behind)
-    other = Job.of("plain/earlier.mp4", "etag")
-    turns.jobs_ahead(other, "2000-01-01T00:00:00.000000Z")
+    others(held=settings().aml_nodes_max, needs=240)
     start(hub, job)
     waiting = shown(hub, job, stage="queue")
-    assert waiting["message"] == "1 jobs are to end before this one is painted"
+    assert waiting["message"] == "begins in about 1 min: 1 job before it"
     assert script.submitted == []
-    turns.leave(other.job_id)
+    for other in set(turns.waiting()) - {job.job_id}:
+        turns.leave(other)
     assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
     assert job.job_id not in set(turns.waiting())
+
+
+def test_no_more_jobs_are_painted_at_once_than_may_be(
+    hub: TaskHubGrpcClient,
+    script: Script,
+    job: Job,
+    others: Callable[..., None],
+    configure: Callable[..., None],
+) -> None:
+    configure(JOBS_AT_ONCE="1")
+    others(held=1)
+    start(hub, job)
+    assert "1 job before it" in shown(hub, job, stage="queue")["message"]
+    assert script.submitted == []
+    for other in set(turns.waiting()) - {job.job_id}:
+        turns.leave(other)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+
+
+def test_a_job_that_gives_way_goes_on_where_it_stopped(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    gives_way = replace(RUNNING, hold=0, gives_way=2)
+    script.looks = [[RUNNING, gives_way, CANCELED], [COMPLETED]]
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert (script.submitted, script.cancelled) == ([1, 2], 2)
+    assert script.seen[-1].gave_way == script.seen[-1].changes == 1
+
+
+def test_a_job_that_gets_other_nodes_has_the_new_ones_at_once(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[replace(RUNNING, hold=3), CANCELED], [replace(RUNNING, hold=3, gives_way=2)]]
+    start(hub, job)
+    status = shown(hub, job, stage="score", nodes=3)
+    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
+    assert ended(hub, job).get_output() == {"stage": "cancelled"}
+    assert (status["gives_way"], status["attempt"]) == (2, 1)
+    assert next(each.held for each in script.seen if each.attempt == 2) == 3
+    assert script.seen[-1].gave_way == 0
+
+
+def test_a_job_that_is_done_before_it_gives_way_is_not_painted_again(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    script.looks = [[replace(RUNNING, hold=0), COMPLETED]]
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.submitted == [1]
+
+
+def test_giving_way_counts_neither_as_an_attempt_nor_as_a_loss(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    often = 2 * MOST_ATTEMPTS
+    script.looks = [[replace(RUNNING, hold=0), CANCELED]] * often + [[LOST], [COMPLETED]]
+    start(hub, job)
+    assert ended(hub, job).runtime_status == OrchestrationStatus.COMPLETED
+    assert script.submitted == list(range(1, often + 3))
+
+
+def test_a_job_that_is_cancelled_while_it_gives_way_is_cancelled(
+    hub: TaskHubGrpcClient, script: Script, job: Job, others: Callable[..., None]
+) -> None:
+    script.looks = [[replace(RUNNING, hold=0), CANCELED]]
+    script.then = lambda _: others(held=settings().aml_nodes_max)
+    start(hub, job)
+    shown(hub, job, stage="queue")
+    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
+    assert ended(hub, job).get_output() == {"stage": "cancelled"}
+    assert files_of(job) == []

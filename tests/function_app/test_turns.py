@@ -1,13 +1,17 @@
 """A few jobs are painted at once, the others wait in the order of their starts."""
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from function_app import paths, storage, turns
 from function_app.errors import InputError
+from function_app.fairness import Claim
 from function_app.jobs import Job
-from function_app.waits import Place
+from function_app.turns import Told
 
 type Configure = Callable[..., None]
 
@@ -55,20 +59,41 @@ def test_who_leaves_lets_the_next_on() -> None:
     assert [turns.jobs_ahead(job(number), started(number)) for number in (1, 2, 3)] == [0, 0, 1]
 
 
-def test_what_is_told_of_a_job_stands_with_its_place() -> None:
-    clip, film = Place(job(2).job_id, 1, 20), Place(job(1).job_id, 4, 600, 300, 0.5, works=True)
+def told(number: int, **more: Any) -> Told:
+    return Told(replace(Claim(job(number).job_id, 1.5, 2.5, 20.25, 10, 4), **more), 1.25)
+
+
+def test_what_a_job_tells_stands_with_its_place() -> None:
+    clip, film = told(2), told(1, held=3, works=True, painted=7, gave_way=2, needs=math.inf)
     for number in (1, 2, 3):
-        turns.jobs_ahead(job(number), started(number))
+        turns.enter(job(number), started(number))
     turns.tell(clip, started(2))
     turns.tell(film, started(1))
-    assert turns.places() == [film, clip]
+    assert turns.told(but=job(3).job_id) == [film, clip]
+    assert turns.told(but=job(1).job_id) == [clip]
+
+
+def test_a_job_that_gave_its_nodes_back_keeps_its_place() -> None:
+    turns.enter(job(1), started(1))
+    turns.tell(told(1, held=4), started(1))
+    turns.enter(job(1), started(1))
+    assert len(turns.told(but="")) == 1, "to ask again changes nothing"
+    turns.give_back(job(1), started(1))
+    assert (turns.told(but=""), list(turns.waiting())) == ([], [job(1).job_id])
 
 
 def test_a_place_that_was_given_up_does_not_come_back_by_what_is_told() -> None:
-    turns.jobs_ahead(job(1), started(1))
+    turns.enter(job(1), started(1))
     turns.leave(job(1).job_id)
-    turns.tell(Place(job(1).job_id, 1, 20), started(1))
+    turns.tell(told(1), started(1))
+    turns.give_back(job(1), started(1))
     assert list(turns.waiting()) == []
+
+
+def test_what_an_earlier_app_told_of_a_job_is_none_of_its_claims() -> None:
+    place = f"{paths.TURNS}/{started(1)}-{job(1).job_id}"
+    storage.write(paths.JOBS, place, b"", "text/plain", {"nodes": "1", "expected": "20.0"})
+    assert turns.told(but="") == []
 
 
 def test_a_job_too_many_for_the_day_is_refused(empty_queue: Configure) -> None:
