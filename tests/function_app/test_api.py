@@ -15,7 +15,7 @@ import pytest
 from durabletask.task import RetryPolicy
 
 from function_app import lifecycle, paths, storage, styles
-from function_app.activities import Look
+from function_app.activities import Grant, Look
 from function_app.api.view import view
 from function_app.errors import Code
 from function_app.jobs import Job, Work
@@ -172,6 +172,7 @@ def test_deleting_a_style_ends_its_making(worker: Worker) -> None:
     (blob,) = storage.container(paths.STYLES).list_blobs(name_starts_with="unwanted.")
     answers = {
         "prepare_style": asdict(Work(paths.JOBS, "painting", 100, 1)),
+        "take_nodes": asdict(Grant(1)),
         "submit": 0,
         "poll": asdict(Look("Running", 1)),
         "cancel": True,
@@ -511,7 +512,9 @@ def test_a_job_that_failed_says_why_and_cannot_be_cancelled(worker: Worker, uplo
 def test_a_job_that_a_service_failed_says_what_to_do(worker: Worker, upload: Upload) -> None:
     job = upload(b"4", "unlucky.mp4")
     work = asdict(Work(paths.VIDEOS, job.video.blob, 48, 1))
-    answers = {"preprocess": work, "submit": 0, "poll": asdict(Look("Failed"))}
+    grant = asdict(Grant(1))
+    looks = asdict(Look("Failed"))
+    answers = {"preprocess": work, "take_nodes": grant, "submit": 0, "poll": looks}
     with running_hub({name: answering(value) for name, value in answers.items()}) as hub:
         start(hub.client, job)
         ended(hub.client, job)
@@ -573,6 +576,7 @@ def painting(job: Job) -> dict[str, Any]:
     """The activities of a hub by which a job is painted at once."""
     answers = {
         "preprocess": asdict(Work(paths.VIDEOS, job.video.blob, 48, 1)),
+        "take_nodes": asdict(Grant(1)),
         "submit": 0,
         "poll": asdict(Look("Completed", 48)),
         "stitch": "",

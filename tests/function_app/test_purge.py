@@ -11,7 +11,7 @@ import pytest
 from durabletask.client import OrchestrationStatus
 
 from function_app import index, paths, storage
-from function_app.activities import Look
+from function_app.activities import Grant, Look
 from function_app.jobs import Job, Work
 from function_app.purge import purge_old
 from function_app.results import JOB_ID
@@ -43,6 +43,7 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
         if payload["name"] != "bad.mp4"
         else refuse(payload)
     ),
+    "take_nodes": lambda _: {"value": asdict(Grant(1))},
     "submit": lambda _: {"value": 0},
     "poll": lambda payload: {"value": asdict(Look(state_of_painting(payload["job"]["name"])))},
     "stitch": lambda _: {"value": ""},
