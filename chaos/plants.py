@@ -78,12 +78,6 @@ PLANTS = {
         "(triggers, ",
         (Schedule(0, "sound.mp4", (Strike("event lost", "upload", 1),)),),
     ),
-    "give way": Plant(
-        "function_app/lifecycle.py",
-        "replace(last, hold=look.hold) if last.state == compute.CANCELED else last",
-        "last",
-        (Schedule(0, "sound.mp4", (Strike("a clip comes", "paint", 1),)),),
-    ),
     "version": Plant(
         "host.json", '      "defaultVersion": "3",\n', "", (Schedule(0, "sound.mp4", ()),)
     ),

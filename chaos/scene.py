@@ -26,8 +26,6 @@ EVENTS_S = 60.0
 _STORAGE = "AzureFunctionsJobHost__extensions__durableTask__storageProvider__"
 SETTINGS = {
     "POLL_SECONDS": "1",
-    # By this measure what is left of a clip of two seconds is long enough to make way for another.
-    "RESTART_SECONDS": "0.1",
     "REAPER_SCHEDULE": "*/2 * * * * *",
     # An upload whose event was lost waits for five minutes otherwise.
     "MISSED_AFTER_MINUTES": "0.1",
