@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self, cast
@@ -16,9 +16,10 @@ from typing import Any, Self, cast
 from av.container import InputContainer
 from av.stream import Disposition
 
+from function_app.captions import LINE_21, CaptionTrack
 from function_app.container import Container
 from function_app.storage import BlobWriter
-from function_app.tracks import Track
+from function_app.tracks import OpenTrack, Track, codec_name
 
 KEPT = {"audio", "subtitle"}
 """Kinds of streams that are kept beside the picture."""
@@ -31,8 +32,6 @@ TRACK_HEAD = 2**16
 
 # Of a version that kept all tracks in one file.
 _ALL_TRACKS = "extras.mp4"
-
-type OpenTrack = Callable[[str], BlobWriter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +148,13 @@ class ExtrasWriter:
         ]
         self.notes: list[str] = []
         self.defaults: tuple[str, ...] = ()
-        self.sinks: dict[int, Track] = {}
-        self._writers: dict[str, tuple[Track, BlobWriter]] = {}
+        self.sinks: dict[int, Track | CaptionTrack] = {}
+        self._writers: dict[str, tuple[Track | CaptionTrack, BlobWriter]] = {}
         for stream in streams[:MOST_TRACKS]:
             name = f"track-{stream.index:03}{container.suffix}"
             writer = open_track(name)
-            self.sinks[stream.index] = Track(stream, container, writer)
+            kind = CaptionTrack if codec_name(stream) == LINE_21 else Track
+            self.sinks[stream.index] = kind(stream, container, writer)
             self._writers[name] = self.sinks[stream.index], writer
             if stream.disposition & Disposition.default:
                 self.defaults += (name,)

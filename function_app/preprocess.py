@@ -50,6 +50,7 @@ from function_app.probe import (
 from function_app.programmes import foreign
 from function_app.settings import settings
 from function_app.storage import BlobReader, BlobWriter, buffered
+from function_app.tracks import codec_name
 from function_app.uploads import check_declared
 from gpu_worker.plan import (
     LINES_SUFFIX,
@@ -250,12 +251,13 @@ def _one_pass(
 ) -> list[str]:
     """Hand every packet to whom it concerns; return what cannot be kept."""
     source, index = reading.container, reading.index
-    extras = ExtrasWriter(source, container, partial(_extra, job, container), strangers)
+    open_track = partial(_extra, job, container)
+    extras = ExtrasWriter(source, container, open_track, strangers)
     remuxer = _Remuxer(job, remuxed) if remuxed else None
     sinks: Sinks = {track: [sink] for track, sink in extras.sinks.items()}
     covers = Covers(source, container)
     sinks |= {track: [sink] for track, sink in covers.sinks.items()}
-    captions = Captions()
+    captions = Captions(codec_name(source.streams[index.stream_index]))
     sinks[index.stream_index] = [index.add, captions.add, *([remuxer.add] if remuxer else [])]
     for stream, packet in reading.packets(sinks):
         for sink in sinks[stream]:
@@ -267,7 +269,7 @@ def _one_pass(
     sidecar = Sidecar(
         chapters_of(source),
         metadata_of(source),
-        extras.close(),
+        extras.close() + captions.keep(_shown(index), container, open_track),
         extras.defaults,
         _attachments(job, source, covers.kept, container),
         container,
@@ -275,6 +277,12 @@ def _one_pass(
     storage.write(paths.JOBS, job.folder.sidecar, sidecar.to_json(), "application/json")
     notes = [*extras.notes, *covers.notes, *captions.notes]
     return [*notes, *lost(source, index.stream_index, container, strangers)]
+
+
+def _shown(index: FrameIndex) -> dict[int, Fraction]:
+    """Return when the frame of each timestamp is shown, in seconds."""
+    seconds = (tick * index.time_base for tick in index.times)
+    return dict(zip(index.pts, seconds, strict=True))
 
 
 def _attachments(

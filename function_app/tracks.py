@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, TypeGuard, cast
@@ -41,7 +42,7 @@ IN_STEP = "async=1:min_hard_comp=0.1"
 
 TEXT_SUBTITLES = {
     *("subrip", "ass", "ssa", "webvtt", "text", "mov_text", "microdvd", "subviewer", "subviewer1"),
-    *("sami", "realtext", "stl", "jacosub", "mpl2", "pjs", "vplayer", "eia_608"),
+    *("sami", "realtext", "stl", "jacosub", "mpl2", "pjs", "vplayer"),
 }
 STYLED_SUBTITLES = {"ass", "ssa"}
 PICTURE_SUBTITLES = {"hdmv_pgs_subtitle", "dvb_subtitle", "dvd_subtitle", "xsub"}
@@ -53,10 +54,26 @@ NOT_IN_MP4 = {"ttml"}
 # The text is the last of nine fields of a line (Advanced SubStation Alpha).
 ASS_FIELDS = 8
 ASS_LINE = b"0,0,Default,,0,0,0,,"
-ASS_HEADER = b"[Script Info]\nScriptType: v4.00+\n"
-LINE_BREAK = rb"\N"
+# White, in the size that FFmpeg gives to texts without a style. Its encoder of timed text takes a
+# header without one for black of size 0.
+ASS_HEADER = b"""[Script Info]
+ScriptType: v4.00+
+PlayResX: 384
+PlayResY: 288
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, Alignment, Encoding
+Style: Default,Arial,16,&Hffffff,2,0
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+LINE_BREAK, HARD_SPACE = rb"\N", rb"\h"
 LAST_TEXT_S = 4
 """Seconds for which a text is shown that has no end and none after it."""
+
+type OpenTrack = Callable[[str], BlobWriter]
+"""Gives the writer of a track's file by its name."""
 
 # What FFmpeg and its binding raise about a track's data.
 SURPRISES = (FFmpegError, ValueError, TypeError, KeyError, IndexError, NotImplementedError)
@@ -262,7 +279,8 @@ class _ToTimedText:
         self._stream = out.add_stream(TIMED_TEXT)
         self._decoder.open(strict=False)
         self._encoder = self._stream.codec_context
-        self._encoder.subtitle_header = self._decoder.subtitle_header or ASS_HEADER
+        # Not the source's: MP4 cannot hold all of its styles, and half of one is black on black.
+        self._encoder.subtitle_header = ASS_HEADER
         self._encoder.open(strict=False)
         describe(self._stream, source)
         self._tick = cast("Fraction", source.time_base)
@@ -277,7 +295,7 @@ class _ToTimedText:
         start = max(packet.pts, self._now)
         self._show_until(start)
         end = packet.pts + packet.duration if packet.duration else math.inf
-        texts = [rect.ass.split(b",", ASS_FIELDS) for rect in subtitle if _is_text(rect)]
+        texts = [rect.ass.split(b",", ASS_FIELDS) for rect in subtitle if is_text(rect)]
         self._shown += [_Line(end, fields[-1]) for fields in texts if end > start]
 
     def flush(self) -> None:
@@ -306,7 +324,8 @@ class _ToTimedText:
         self._container.mux(packet)
 
 
-def _is_text(rect: object) -> TypeGuard[AssSubtitle]:
+def is_text(rect: object) -> TypeGuard[AssSubtitle]:
+    """Whether it is the text of a subtitle, no picture."""
     return isinstance(rect, AssSubtitle)
 
 

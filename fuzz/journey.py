@@ -18,6 +18,7 @@ from azure.storage.blob import BlobServiceClient
 
 import gpu_worker.errors
 from function_app import paths, preprocess, results, storage
+from function_app.container import Container
 from function_app.errors import InputError
 from function_app.isolation import limit_process
 from function_app.jobs import Job
@@ -30,7 +31,7 @@ from gpu_worker.plan import Plan
 HUNG_S = 60.0
 STYLE = "identity"
 LONGEST_SENTENCE = 500
-NEAR_S = 0.0001
+NEAR_S = {Container.MP4: 0.0001, Container.MKV: 0.001}
 """By which a result's frame may come at another time: it has ticks too."""
 RESULT, REFUSED, CONTAINED, VIOLATION = "result", "refused", "contained", "violation"
 
@@ -176,7 +177,9 @@ def _demux(job: Job) -> None:
         RuntimeError: there are more or fewer than planned, or one comes at another time.
     """
     planned = plan_of(job).result
-    result = io.BytesIO(storage.read(paths.RESULTS, results.find(job) or "") or b"")
+    name = results.find(job) or ""
+    near = next(NEAR_S[each] for each in Container if name.endswith(each.suffix))
+    result = io.BytesIO(storage.read(paths.RESULTS, name) or b"")
     with av.open(result, "r") as container:
         stream = container.streams.video[0]
         tick = float(stream.time_base or 0)
@@ -188,7 +191,7 @@ def _demux(job: Job) -> None:
     wanted = [pts * float(planned.seconds_per_tick) for pts in planned]
     if len(reached) != len(wanted):
         raise RuntimeError(f"a player reaches {len(reached)} frames of {len(wanted)}")
-    if any(abs(one - other) > NEAR_S for one, other in zip(reached, wanted, strict=True)):
+    if any(abs(one - other) > near for one, other in zip(reached, wanted, strict=True)):
         raise RuntimeError("a player shows frames at other times than planned")
 
 

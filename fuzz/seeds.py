@@ -141,8 +141,10 @@ def make(folder: Path) -> dict[str, bytes]:
 
 
 def _with_captions(content: bytes) -> bytes:
-    """Put an SEI with closed captions (ATSC A/53 part 4) before the first picture."""
-    body = b"\xb5\0\x31GA94\3\x41\xff\xfc\x94\x20\xff"
+    """Put an SEI with closed captions (ATSC A/53 part 4) before the first picture: HI."""
+    pairs = (b"\x94\x20", b"\x94\x70", b"\xc8\x49", b"\x94\x2f")
+    said = b"".join(b"\xfc" + pair for pair in pairs)
+    body = b"\xb5\0\x31GA94\3" + bytes([0x40 | len(pairs), 0xFF]) + said + b"\xff"
     at = content.index(b"\0\0\1\x65")
     return content[:at] + b"\0\0\1\6\4" + bytes([len(body)]) + body + b"\x80" + content[at:]
 

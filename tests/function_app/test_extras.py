@@ -235,6 +235,13 @@ def test_lines_at_once_are_all_to_be_read(clips: Clips) -> None:
     assert at(3.9) == ""
 
 
+def test_plain_text_has_no_style_of_its_own(clips: Clips) -> None:
+    """Not the black letters of size 0 of a style that FFmpeg's encoder was not told."""
+    (_, track), _ = extract(clips["at_once.mkv"])
+    with opened(track) as container:
+        assert not [packet for packet in container.demux() if b"styl" in bytes(packet)]
+
+
 def test_pictures_for_subtitles_are_left_out_of_mp4_and_kept_in_matroska(clips: Clips) -> None:
     tracks, notes = extract(clips["bitmaps.mkv"])
     assert tracks == []
