@@ -1,8 +1,9 @@
 """From packets to one packet a frame, each with the time at which its frame is shown.
 
 Two kinds of stream come otherwise. An H.264 picture may be coded as two fields, each of which some
-containers keep in a packet of its own. And AVI and elementary streams know an order of decoding
-only: frames are shown in the order that the codec says, at the stream's rate.
+containers keep in a packet of its own: they become one, but if the second brings parameters, which
+FFmpeg would use for both. And AVI and elementary streams know an order of decoding only: frames are
+shown in the order that the codec says, at the stream's rate.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _REORDERED = {"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "vc1", "wmv3", "cavs"}
 # Packets after which none is waited for any longer: twice what H.264 and H.265 reorder at most.
 _MOST_HELD = 48
+
+
+def is_second_field(packet: Packet[Any]) -> bool:
+    """Whether a packet belongs to the frame of the one before."""
+    return packet.opaque is _BESIDE
 
 
 class Assembler:
@@ -58,6 +64,9 @@ class Assembler:
         first, self._field = self._field, None
         which = self._fields.kind(packet)
         if first and which == _SECOND:
+            if self._fields.renewed and not self._order:
+                yield from (first, _beside(first, packet))
+                return
             yield from self._ordered(_joined(first, packet))
             return
         if first:
@@ -170,15 +179,29 @@ def _joined(first: Packet[Any], second: Packet[Any]) -> Packet[Any]:
     return whole
 
 
+def _beside(first: Packet[Any], second: Packet[Any]) -> Packet[Any]:
+    """Return the second field with the times of the first."""
+    second.pts, second.dts = first.pts, first.dts
+    second.opaque = _BESIDE
+    return second
+
+
 _FRAME, _FIRST, _SECOND = range(3)
+_BESIDE = "second field"
+_PARAMETERS = {7, 8}
 
 
 class _Fields:
-    """Tells whether a packet of H.264 is a frame, or which field of one (ITU-T H.264, 7.3)."""
+    """Tells whether a packet of H.264 is a frame, or which field of one (ITU-T H.264, 7.3).
+
+    Attributes:
+        renewed: whether the last packet holds parameter sets before its picture.
+    """
 
     def __init__(self, extradata: bytes) -> None:
         self._length_size = (extradata[4] & 3) + 1 if extradata[:1] == b"\1" else 0
         self._frame_number_bits = 0
+        self.renewed = False
         self._may_have_fields = False
         self._planes = False
         self._pending: tuple[int, int] | None = None
@@ -188,11 +211,13 @@ class _Fields:
 
     def kind(self, packet: Packet[Any]) -> int:
         content = bytes(packet)
+        self.renewed = False
         size = 0 if content[:4] == b"\0\0\0\1" else self._length_size
         for unit in nal_units(content, size):
             if unit and unit[0] & 31 in {1, 5}:
                 return self._of_slice(unit) if self._may_have_fields else _FRAME
             if unit:
+                self.renewed |= unit[0] & 31 in _PARAMETERS
                 self._take(unit)
         return _FRAME
 

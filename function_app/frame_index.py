@@ -9,6 +9,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from function_app.assembly import is_second_field
 from function_app.bits import Bits
 from function_app.entries import entries_of
 from function_app.errors import Code, InputError
@@ -82,7 +83,7 @@ class FrameIndex:
             raise encrypted(self.name)
         is_entry = self._watcher.at(packet)
         pts, dts, duration = packet.pts, packet.dts, packet.duration or 0
-        hidden = packet.is_discard or _is_hidden(packet, self._codec)
+        hidden = _is_hidden(packet, self._codec)
         if not hidden and pts is None:
             raise InputError(
                 f"{self.name} has frames without timestamps: convert it to MP4",
@@ -199,11 +200,13 @@ class FrameIndex:
 
 
 def _is_hidden(packet: Packet[Any], codec: str) -> bool:
-    """Whether a packet is a frame for reference only.
+    """Whether a packet is a frame for reference only, or none of its own.
 
     Sources: `show_frame` in RFC 6386, section 9.1, for VP8, and in the VP9 bitstream
     specification, section 6.2; a VP9 superframe, which ends with an index (annex B), shows one.
     """
+    if packet.is_discard or is_second_field(packet):
+        return True
     if codec == "vp8":
         return not memoryview(packet)[0] & 0x10
     if codec != "vp9" or memoryview(packet)[-1] >> 5 == 0b110:

@@ -7,7 +7,7 @@ import pytest
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from function_app.assembly import Assembler
+from function_app.assembly import Assembler, is_second_field
 from function_app.bits import Bits, nal_units, unescaped
 from tests.function_app.media import Clips, opened
 
@@ -74,6 +74,19 @@ def test_frames_and_fields_may_take_turns(stream: VideoStream) -> None:
 def test_a_field_whose_other_is_missing_is_a_frame_alone(stream: VideoStream) -> None:
     units = (slice_of(0, 0), slice_of(1, 0), slice_of(1, 1), slice_of(2, 0))
     assert assembled(stream, *units) == [(0, 1), (1, 2), (3, 1)]
+
+
+def test_a_field_that_brings_parameters_stays_by_itself(stream: VideoStream) -> None:
+    """FFmpeg decodes both fields of a packet by the parameters that come last in it."""
+    changed = b"\x28other\0\0\0\1" + slice_of(0, 1)
+    assembler = Assembler(stream)
+    given = packets(stream, slice_of(0, 0), changed, slice_of(1, 0), slice_of(1, 1))
+    whole = [frame for packet in given for frame in assembler.add(packet)]
+    assert [(frame.pts, is_second_field(frame)) for frame in whole] == [
+        (0, False),
+        (0, True),
+        (2, False),
+    ]
 
 
 def test_frames_of_other_codecs_stay_as_they_are(clips: Clips) -> None:
