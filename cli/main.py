@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import partial
 from importlib import metadata
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any, override
 from urllib.parse import urlsplit
@@ -430,11 +431,18 @@ def _leave_to_learn(client: Client, order: Fields) -> Fields:
 
 
 def _results(files: Sequence[Path], style: str) -> list[str]:
-    """Name the painted videos; those that would have one name keep their endings, too."""
+    """Name the painted videos, each differently.
+
+    Those that would have one name keep their endings, too; files of one name are numbered.
+    """
     stems = Counter(file.stem for file in files)
-    return [
-        names.painted(file.stem if stems[file.stem] == 1 else file.name, style) for file in files
-    ]
+    results: list[str] = []
+    for file in files:
+        stem = file.stem if stems[file.stem] == 1 else file.name
+        first = Path(names.painted(stem, style))
+        numbered = (first.with_stem(f"{first.stem} ({number})").name for number in count(1))
+        results.append(next(name for name in chain([first.name], numbered) if name not in results))
+    return results
 
 
 def _learning(client: Client, name: str) -> Fields:

@@ -33,8 +33,8 @@ def _number(description: str, **more: Any) -> Schema:
     return {"type": "number", "description": description, "minimum": 0, **more}
 
 
-def _count(description: str, **more: Any) -> Schema:
-    return {"type": "integer", "description": description, "minimum": 0, **more}
+def _count(description: str) -> Schema:
+    return {"type": "integer", "description": description, "minimum": 0}
 
 
 MOMENT = {"format": "date-time", "pattern": "Z$"}
@@ -177,7 +177,7 @@ STYLE_REQUEST = _object(
             "of a painting, a checkpoint or a style",
             pattern=f"({'|'.join(map(re.escape, STYLE_SUFFIXES))})$",
         ),
-        "bytes": _count("size of the file", minimum=1),
+        "bytes": _count("size of the file"),
         "md5": _text("of the file, in base64: the same again leads to its job", pattern=MD5),
         "replace": {"type": "boolean", "description": "the style that has the name, if one does"},
     },

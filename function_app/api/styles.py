@@ -26,7 +26,7 @@ from function_app.api.answers import (
 from function_app.api.jobs import Client
 from function_app.api.schemas import STYLE_REQUEST, STYLE_SUFFIXES
 from function_app.api.uploads import LIFETIME, as_leave, check_size, properties
-from function_app.errors import Code, RequestError
+from function_app.errors import Code, InputError, RequestError
 from function_app.lifecycle import CANCEL_EVENT
 from function_app.paths import StyleSource
 from function_app.settings import settings
@@ -56,8 +56,11 @@ def get_styles(req: func.HttpRequest) -> func.HttpResponse:
 def post_style(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with a URL to which a painting or checkpoint may be written, to become a style."""
     fields = body_of(req, STYLE_REQUEST)
-    name, md5 = fields["name"], fields.get("md5", "")
-    check_size(fields["filename"], int(fields["bytes"]), settings().max_style_bytes)
+    name, md5, size = fields["name"], fields.get("md5", ""), int(fields["bytes"])
+    if not size:
+        message = f"{fields['filename']} is empty: upload it again"
+        raise InputError(message, Code.UNUSABLE_PAINTING)
+    check_size(fields["filename"], size, settings().max_style_bytes)
     source = StyleSource(name + _suffix(fields["filename"]))
     source.check()
     styles.check_name(source.style)
