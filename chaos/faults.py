@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
@@ -15,11 +16,15 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from chaos.proxy import Trouble
 from chaos.scene import CHILD, MPIEXEC, RANK, Scene
+from function_app import paths
+from function_app.fairness import Claim
+from function_app.turns import Told
 
 AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""
 LOOK_AGAIN_S = 0.02
 SILENT_S = 2.0
+MAKES_WAY_S = 10.0
 STEP_FORWARD_S, STEP_BACK_S = 600, -30
 """A wait may last longer by a step back, so that is the smaller one."""
 
@@ -72,6 +77,29 @@ def _kill_azurite(victim: Victim) -> bool:
     with victim.scene.proxy.held():
         time.sleep(AZURITE_SAVES_S)
         return _kill_service("azurite")(victim)
+
+
+def _make_way(victim: Victim) -> bool:
+    """Let one claim nodes that waited for long, and be gone once the job has made way for it."""
+    if not (run := next((name for name, state in victim.scene.runs(victim.job_id)
+                         if state == "Running"), "")):  # fmt: skip
+        return False
+    Thread(target=_claim_nodes, args=(victim, run), daemon=True).start()
+    return True
+
+
+def _claim_nodes(victim: Victim, run: str) -> None:
+    """Claim nodes until a run has ended, or for as long as that may take."""
+    claim = Claim(f"clip-{uuid.uuid4().hex[:12]}", 0.0, 0.0, needs=0.0, left=0.0, most=1)
+    place = f"{paths.TURNS}/1970-01-01T00:00:00.000000Z-{claim.job_id}"
+    blob = victim.scene.blobs.get_blob_client("jobs", place)
+    deadline = time.monotonic() + MAKES_WAY_S
+    while (run, "Running") in victim.scene.runs(run) and time.monotonic() < deadline:
+        # Again and again: to the reaper it is one whose instance is gone.
+        blob.upload_blob(b"", overwrite=True, metadata=Told(claim).to_metadata())
+        time.sleep(LOOK_AGAIN_S)
+    with suppress(ResourceNotFoundError):
+        blob.delete_blob()
 
 
 def _trouble(count: int, *kinds: Trouble) -> Callable[[Victim], bool]:
@@ -217,6 +245,7 @@ DEEDS: dict[str, Callable[[Any], bool]] = {
     "nodes taken away, run fails": _of_run("preempt"),
     "nodes taken away, run restarts": _of_run("restart"),
     "nodes lost before the flush": _of_run("lose"),
+    "a clip comes": _make_way,
     "run not responding": _silence,
     "answers 503": _trouble(4, Trouble("refuse", 503)),
     "answers 429": _trouble(3, Trouble("refuse", 429)),

@@ -26,6 +26,9 @@ EVENTS_S = 60.0
 _STORAGE = "AzureFunctionsJobHost__extensions__durableTask__storageProvider__"
 SETTINGS = {
     "POLL_SECONDS": "1",
+    # By these measures a clip of two seconds takes long enough to make way for another.
+    "RESTART_SECONDS": "0.1",
+    "MEGAPIXELS_PER_SECOND": "0.01",
     "REAPER_SCHEDULE": "*/2 * * * * *",
     # An upload whose event was lost waits for five minutes otherwise.
     "MISSED_AFTER_MINUTES": "0.1",

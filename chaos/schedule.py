@@ -56,11 +56,18 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "clock set forward": ANYWHERE,
     "clock set back": ANYWHERE,
     "nodes lost before the flush": PAINTING,
+    "a clip comes": ("poll",),
 }
 """The faults, each with the moments at which it makes sense."""
 
 ADDED = frozenset(
-    {"clock set forward", "clock set back", "nodes lost before the flush", "event lost"}
+    {
+        "clock set forward",
+        "clock set back",
+        "nodes lost before the flush",
+        "event lost",
+        "a clip comes",
+    }
 )
 """Faults that come after all the others, so that the seeds that there were mean what they did."""
 

@@ -26,6 +26,7 @@ SCHEDULES = (
     Schedule(1001, "sound.mp4", (Strike("shards exchanged", "join", 1), AGAIN)),
     Schedule(1002, "sound.mp4", (Strike("video replaced", "submit", 1),)),
     Schedule(1003, "sound.mp4", (LOST, AGAIN)),
+    Schedule(1004, "sound.mp4", (Strike("a clip comes", "poll", 1),)),
 )
 
 
