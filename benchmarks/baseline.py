@@ -26,7 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.media import ffmpeg
-from gpu_worker.model import load_style
+from gpu_worker.styles.model import load_style
 
 CRF = 20
 RATE = 25

@@ -31,11 +31,11 @@ from benchmarks.ceilings import decode_rate, encode_rate
 from benchmarks.media import Size, ffmpeg, make_clip, plan_of
 from benchmarks.network import REFERENCE, STYLE
 from benchmarks.timing import children_seconds, seconds
-from function_app.extras import Sidecar
-from function_app.join import join
-from gpu_worker.model import save_style
-from gpu_worker.networks import build
+from function_app.media.extras import Sidecar
+from function_app.media.join import join
+from gpu_worker.networks.architectures import build
 from gpu_worker.plan import Plan, Shard
+from gpu_worker.styles.model import save_style
 
 PACKAGES = ("torch", "mpi4py", "imageio-ffmpeg")
 SHARDS_PER_RANK = 4

@@ -27,8 +27,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import report, twin
-from gpu_worker.model import load_style
-from gpu_worker.networks import Network
+from gpu_worker.networks.architectures import Network
+from gpu_worker.styles.model import load_style
 from tools.clip import make
 
 FRAMES = 30

@@ -23,11 +23,11 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks import end_to_end, network, report
 from benchmarks.ceilings import copy_rate, matmul_rate
 from benchmarks.media import Size
-from gpu_worker.colour import Coding
-from gpu_worker.networks import build, place
-from gpu_worker.paint import Graph
+from gpu_worker.frames.colour import Coding
+from gpu_worker.hardware.precision import Precision
+from gpu_worker.networks.architectures import build, place
 from gpu_worker.plan import Blend
-from gpu_worker.precision import Precision
+from gpu_worker.ranks.paint import Graph
 
 BYTES_PER_PIXEL = 1.5
 """Of the planes that go to the device and, at the same time, come back: YUV 4:2:0 of 8 bits."""

@@ -30,12 +30,12 @@ from durabletask.testing.in_memory_backend import OrchestrationInstance
 from benchmarks import report
 from emulator import azurite
 from emulator.config import HOST, Config, free_ports
-from function_app import index
 from function_app.api import jobs
-from function_app.index import forget
-from function_app.jobs import Job, State
 from function_app.orchestrator import ORCHESTRATOR
 from function_app.settings import settings
+from function_app.store import index
+from function_app.store.index import forget
+from function_app.store.jobs import Job, State
 
 ROUNDS = 30
 FEW = 100

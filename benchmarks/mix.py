@@ -7,7 +7,7 @@ three. Ways:
 
     first in first out   every job is submitted at once, with the nodes that it can use
     shortest first       submitted when so many are free, those first that are thought shortest
-    clips first          `function_app.fairness` decides: when a job comes, and at every poll
+    clips first          `scheduling.fairness` decides: when a job comes, and at every poll
 
 Estimates are wrong by a factor that is drawn, too, until a job is at work. A job that gives way
 loses half a shard on each node, its nodes end and start anew. What stands in `Scene` is assumed,
@@ -28,9 +28,9 @@ from statistics import median, quantiles
 from typing import Any, Final, override
 
 from benchmarks import report
-from function_app import fairness
-from function_app.fairness import Claim
 from function_app.gpus import NODES
+from function_app.scheduling import fairness
+from function_app.scheduling.fairness import Claim
 
 SEEDS: Final = (0, 1, 2)
 CLIP_S: Final = 60.0
@@ -305,7 +305,7 @@ class ShortestFirst(Cluster):
 
 @dataclass
 class Fair(Cluster):
-    """Does what `function_app.fairness` says."""
+    """Does what `scheduling.fairness` says."""
 
     @override
     def comes(self, job: Job) -> None:

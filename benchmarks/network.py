@@ -24,10 +24,10 @@ from benchmarks.baseline import plain
 from benchmarks.ceilings import matmul_rate
 from benchmarks.media import Size
 from benchmarks.timing import best_seconds
-from gpu_worker import memory
-from gpu_worker.model import load_style
-from gpu_worker.networks import Architecture, Network, build, flop_per_pixel, place
-from gpu_worker.precision import Precision
+from gpu_worker.hardware import memory
+from gpu_worker.hardware.precision import Precision
+from gpu_worker.networks.architectures import Architecture, Network, build, flop_per_pixel, place
+from gpu_worker.styles.model import load_style
 
 STYLE = Path(__file__).parents[1] / "styles" / "scream.safetensors"
 REFERENCE = Architecture("TransformerNet", 32, 5)

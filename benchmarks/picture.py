@@ -29,11 +29,11 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from benchmarks import report
 from benchmarks.twin import styles
+from gpu_worker.hardware.precision import Precision
 from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_painting, read_picture
 from gpu_worker.learning.vgg import LAYERS, Vgg, gram, style_distances
-from gpu_worker.model import Style, load_style
-from gpu_worker.networks import Network
-from gpu_worker.precision import Precision
+from gpu_worker.networks.architectures import Network
+from gpu_worker.styles.model import Style, load_style
 from tools.picture import middle_frame
 
 SHORT_SIDES = (256, 360, 720)

@@ -22,18 +22,18 @@ from durabletask.task import CompletableTask, OrchestrationContext, Task, TimerT
 
 from benchmarks import report
 from emulator.config import Config
-from function_app import compute
 from function_app.activities import Look, Submission
-from function_app.jobs import Job, Stage, State, Terms, Work
+from function_app.compute import submission
 from function_app.lifecycle import Lifecycle, Steps
 from function_app.orchestrator import VERSION
-from function_app.paths import VIDEOS
+from function_app.store.jobs import Job, Stage, State, Terms, Work
+from function_app.store.paths import VIDEOS
 
 FRAMES_PER_SECOND = 30
 QUEUED_S, START_S, END_S = 5.0, 4.0, 3.0
 """Before the node is there, before its first frame, after its last: assumed."""
 PROGRESS_S = 2.0
-"""Between two writings of the progress, gpu_worker.progress."""
+"""Between two writings of the progress, gpu_worker.ranks.progress."""
 ACTIVITY_S = 0.1
 """From an orchestration's wish to an activity's answer."""
 SET_S = 0.1
@@ -94,7 +94,7 @@ class Painting:
         if self.clock < QUEUED_S:
             return Look("Queued")
         if self.clock >= self.end:
-            return Look(compute.COMPLETED, self.frames)
+            return Look(submission.COMPLETED, self.frames)
         painted_s = min(self.seconds, self.clock - QUEUED_S - START_S)
         if painted_s < 0:
             return Look("Running")

@@ -21,11 +21,11 @@ from benchmarks import report
 from benchmarks.media import Size, ffmpeg, make_clip, plan_of, raw_input, x264
 from benchmarks.network import STYLE
 from benchmarks.timing import children_seconds
-from gpu_worker.decode import frames
-from gpu_worker.model import load_style
-from gpu_worker.paint import paint
+from gpu_worker.frames.decode import frames
+from gpu_worker.hardware.precision import Precision
 from gpu_worker.plan import Encoding
-from gpu_worker.precision import Precision
+from gpu_worker.ranks.paint import paint
+from gpu_worker.styles.model import load_style
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
 SIZE = Size(640, 360)

@@ -24,8 +24,8 @@ from gpu_worker.learning.content import read_content
 from gpu_worker.learning.learner import Budget, Learner, Lesson, learn
 from gpu_worker.learning.pictures import read_painting
 from gpu_worker.learning.recipe import Recipe
-from gpu_worker.model import load_style
-from gpu_worker.networks import InstanceNorm, StyleNet
+from gpu_worker.networks.architectures import InstanceNorm, StyleNet
+from gpu_worker.styles.model import load_style
 
 TWINS = Path(__file__).with_name("twins")
 STEPS = 150

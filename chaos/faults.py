@@ -16,9 +16,9 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from chaos.proxy import Trouble
 from chaos.scene import CHILD, MPIEXEC, RANK, Scene
-from function_app import paths
-from function_app.fairness import Claim
-from function_app.turns import Told
+from function_app.scheduling.fairness import Claim
+from function_app.store import paths
+from function_app.store.turns import Told
 
 AZURITE_SAVES_S = 6.0
 """Azurite writes its index to disk every five seconds; a real storage does so before it answers."""

@@ -24,8 +24,8 @@ import httpx
 
 from chaos.scene import CHILD, ENDED, MPIEXEC, RANK, Scene
 from chaos.schedule import Strike
-from function_app.isolation import MOST_IDLE
-from function_app.paths import Video
+from function_app.stages.isolation import MOST_IDLE
+from function_app.store.paths import Video
 from gpu_worker.plan import SEAL_BYTES, Plan, seal
 
 TICK = Fraction(1, 1000)

@@ -35,7 +35,7 @@ class Plant:
 
 PLANTS = {
     "verify": Plant(
-        "function_app/stitch.py",
+        "function_app/stages/stitch.py",
         "    if seal(plan, shard, content) != reader.read(SEAL_BYTES):\n",
         "    if not seal(plan, shard, content):\n",
         (Schedule(0, "sound.mp4", (Strike("shards exchanged", "join", 1),)),),
@@ -52,14 +52,14 @@ PLANTS = {
         (Schedule(0, "sound.mp4", (Strike("nodes taken away, run fails", "paint", 1),)),),
     ),
     "commit": Plant(
-        "function_app/storage.py",
+        "function_app/store/storage.py",
         "        self._staged_bytes += len(content)\n",
         "        self._staged_bytes += len(content)\n"
         "        self._client.commit_block_list(self._staged)\n",
         (Schedule(0, "sound.mp4", (Strike("kill the child that reads", "commit", 1),)),),
     ),
     "edit": Plant(
-        "function_app/join.py",
+        "function_app/media/join.py",
         "            packet.duration = ends[frame] - pts[frame]\n",
         "            packet.duration = 1\n",
         (Schedule(0, "sound.mp4", (Strike("event again", "end", 1),)),),

@@ -19,7 +19,7 @@ from emulator import Config, Emulator, processes
 from emulator.config import free_ports
 from emulator.event_grid import events_on_their_way
 from function_app.api.listing import MOST_TOP
-from function_app.jobs import job_id
+from function_app.store.jobs import job_id
 
 ENDED = {"Completed", "Failed", "Cancelled"}
 EVENTS_S = 60.0
@@ -41,7 +41,7 @@ WORKSPACE = (
     "/subscriptions/any/resourceGroups/any"
     "/providers/Microsoft.MachineLearningServices/workspaces/any"
 )
-RANK, MPIEXEC, CHILD = "gpu_worker.score", "mpiexec", "function_app.isolation"
+RANK, MPIEXEC, CHILD = "gpu_worker.score", "mpiexec", "function_app.stages.isolation"
 
 
 class Scene:

@@ -20,7 +20,7 @@ from chaos.oracle import SHARD, Observed, unreached, violations
 from chaos.scene import Scene
 from chaos.schedule import MOMENTS, Schedule, Strike
 from function_app.errors import Code
-from function_app.paths import Video
+from function_app.store.paths import Video
 
 STYLE = "identity"
 LIMIT_S = 150.0

@@ -19,26 +19,15 @@ from typing import Any, Self
 
 import azure.durable_functions as df
 
-from function_app import (
-    compute,
-    cost,
-    isolation,
-    learning,
-    logs,
-    paths,
-    results,
-    shares,
-    spend,
-    storage,
-    styles,
-    telemetry,
-    turns,
-    uploads,
-)
+from function_app.compute import submission
 from function_app.errors import Code, InputError, ServiceError
-from function_app.jobs import Job, State
-from function_app.paths import JobFolder
+from function_app.host import logs, telemetry
+from function_app.scheduling import cost
 from function_app.settings import settings
+from function_app.stages import isolation, learning
+from function_app.store import paths, results, shares, spend, storage, styles, turns, uploads
+from function_app.store.jobs import Job, State
+from function_app.store.paths import JobFolder
 from gpu_worker.plan import (
     BUDGET_PARTS,
     FAILURE_NAME,
@@ -232,7 +221,7 @@ def submit(payload: Payload) -> Payload:
     day = state.spending_day or spend.today()
     if not state.spending_day and (wait := _no_room(attempt, day)):
         return asdict(Submission(wait=wait))
-    is_there = compute.state(attempt.name) != compute.MISSING
+    is_there = submission.state(attempt.name) != submission.MISSING
     frames = _frames_there(state.job) if is_there else _start(attempt)
     return asdict(Submission(frames, day))
 
@@ -244,9 +233,9 @@ def poll(payload: Payload) -> Payload:
     state = State.from_dict(payload)
     job, attempt = state.job, _attempt(state)
     # First of all: once the state is final, what the worker had to say is in storage.
-    state_of_job = compute.state(attempt.name)
+    state_of_job = submission.state(attempt.name)
     told = _told(job.folder)
-    is_over = state_of_job in compute.FINAL
+    is_over = state_of_job in submission.FINAL
     failure = _failure(job) if is_over else None
     left = _left(state, told)
     share = _share(state, state_of_job, left)
@@ -271,9 +260,9 @@ def poll(payload: Payload) -> Payload:
 def cancel(payload: Payload) -> bool:
     """Cancel what paints this job, or from a state's attempt on; return whether it has ended."""
     if "job" not in payload:
-        return compute.cancel_all(payload["job_id"])
+        return submission.cancel_all(payload["job_id"])
     state = State.from_dict(payload)
-    return compute.cancel_all(state.job.job_id, state.attempt)
+    return submission.cancel_all(state.job.job_id, state.attempt)
 
 
 @blueprint.activity_trigger(input_name="payload")
@@ -330,14 +319,14 @@ def _is_lost(maker: str, job: Job) -> bool:
     return planned is not None and datetime.now(UTC) - planned[1] > LOST_AFTER
 
 
-def _attempt(state: State) -> compute.Attempt:
+def _attempt(state: State) -> submission.Attempt:
     if state.work is None:
         raise ServiceError(f"{state.job.job_id} is to be painted before it was planned")
     nodes = state.held or state.work.nodes
-    return compute.Attempt(state.job, replace(state.work, nodes=nodes), state.attempt)
+    return submission.Attempt(state.job, replace(state.work, nodes=nodes), state.attempt)
 
 
-def _no_room(attempt: compute.Attempt, day: str) -> str:
+def _no_room(attempt: submission.Attempt, day: str) -> str:
     """Set the job's cost aside; return why it has to wait, empty if it has not."""
     limits, amount = settings(), attempt.work.estimate
     if amount is None:
@@ -353,12 +342,12 @@ def _no_room(attempt: compute.Attempt, day: str) -> str:
     )
 
 
-def _start(attempt: compute.Attempt) -> int:
+def _start(attempt: submission.Attempt) -> int:
     """Submit an attempt; return how many frames are painted before it."""
     uploads.check_current(attempt.job)
     # Before the first, nothing can be there.
     frames = _inherited(attempt.job) if attempt.number > 1 else 0
-    compute.submit(attempt)
+    submission.submit(attempt)
     log.info("attempt %d is submitted", attempt.number)
     return frames
 
@@ -430,11 +419,11 @@ def _share(state: State, state_of_job: str, left: float | None) -> shares.Share 
     """Tell the others how the job stands; return what it is to hold, None once it has ended."""
     if not state.started:
         return None  # under version 1 jobs had no places
-    if state_of_job == compute.COMPLETED:
+    if state_of_job == submission.COMPLETED:
         turns.give_back(state.job, state.started)
-    if state_of_job in compute.FINAL:
+    if state_of_job in submission.FINAL:
         return None
-    return shares.take(state, works=state_of_job not in compute.WAITING, left=left)
+    return shares.take(state, works=state_of_job not in submission.WAITING, left=left)
 
 
 def _left(state: State, told: _Told | None) -> float | None:

@@ -9,7 +9,9 @@ import os
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import activities, api, logs, missed, orchestrator, reaper, telemetry, triggers
+from function_app import activities, api, orchestrator, triggers
+from function_app.host import logs, telemetry
+from function_app.upkeep import missed, reaper
 
 logs.install()
 telemetry.install()

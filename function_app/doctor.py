@@ -28,13 +28,14 @@ from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolic
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.storage.blob import BlobClient, BlobSasPermissions
 
-from function_app import paths, poison, smoke, storage
 from function_app.errors import SettingsError
-from function_app.findings import WRONG, Check, Finding, UnknownError, WrongError, examine
 from function_app.gpus import NODES, quota_family
-from function_app.identity import identity
+from function_app.host.identity import identity
 from function_app.settings import LOW_PRIORITY, Connection, settings
-from function_app.styles import all_styles
+from function_app.store import paths, poison, storage
+from function_app.store.styles import all_styles
+from function_app.upkeep import smoke
+from function_app.upkeep.findings import WRONG, Check, Finding, UnknownError, WrongError, examine
 
 RESOURCE_MANAGER = "https://management.azure.com"
 MACHINE_LEARNING = "providers/Microsoft.MachineLearningServices"

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import azure.durable_functions as df
 from durabletask.client import OrchestrationState
 
-from function_app import archive
-from function_app.jobs import Job, State
 from function_app.orchestrator import LEARNER, ORCHESTRATOR
+from function_app.store import archive
+from function_app.store.jobs import Job, State
 
 
 def state_of(client: df.SyncDurableFunctionsClient, job_id: str) -> OrchestrationState | None:

@@ -21,13 +21,13 @@ from durabletask.task import (
     when_any,
 )
 
-from function_app import compute
 from function_app.activities import Grant, Look, Submission
-from function_app.compute import MOST_ATTEMPTS
-from function_app.cost import Cost, price_of
+from function_app.compute import submission
+from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code, InputError, ServiceError
-from function_app.jobs import Stage, State, Status, Terms, Work
+from function_app.scheduling.cost import Cost, price_of
 from function_app.settings import settings
+from function_app.store.jobs import Stage, State, Status, Terms, Work
 
 CANCEL_EVENT = "cancel"
 
@@ -143,13 +143,13 @@ class Lifecycle:
             yield from self._submit()
         while True:
             look = yield from self._watch()
-            if look.state == compute.COMPLETED:
+            if look.state == submission.COMPLETED:
                 self._hold(0)
                 return
             if look.hold is not None:
                 yield from self._submit_with(look.hold, self._done(look))
                 continue
-            if look.state == compute.CANCELED:
+            if look.state == submission.CANCELED:
                 raise _Cancelled
             if look.fault == "input":
                 raise InputError(look.message, Code(look.code))
@@ -192,7 +192,7 @@ class Lifecycle:
         Where they may be, one that ended without a word from the worker is taken for such; the
         service says no more.
         """
-        failed = look.state == compute.FAILED
+        failed = look.state == submission.FAILED
         return self.terms.low_priority and failed and not look.fault
 
     def _submit_elsewhere(self) -> Steps[None]:
@@ -273,18 +273,18 @@ class Lifecycle:
             self._stop_if_cancelled()
             since = self._context.current_utc_datetime
             look = Look(**(yield from self._call("poll", self.state.to_dict())))
-            if at_work and look.state in compute.WAITING and self.is_of(2):
+            if at_work and look.state in submission.WAITING and self.is_of(2):
                 yield from self._restarted()
-            at_work = look.state not in compute.WAITING
+            at_work = look.state not in submission.WAITING
             self._show(self._painting(look))
-            if look.state in compute.FINAL:
+            if look.state in submission.FINAL:
                 return look
             self._count_look(look, before)
             if self.is_of(3) and look.hold not in (None, self.state.held):
                 last = yield from self._end_attempt(look)
                 if at_work:
                     yield from self._count_spent(self._context.current_utc_datetime - since)
-                if last.state in compute.FINAL:
+                if last.state in submission.FINAL:
                     return last
             before = look
             yield from self._pause(self._until_next(look))
@@ -300,7 +300,7 @@ class Lifecycle:
         yield from self._end(self.state.to_dict())
         self._stop_if_cancelled()
         last = Look(**(yield from self._call("poll", self.state.to_dict())))
-        return replace(last, hold=look.hold) if last.state == compute.CANCELED else last
+        return replace(last, hold=look.hold) if last.state == submission.CANCELED else last
 
     @property
     def _usual_pause(self) -> timedelta:
@@ -462,7 +462,7 @@ class Lifecycle:
 
     def _painting(self, look: Look) -> Status:
         work, left = self._work, self._seconds_left(look)
-        is_waiting = look.state in compute.WAITING
+        is_waiting = look.state in submission.WAITING
         stands = f"Azure Machine Learning: {look.state}"
         return replace(
             self._status(Stage.QUEUE if is_waiting else self.stage, stands),
@@ -492,14 +492,14 @@ class Lifecycle:
 
     def _status(self, stage: Stage, message: str) -> Status:
         """What there is to say of a job in any stage."""
-        state, name = self.state, compute.attempt_name(self.state.job.job_id, self.state.attempt)
+        state, name = self.state, submission.attempt_name(self.state.job.job_id, self.state.attempt)
         return Status(
             stage,
             total=state.work.frames if state.work else 0,
             attempt=min(state.attempt, max(1, state.attempt - state.changes)),
             message=message,
             cost=self._cost(),
-            studio_url=compute.studio_url(name) if state.attempt else None,
+            studio_url=submission.studio_url(name) if state.attempt else None,
         )
 
     def _cost(self) -> Cost | None:

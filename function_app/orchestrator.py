@@ -21,11 +21,11 @@ import azure.durable_functions as df
 from durabletask.task import OrchestrationContext
 
 from function_app.activities import Look
-from function_app.compute import MOST_ATTEMPTS
+from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code, InputError, ServiceError
-from function_app.jobs import Stage, State, Status, Work
 from function_app.lifecycle import POLLS_PER_HISTORY, Lifecycle, Steps
-from function_app.stitch import Joined
+from function_app.stages.stitch import Joined
+from function_app.store.jobs import Stage, State, Status, Work
 
 blueprint = df.Blueprint()
 

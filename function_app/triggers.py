@@ -17,11 +17,12 @@ import grpc
 from azure.core.exceptions import ResourceNotFoundError
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from function_app import archive, index, logs, paths, results, styles, telemetry
+from function_app.host import logs, telemetry
 from function_app.instances import utc
-from function_app.jobs import Job, State, Terms
 from function_app.orchestrator import LEARNER, ORCHESTRATOR, VERSION
 from function_app.settings import settings
+from function_app.store import archive, index, paths, results, styles
+from function_app.store.jobs import Job, State, Terms
 
 blueprint = df.Blueprint()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.config import PROJECT_ROOT
-from function_app.container import Container
+from function_app.options.container import Container
 from fuzz import kinds, seeds
 from fuzz.campaign import arrivals, comparisons, journeys, outcomes
 from fuzz.journey import REFUSED, RESULT, VIOLATION

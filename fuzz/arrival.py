@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import imageio_ffmpeg
 
-from function_app import paths, results, storage
-from function_app.jobs import Job
+from function_app.store import paths, results, storage
+from function_app.store.jobs import Job
 from fuzz.journey import RESULT, STEPS, in_child, plan_of
 from fuzz.seeks import difference
 

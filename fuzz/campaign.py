@@ -26,8 +26,8 @@ from azure.storage.blob import BlobServiceClient
 
 from emulator import azurite
 from emulator.config import HOST, PROJECT_ROOT, Config
-from function_app.container import CONTAINER
-from function_app.jobs import Job
+from function_app.options.container import CONTAINER
+from function_app.store.jobs import Job
 from fuzz import seeds
 from fuzz.arrival import Arrival, arrive
 from fuzz.journey import VIOLATION, End, travel, uploaded

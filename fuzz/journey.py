@@ -17,15 +17,16 @@ import av
 from azure.storage.blob import BlobServiceClient
 
 import gpu_worker.errors
-from function_app import paths, preprocess, results, storage
-from function_app.container import Container
 from function_app.errors import InputError
-from function_app.isolation import limit_process
-from function_app.jobs import Job
+from function_app.options.container import Container
 from function_app.settings import settings
-from function_app.stitch import stitch
-from gpu_worker.decode import frames
-from gpu_worker.encode import write_shard
+from function_app.stages import preprocess
+from function_app.stages.isolation import limit_process
+from function_app.stages.stitch import stitch
+from function_app.store import paths, results, storage
+from function_app.store.jobs import Job
+from gpu_worker.frames.decode import frames
+from gpu_worker.frames.encode import write_shard
 from gpu_worker.plan import Plan
 
 HUNG_S = 60.0

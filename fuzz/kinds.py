@@ -10,10 +10,10 @@ import av
 
 from emulator.config import PROJECT_ROOT
 from function_app.errors import InputError
-from function_app.extras import KEPT
-from function_app.jobs import Job
-from function_app.preprocess import preprocess
-from function_app.tracks import codec_name
+from function_app.media.extras import KEPT
+from function_app.media.tracks import codec_name
+from function_app.stages.preprocess import preprocess
+from function_app.store.jobs import Job
 
 PAGE = PROJECT_ROOT / "docs" / "files.md"
 BEGIN, END = "<!-- python -m fuzz --table -->", "<!-- end -->"

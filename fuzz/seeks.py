@@ -13,14 +13,14 @@ from tempfile import TemporaryDirectory
 
 import ffmpeg
 
-from function_app import paths, storage
 from function_app.errors import InputError
-from function_app.jobs import Job
-from function_app.preprocess import preprocess
-from gpu_worker.decode import frames, pictures, read_planes
-from gpu_worker.frame import Planes
+from function_app.stages.preprocess import preprocess
+from function_app.store import paths, storage
+from function_app.store.jobs import Job
+from gpu_worker.frames.decode import frames, pictures, read_planes
+from gpu_worker.frames.frame import Planes
+from gpu_worker.frames.process import running
 from gpu_worker.plan import Plan
-from gpu_worker.process import running
 
 THREADS = 1
 FIRST_NAMED = 10

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gpu_worker.errors import WorkerError
 from gpu_worker.failure import reported
-from gpu_worker.model import load_style, save_style
+from gpu_worker.styles.model import load_style, save_style
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from statistics import fmean
 import torch
 from torch import Generator, Tensor
 
-from gpu_worker.device import usable_device
 from gpu_worker.errors import InputError, WorkerError
 from gpu_worker.failure import reported
+from gpu_worker.hardware.device import usable_device
 from gpu_worker.learning.content import Content, made_content, read_content
 from gpu_worker.learning.learner import (
     Budget,
@@ -33,9 +33,9 @@ from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_painting, write_
 from gpu_worker.learning.progress import BudgetReporter
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.state import State
-from gpu_worker.model import BLOCKS_MAX, WIDTH_MAX, load_style, save_style
-from gpu_worker.networks import Architecture, Network, StyleNet
-from gpu_worker.thumbnail import small_jpeg
+from gpu_worker.networks.architectures import Architecture, Network, StyleNet
+from gpu_worker.styles.model import BLOCKS_MAX, WIDTH_MAX, load_style, save_style
+from gpu_worker.styles.thumbnail import small_jpeg
 
 START = Path(__file__).parent / "learning" / "base.safetensors"
 

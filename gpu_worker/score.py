@@ -25,28 +25,29 @@ from typing import Final
 import torch
 from mpi4py import MPI
 
-from gpu_worker import logs, memory
-from gpu_worker.compilation import Compilation
-from gpu_worker.decode import frames
-from gpu_worker.describe import Described, describe, frames_with_context, write_lines
-from gpu_worker.encode import write_shard
+from gpu_worker import logs
 from gpu_worker.errors import ToolError
 from gpu_worker.failure import report_failure
 from gpu_worker.files import is_json, is_sealed
-from gpu_worker.frame import Frame
-from gpu_worker.machine import Machine
-from gpu_worker.metrics import Metrics
-from gpu_worker.model import load_style
-from gpu_worker.paint import paint
-from gpu_worker.pipeline import prefetch
+from gpu_worker.frames.decode import frames
+from gpu_worker.frames.encode import write_shard
+from gpu_worker.frames.frame import Frame
+from gpu_worker.frames.proxy import write_proxy
+from gpu_worker.frames.sheet import Sampler
+from gpu_worker.hardware import memory
+from gpu_worker.hardware.compilation import Compilation
+from gpu_worker.hardware.machine import Machine
+from gpu_worker.hardware.precision import PRECISIONS, Precision
 from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Plan, Shard
-from gpu_worker.precision import PRECISIONS, Precision
-from gpu_worker.progress import Reporter
-from gpu_worker.proxy import write_proxy
+from gpu_worker.ranks.describe import Described, describe, frames_with_context, write_lines
+from gpu_worker.ranks.metrics import Metrics
+from gpu_worker.ranks.paint import paint
+from gpu_worker.ranks.pipeline import prefetch
+from gpu_worker.ranks.progress import Reporter
+from gpu_worker.ranks.tally import tally
+from gpu_worker.ranks.tickets import tickets
 from gpu_worker.scorers import load_scorer
-from gpu_worker.sheet import Sampler
-from gpu_worker.tally import tally
-from gpu_worker.tickets import tickets
+from gpu_worker.styles.model import load_style
 
 _AHEAD: Final = 16
 """Frames that may wait between two stages."""

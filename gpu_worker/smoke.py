@@ -26,15 +26,16 @@ import ffmpeg
 import torch
 from mpi4py import MPI
 
-from gpu_worker import driver, logs
-from gpu_worker.device import why_no_gpu
-from gpu_worker.encode import codec_options
+from gpu_worker import logs
 from gpu_worker.errors import ToolError
 from gpu_worker.files import write_whole
+from gpu_worker.frames.encode import codec_options
+from gpu_worker.frames.process import running
+from gpu_worker.hardware import driver
+from gpu_worker.hardware.device import why_no_gpu
 from gpu_worker.plan import Encoding, Smoke
-from gpu_worker.process import running
-from gpu_worker.tally import tally
-from gpu_worker.tickets import tickets
+from gpu_worker.ranks.tally import tally
+from gpu_worker.ranks.tickets import tickets
 
 _ENCODERS: Final = ("libx264", "h264_nvenc")
 _CLIP: Final = "testsrc2=size=320x240:rate=25:duration=0.4"

@@ -15,11 +15,11 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 from benchmarks.picture import CPU, Critic, sized
+from gpu_worker.hardware.precision import Precision
 from gpu_worker.learning.pictures import read_painting, write_sheet
 from gpu_worker.learning.vgg import Vgg
-from gpu_worker.model import load_style
-from gpu_worker.networks import Network
-from gpu_worker.precision import Precision
+from gpu_worker.networks.architectures import Network
+from gpu_worker.styles.model import load_style
 from tools.picture import PICTURES, middle_frame
 
 STYLES = Path("styles")

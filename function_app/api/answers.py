@@ -18,9 +18,10 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobSasPermissions
 from jsonschema import Draft202012Validator, ValidationError
 
-from function_app import logs, storage
 from function_app.api import guard
 from function_app.errors import Code, InputError, RequestError, ServiceError
+from function_app.host import logs
+from function_app.store import storage
 
 READ_LIFETIME = timedelta(hours=1)
 REVALIDATE = {"Cache-Control": "no-cache"}

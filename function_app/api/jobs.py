@@ -10,13 +10,13 @@ import azure.functions as func
 from azure.core.exceptions import AzureError
 from durabletask.client import OrchestrationState
 
-from function_app import archive, index, poison, results, uploads
 from function_app.api.answers import READ, answering, as_json, as_polled_json, flag
 from function_app.api.listing import PARAMETERS, Listing
 from function_app.api.view import ENDED, news, view
 from function_app.errors import Code, RequestError
 from function_app.instances import is_job, job_of, state_of
 from function_app.lifecycle import CANCEL_EVENT
+from function_app.store import archive, index, poison, results, uploads
 
 blueprint = df.Blueprint()
 

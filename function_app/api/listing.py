@@ -23,11 +23,11 @@ import azure.durable_functions as df
 import azure.functions as func
 from durabletask.client import OrchestrationQuery, OrchestrationState, OrchestrationStatus
 
-from function_app import index
 from function_app.api.answers import bad_request
 from function_app.api.view import ENDED, STATUSES, View, view
 from function_app.instances import paints_video, state_of, utc
-from function_app.jobs import job_id_prefix
+from function_app.store import index
+from function_app.store.jobs import job_id_prefix
 
 PARAMETERS = ("status", "style", "video", "top", "cursor")
 DEFAULT_TOP = 50

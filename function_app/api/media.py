@@ -9,12 +9,12 @@ import azure.durable_functions as df
 import azure.functions as func
 from durabletask.client import OrchestrationState
 
-from function_app import paths, results, storage
 from function_app.api.answers import DOWNLOAD, READ, answering, as_jpeg, as_link
 from function_app.api.jobs import Client, find
 from function_app.api.view import ENDED, view
 from function_app.errors import Code, RequestError
 from function_app.instances import job_of
+from function_app.store import paths, results, storage
 from gpu_worker.plan import PREVIEW_NAME, is_whole_jpeg
 
 blueprint = df.Blueprint()

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import paths, storage
 from function_app.api.answers import READ
+from function_app.store import paths, storage
 
 blueprint = df.Blueprint()
 

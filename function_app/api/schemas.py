@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from function_app.api.view import STATUSES
-from function_app.container import Container
 from function_app.errors import Code
-from function_app.jobs import Stage
-from function_app.paths import CHECKPOINT_SUFFIXES, PAINTING_SUFFIXES, STYLE_SUFFIX
-from function_app.styles import State
+from function_app.options.container import Container
+from function_app.store.jobs import Stage
+from function_app.store.paths import CHECKPOINT_SUFFIXES, PAINTING_SUFFIXES, STYLE_SUFFIX
+from function_app.store.styles import State
 
 type Schema = dict[str, Any]
 

@@ -13,7 +13,6 @@ from urllib.parse import quote
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import paths, storage, styles
 from function_app.api.answers import (
     READ,
     answering,
@@ -28,9 +27,10 @@ from function_app.api.schemas import STYLE_REQUEST, STYLE_SUFFIXES
 from function_app.api.uploads import LIFETIME, as_leave, check_size, properties
 from function_app.errors import Code, InputError, RequestError
 from function_app.lifecycle import CANCEL_EVENT
-from function_app.paths import StyleSource
 from function_app.settings import settings
-from function_app.styles import State, Style
+from function_app.store import paths, storage, styles
+from function_app.store.paths import StyleSource
+from function_app.store.styles import State, Style
 
 blueprint = df.Blueprint()
 
@@ -38,7 +38,7 @@ HEADERS = {"x-ms-blob-type": "BlockBlob"}
 LEARNT_NOW = ", which is being learnt"
 PAINTING, THUMBNAIL = "painting", "thumbnail"
 PICTURES = {PAINTING: "picture", THUMBNAIL: "thumbnail"}
-"""Names in the metadata of a style's file, see gpu_worker/model.py."""
+"""Names in the metadata of a style's file, see gpu_worker/styles/model.py."""
 FOR_A_MINUTE = {"Cache-Control": "max-age=60"}
 JPEG = b"\xff\xd8"
 

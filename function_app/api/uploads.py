@@ -23,17 +23,17 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobProperties, BlobSasPermissions
 from durabletask.client import OrchestrationState
 
-from function_app import paths, storage, styles, uploads
 from function_app.api.answers import answering, as_json, body_of
 from function_app.api.jobs import Client
 from function_app.api.schemas import UPLOAD_REQUEST
 from function_app.api.view import ENDED, as_time, view
-from function_app.blending import PRESERVE_COLOUR, STRENGTH, blend_of, metadata_of
-from function_app.container import CONTAINER, Container, container_of
 from function_app.errors import Code, InputError, RequestError
 from function_app.instances import state_of, utc
-from function_app.jobs import Job
+from function_app.options.blending import PRESERVE_COLOUR, STRENGTH, blend_of, metadata_of
+from function_app.options.container import CONTAINER, Container, container_of
 from function_app.settings import settings
+from function_app.store import paths, storage, styles, uploads
+from function_app.store.jobs import Job
 from gpu_worker.plan import Blend
 
 blueprint = df.Blueprint()

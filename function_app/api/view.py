@@ -9,7 +9,7 @@ from durabletask.client import OrchestrationState, OrchestrationStatus
 
 from function_app.errors import WORLD, Code, ServiceError
 from function_app.instances import job_of, utc
-from function_app.jobs import Stage, Status
+from function_app.store.jobs import Stage, Status
 
 type View = dict[str, Any]
 

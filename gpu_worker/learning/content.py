@@ -10,9 +10,9 @@ import torch
 from torch import Generator, Tensor
 
 from gpu_worker.errors import InputError
+from gpu_worker.frames.process import running
 from gpu_worker.learning.leaves import dead_leaves
 from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_picture
-from gpu_worker.process import running
 
 FRAMES_MAX = 120
 SHORT_SIDE = 384

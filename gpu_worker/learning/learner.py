@@ -11,8 +11,8 @@ from torch import Generator, Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from gpu_worker.canvas import Canvas, Origin
 from gpu_worker.errors import ToolError
+from gpu_worker.hardware.precision import Precision
 from gpu_worker.learning.content import Content
 from gpu_worker.learning.objective import Objective
 from gpu_worker.learning.optimizer import Optimizer
@@ -20,8 +20,8 @@ from gpu_worker.learning.pictures import Pair, in_other_light, random_crops, ran
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.stability import disturb, equivariance_loss, frame_difference_loss
 from gpu_worker.learning.vgg import Vgg
-from gpu_worker.networks import StyleNet, place
-from gpu_worker.precision import Precision
+from gpu_worker.networks.architectures import StyleNet, place
+from gpu_worker.networks.canvas import Canvas, Origin
 
 _REACH = 15  # pixels; several periods of the network's 8x8 grid
 _WARM_UP_STEPS = 50

@@ -14,7 +14,7 @@ import torch
 from gpu_worker.errors import InputError
 from gpu_worker.files import Kept
 from gpu_worker.learning.learner import Learner, Lesson
-from gpu_worker.networks import Architecture
+from gpu_worker.networks.architectures import Architecture
 
 
 class State:

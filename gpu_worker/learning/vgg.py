@@ -10,7 +10,7 @@ from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariable
 from torch import Tensor, nn
 from torchvision.models import vgg16
 
-from gpu_worker.networks import place
+from gpu_worker.networks.architectures import place
 
 WEIGHTS: Final = Path(__file__).with_name("vgg16.safetensors")
 """Float16, trained on ImageNet, licensed CC BY 4.0; the file's metadata says where it is from.

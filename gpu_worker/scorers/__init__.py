@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from gpu_worker.model import StyleError, read_style
+from gpu_worker.styles.model import StyleError, read_style
 
 SCORER = "scorer"
 """Key of the metadata that names a style's scorer; a style without one paints."""

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from benchmarks.__main__ import BENCHMARKS as BY_THEMSELVES
 from benchmarks.flood import RUSHES
 from benchmarks.twin import STYLES, TWINS
-from gpu_worker.model import load_style
+from gpu_worker.styles.model import load_style
 from tests.benchmarks.commands import BENCHMARKS, kept, run
 
 COMMANDS = sorted(

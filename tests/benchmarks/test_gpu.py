@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from gpu_worker import winograd
+from gpu_worker.networks import winograd
 from tests.benchmarks.commands import kept, run
 
 SIZE = "64x48"

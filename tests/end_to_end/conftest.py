@@ -14,11 +14,11 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
 from chaos import scene
 from emulator import Config, Emulator
-from function_app.jobs import job_id
-from gpu_worker.model import save_style
-from gpu_worker.networks import Architecture, TransformerNet
+from function_app.store.jobs import job_id
+from gpu_worker.networks.architectures import Architecture, TransformerNet
+from gpu_worker.styles.model import save_style
 from tests.end_to_end.media import Media
-from tests.function_app.media import Clips
+from tests.function_app.clips import Clips
 
 LIMIT_SECONDS = 120
 SETTINGS = {

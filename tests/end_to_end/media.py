@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from tests.function_app.media import Clips, ffmpeg
+from tests.function_app.clips import Clips, ffmpeg
 
 SIZE = "160x120"
 RATE = 25

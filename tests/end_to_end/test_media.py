@@ -6,7 +6,7 @@ import pytest
 
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.evidence import Evidence, evidence, psnr
-from tests.function_app.media import Clips
+from tests.function_app.clips import Clips
 
 REAL = (
     "bbb_1080p24_hevc_51.ts",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_worker.model import save_style
+from gpu_worker.styles.model import save_style
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.evidence import evidence, psnr
 from tests.end_to_end.media import Media

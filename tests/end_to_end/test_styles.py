@@ -13,7 +13,7 @@ from azure.storage.blob import BlobClient
 from PIL import Image
 from safetensors.torch import save
 
-from gpu_worker.model import load_style
+from gpu_worker.styles.model import load_style
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.evidence import evidence, psnr
 from tests.end_to_end.media import Media

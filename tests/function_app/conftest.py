@@ -13,13 +13,13 @@ from azure.storage.blob import BlobClient
 from emulator import azurite
 from emulator.config import PROJECT_ROOT, Config
 from emulator.services import azureml_service
-from function_app import paths, storage
-from function_app.jobs import Job
 from function_app.settings import Settings, settings
+from function_app.store import paths, storage
+from function_app.store.jobs import Job
 from tests.function_app.azureml import AzureML
+from tests.function_app.clips import Clips
 from tests.function_app.hub import Hub, running_hub
 from tests.function_app.made_styles import style_file
-from tests.function_app.media import Clips
 from tests.function_app.ports import wait_for_port
 from tests.function_app.wire import Message, Worker, durable_client
 

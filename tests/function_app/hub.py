@@ -15,8 +15,9 @@ from durabletask.testing import create_test_backend
 from durabletask.worker import TaskHubGrpcWorker
 
 from emulator.config import HOST, free_ports
-from function_app import activities, orchestrator, turns
-from function_app.jobs import Job
+from function_app import activities, orchestrator
+from function_app.store import turns
+from function_app.store.jobs import Job
 
 LIMIT_SECONDS = 60
 

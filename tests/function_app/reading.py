@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from function_app.frame_index import FrameIndex
-from function_app.picture import picture_of
-from function_app.probe import check_limits, find_video, open_video
+from function_app.media.frame_index import FrameIndex
+from function_app.media.picture import picture_of
+from function_app.media.probe import check_limits, find_video, open_video
 from function_app.settings import Settings
 from gpu_worker.plan import Picture
 

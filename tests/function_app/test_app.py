@@ -16,14 +16,14 @@ from durabletask.internal import helpers
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from emulator.config import PROJECT_ROOT
-from function_app import paths, storage
-from function_app.jobs import Job, State, Terms, Work
 from function_app.settings import settings
+from function_app.store import paths, storage
+from function_app.store.jobs import Job, State, Terms, Work
 from function_app.triggers import start
 from gpu_worker.plan import SEAL_BYTES, Plan, Progress
 from tests.function_app.azureml import AzureML, ignores_azure_ml
+from tests.function_app.clips import Clips, paint
 from tests.function_app.hub import Hub
-from tests.function_app.media import Clips, paint
 from tests.function_app.wire import StatusResult, Worker, blob, json_text, text, timer
 
 type Upload = Callable[..., Job]

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from emulator.config import Config, free_ports
-from function_app import doctor, paths, storage
+from function_app import doctor
 from function_app.doctor import CHECKS
-from function_app.findings import Finding, examine
+from function_app.store import paths, storage
+from function_app.upkeep.findings import Finding, examine
 from tests.function_app.azureml import AzureML
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"

@@ -16,15 +16,16 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
-from function_app import activities, lifecycle, orchestrator, paths, storage, styles
+from function_app import activities, lifecycle, orchestrator
 from function_app.activities import Look
-from function_app.jobs import Job, State
 from function_app.lifecycle import CANCEL_EVENT
+from function_app.store import paths, storage, styles
+from function_app.store.jobs import Job, State
 from function_app.triggers import start
 from gpu_worker.plan import BUDGET_PARTS, STYLE_NAME, Plan
+from tests.function_app.clips import Clips, paint
 from tests.function_app.hub import ended, running_hub, shown
 from tests.function_app.made_styles import style_file
-from tests.function_app.media import Clips, paint
 
 type Upload = Callable[..., Job]
 type Payload = dict[str, Any]

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from function_app import paths, results, storage, styles
 from function_app.activities import Look
 from function_app.errors import ServiceError
-from function_app.jobs import Job
-from function_app.preprocess import preprocess
-from function_app.stitch import Joined, stitch
+from function_app.stages.preprocess import preprocess
+from function_app.stages.stitch import Joined, stitch
+from function_app.store import paths, results, storage, styles
+from function_app.store.jobs import Job
 from function_app.triggers import start
 from gpu_worker.plan import Plan, seal
+from tests.function_app.clips import FRAMES, Clips
 from tests.function_app.hub import ended, running_hub
 from tests.function_app.made_styles import style_file
-from tests.function_app.media import FRAMES, Clips
 
 type Upload = Callable[..., Job]
 

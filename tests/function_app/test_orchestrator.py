@@ -18,20 +18,22 @@ from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubG
 from durabletask.history import OrchestratorStartedEvent, TimerCreatedEvent
 from durabletask.task import RetryPolicy
 
-from function_app import cost, lifecycle, paths, spend, storage, turns
+from function_app import lifecycle
 from function_app.activities import Look, Submission
-from function_app.compute import MOST_ATTEMPTS
+from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code
-from function_app.fairness import Claim
-from function_app.jobs import Job, State, Terms
 from function_app.lifecycle import CANCEL_EVENT, POLLS_PER_HISTORY
 from function_app.orchestrator import ORCHESTRATOR, VERSION
+from function_app.scheduling import cost
+from function_app.scheduling.fairness import Claim
 from function_app.settings import settings
-from function_app.stitch import Joined
+from function_app.stages.stitch import Joined
+from function_app.store import paths, spend, storage, turns
+from function_app.store.jobs import Job, State, Terms
 from function_app.triggers import start
 from gpu_worker.plan import POSTER_NAME, Plan
+from tests.function_app.clips import FRAMES, Clips, paint
 from tests.function_app.hub import ended, running_hub, shown
-from tests.function_app.media import FRAMES, Clips, paint
 from tests.function_app.recording import record
 
 type Upload = Callable[..., Job]

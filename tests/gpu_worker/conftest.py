@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.function_app.media import Clips
+from tests.function_app.clips import Clips
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gpu_worker.networks import Architecture, Network, StyleNet, build
+from gpu_worker.networks.architectures import Architecture, Network, StyleNet, build
 
 SMALL = Architecture("StyleNet", width=8, blocks=2)
 SMALL_TRANSFORMER = Architecture("TransformerNet", width=4, blocks=3)

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from gpu_worker.convert import main
-from gpu_worker.model import load_style
 from gpu_worker.plan import FAILURE_NAME, Failure
+from gpu_worker.styles.model import load_style
 from tests.gpu_worker.small import SMALL_TRANSFORMER, paint, seeded
 
 

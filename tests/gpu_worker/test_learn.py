@@ -27,8 +27,8 @@ from gpu_worker.learning.objective import Objective
 from gpu_worker.learning.pictures import read_painting, read_picture
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.vgg import Vgg
-from gpu_worker.model import load_style
-from gpu_worker.networks import Architecture, StyleNet
+from gpu_worker.networks.architectures import Architecture, StyleNet
+from gpu_worker.styles.model import load_style
 
 TINY = Architecture("StyleNet", width=8, blocks=1)
 LOSSES = {

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gpu_worker.files import is_sealed
-from gpu_worker.model import Architecture, save_style
+from gpu_worker.frames.sheet import sample_name, sampled
 from gpu_worker.plan import (
     FAILURE_NAME,
     NEEDS_GPU,
@@ -28,8 +28,8 @@ from gpu_worker.plan import (
     Progress,
     Shard,
 )
-from gpu_worker.sheet import sample_name, sampled
-from tests.function_app.media import Clips, ffmpeg, frames_of
+from gpu_worker.styles.model import Architecture, save_style
+from tests.function_app.clips import Clips, ffmpeg, frames_of
 from tests.gpu_worker.mpi import environment, mpiexec, run
 from tests.gpu_worker.plans import plan_of
 from tests.gpu_worker.small import seeded

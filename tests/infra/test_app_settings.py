@@ -9,10 +9,11 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from function_app import paths, triggers
+from function_app import triggers
 from function_app.errors import SettingsError
 from function_app.gpus import NODES
 from function_app.settings import DEDICATED, LOW_PRIORITY, Settings
+from function_app.store import paths
 from tests.infra.compiler import INFRA, Compiled, Compiler, Deployment
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import yaml
 
 from function_app import activities
 from function_app.errors import WORLD, Code
-from function_app.telemetry import JOB_ID
+from function_app.host.telemetry import JOB_ID
 from tests.infra.compiler import INFRA, SUBSCRIPTION, Compiled, Deployment
 
 ROOT = INFRA.parent

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from function_app.styles import SHIPPED
+from function_app.store.styles import SHIPPED
 from tests.end_to_end.browser.conftest import Visit
 from tests.end_to_end.browser.visitor import Visitor
 from tests.end_to_end.media import Media

@@ -9,7 +9,7 @@ from tests.end_to_end.browser.conftest import Visit
 from tests.end_to_end.browser.visitor import Visitor
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.media import RATE, Media
-from tests.function_app.media import ffmpeg
+from tests.function_app.clips import ffmpeg
 
 type Painted = Callable[[bytes, str], str]
 

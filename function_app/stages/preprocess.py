@@ -1,0 +1,416 @@
+"""Preprocessing: from an uploaded video to a plan, in one pass over its packets."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from function_app.errors import Code, InputError
+from function_app.media.assembly import Assembler
+from function_app.media.browsers import is_playable
+from function_app.media.captions import Captions
+from function_app.media.clock import Clock
+from function_app.media.covers import Cover, Covers
+from function_app.media.extras import (
+    TRACK_HEAD,
+    Attachment,
+    ExtrasWriter,
+    Sidecar,
+    chapters_of,
+    metadata_of,
+)
+from function_app.media.frame_index import FrameIndex
+from function_app.media.headers import check_readable, header_notes, header_of
+from function_app.media.inventory import lost
+from function_app.media.picture import picture_notes, picture_of
+from function_app.media.probe import (
+    can_be_copied,
+    check_limits,
+    find_video,
+    open_video,
+    seeks_exactly,
+    too_long,
+)
+from function_app.media.programmes import foreign
+from function_app.media.tracks import codec_name
+from function_app.options.blending import blend_of
+from function_app.options.container import Container, container_of
+from function_app.scheduling import cost
+from function_app.settings import settings
+from function_app.store import paths, shares, storage, styles
+from function_app.store.jobs import Job, Work
+from function_app.store.storage import BlobReader, BlobWriter, buffered
+from function_app.store.uploads import check_declared
+from gpu_worker.plan import (
+    LINES_SUFFIX,
+    Blend,
+    Encoding,
+    Picture,
+    Plan,
+    Shard,
+    Timeline,
+    cut_shards,
+)
+
+SHARDS_PER_RANK = 4
+SHARD_SECONDS = 4
+REMUX_HEAD = 2**20
+UNKNOWN_TYPE = "application/octet-stream"
+_JUMPS_NAMED = 5
+# Containers whose header says how long all is; of others FFmpeg guesses, or the index tells.
+_SAYING = {"matroska", "flv"}
+_MISSING_S, _MISSING = 1.0, 0.02
+"""Seconds, and share of the whole, beyond which what is missing is said."""
+
+log = logging.getLogger(__name__)
+
+type Sinks = dict[int, list[Callable[[Packet[Any]], None]]]
+
+
+def preprocess(job: Job) -> Work:
+    """Prove a video usable, keep aside all but its picture, and plan its painting.
+
+    Writes the plan, the extras and the sidecar, and a copy of the video where the worker could
+    not read the upload itself. Doing it again gives the same.
+
+    Raises:
+        InputError: the video or the style cannot be used; the sentence says why.
+    """
+    job.video.check()
+    style = styles.usable(job.style)
+    reader = _reader(job)
+    blend, form = blend_of(reader.metadata), container_of(reader.metadata)
+    file = buffered(reader)
+    with open_video(file, job.name) as container:
+        stream = find_video(container, job.name)
+        header = header_of(file, container, stream)
+        check_readable(header, job.name)
+        check_limits(container, stream, job.name, settings())
+        seekable = seeks_exactly(container, stream)
+        exact = seekable or not can_be_copied(stream)
+        clock, assembler = Clock(container, stream.index), Assembler(stream)
+        index = FrameIndex(stream, job.name, settings(), untimed=assembler.untimed)
+        reading = _Reading(container, clock, assembler, index)
+        strangers = foreign(file, container, stream)
+        notes = _one_pass(job, reading, None if exact else stream, form, strangers)
+        picture = picture_of(first := index.first_frame(), stream, header)
+        picture = replace(picture, interlaced=index.interlaced)
+        notes += [*_notes(reading), *header_notes(header)]
+        needs_proxy = not style.makes_lines and not is_playable(container, stream, job.name)
+    notes += picture_notes(picture, int(first.color_trc))
+    work, source, timeline = _source(job, index, exact, clock.origin)
+    amount = cost.megapixels(len(index.pts), picture, style.flop_per_pixel)
+    nodes = cost.nodes_for(amount, settings())
+    estimate = cost.estimate(amount, nodes, settings())
+    _check_cost(job, estimate)
+    entries = source.entries if seekable or not exact else ()
+    plan = replace(_plan(job, index, picture, source, entries, blend, nodes), source=timeline)
+    plan = replace(plan, needs_proxy=needs_proxy)
+    if style.makes_lines:
+        plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
+    expected = {shares.EXPECTED: f"{cost.node_seconds(amount, settings()):.1f}"}
+    storage.write(paths.JOBS, job.folder.plan, plan.to_json(), "application/json", expected)
+    return Work(
+        *work,
+        plan.frame_count,
+        nodes,
+        tuple(notes),
+        estimate,
+        awaits_style=style.job_id is not None,
+        makes_lines=plan.makes_lines,
+    )
+
+
+def _for_lines(shard: Shard) -> Shard:
+    return replace(shard, suffix=LINES_SUFFIX)
+
+
+def _check_cost(job: Job, estimate: float | None) -> None:
+    limits = settings()
+    most = min(limits.max_cost_per_job or math.inf, limits.max_cost_per_day or math.inf)
+    if estimate is not None and estimate > most:
+        raise InputError(
+            f"{job.name} would cost about {estimate:.2f} {limits.price_currency} to paint, more "
+            f"than the limit of {most:.2f}: cut it into parts, or upload it smaller",
+            Code.TOO_EXPENSIVE,
+        )
+
+
+def _reader(job: Job) -> BlobReader:
+    reader = BlobReader(storage.blob(paths.VIDEOS, job.video.blob))
+    if not job.is_of(reader.etag):
+        raise InputError(
+            f"{job.name} was replaced by a newer upload, which has a job of its own", Code.REPLACED
+        )
+    if reader.size > settings().max_bytes:
+        raise InputError(
+            f"{job.name} has {reader.size / 2**20:.0f} MiB, more than the limit of "
+            f"{settings().max_bytes / 2**20:.0f} MiB: cut it into parts or encode it smaller",
+            Code.TOO_LARGE,
+        )
+    check_declared(job, reader)
+    return reader
+
+
+@dataclass(slots=True)
+class _Reading:
+    """An uploaded file while it is read.
+
+    Attributes:
+        broken: why reading ended before the file's end; empty where it did not.
+        end: when the last frame or sound ends, in seconds.
+    """
+
+    container: InputContainer
+    clock: Clock
+    assembler: Assembler
+    index: FrameIndex
+    broken: list[str] = field(default_factory=list[str])
+    end: float = 0.0
+
+    def packets(self, streams: Iterable[int]) -> Iterator[tuple[int, Packet[Any]]]:
+        """Yield the packets of streams, one a frame of the picture, each with its stream's index.
+
+        Their times are those of the result.
+        """
+        for packet in self.clock.timed(self._read(streams)):
+            if packet.pts is not None:
+                ticks = packet.pts + (packet.duration or 0)
+                self.end = max(self.end, float(ticks * packet.time_base))
+            if packet.stream.index != self.index.stream_index:
+                yield packet.stream.index, packet
+                continue
+            for whole in self.assembler.add(packet):
+                yield self.index.stream_index, whole
+        for whole in self.assembler.flush():
+            yield self.index.stream_index, whole
+
+    @property
+    def promised_s(self) -> float:
+        """How long the header says that the file is, in seconds; 0 where headers do not."""
+        formats = set(self.container.format.name.split(","))
+        return (self.container.duration or 0) / av.time_base if formats & _SAYING else 0.0
+
+    def _read(self, streams: Iterable[int]) -> Iterator[Packet[Any]]:
+        """Yield the packets of streams, up to where the file cannot be read, as ffmpeg does."""
+        packets = self.container.demux([self.container.streams[number] for number in streams])
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except FFmpegError as error:
+                self.broken.append(error.strerror or type(error).__name__)
+                return
+            yield packet
+
+
+def _notes(reading: _Reading) -> list[str]:
+    """Say what of the frames and their times is not as the file has it."""
+    clock, index = reading.clock, reading.index
+    notes = [
+        f"the file cannot be read to its end ({why}): what comes before is painted"
+        for why in reading.broken
+    ]
+    said = reading.promised_s
+    if said - reading.end > max(_MISSING_S, _MISSING * said):
+        notes.append(
+            f"the file is cut short: it says that it lasts {said:.1f} s, and {reading.end:.1f} s "
+            "are there"
+        )
+    if index.same_timestamp:
+        notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
+    if index.undecodable:
+        notes.append(
+            f"the first {index.undecodable} frames refer to what came before the file begins, and "
+            "cannot be decoded: left out"
+        )
+    if clock.jumps:
+        times = ", ".join(f"{float(time):.1f} s" for time in clock.jumps[:_JUMPS_NAMED])
+        notes.append(f"its clock jumps: from {times} on, what follows is joined on")
+    return notes
+
+
+def _one_pass(
+    job: Job,
+    reading: _Reading,
+    remuxed: VideoStream | None,
+    container: Container,
+    strangers: Collection[int],
+) -> list[str]:
+    """Hand every packet to whom it concerns; return what cannot be kept."""
+    source, index = reading.container, reading.index
+    open_track = partial(_extra, job, container)
+    extras = ExtrasWriter(source, container, open_track, strangers)
+    remuxer = _Remuxer(job, remuxed) if remuxed else None
+    sinks: Sinks = {track: [sink] for track, sink in extras.sinks.items()}
+    covers = Covers(source, container)
+    sinks |= {track: [sink] for track, sink in covers.sinks.items()}
+    captions = Captions(codec_name(source.streams[index.stream_index]))
+    sinks[index.stream_index] = [index.add, captions.add, *([remuxer.add] if remuxer else [])]
+    for stream, packet in reading.packets(sinks):
+        for sink in sinks[stream]:
+            sink(packet)
+    index.flush()
+    index.first_frame()
+    if remuxer:
+        remuxer.close()
+    sidecar = Sidecar(
+        chapters_of(source),
+        metadata_of(source),
+        extras.close() + captions.keep(_shown(index), container, open_track),
+        extras.defaults,
+        _attachments(job, source, covers.kept, container),
+        container,
+    )
+    storage.write(paths.JOBS, job.folder.sidecar, sidecar.to_json(), "application/json")
+    notes = [*extras.notes, *covers.notes, *captions.notes]
+    return [*notes, *lost(source, index.stream_index, container, strangers)]
+
+
+def _shown(index: FrameIndex) -> dict[int, Fraction]:
+    """Return when the frame of each timestamp is shown, in seconds."""
+    seconds = (tick * index.time_base for tick in index.times)
+    return dict(zip(index.pts, seconds, strict=True))
+
+
+def _attachments(
+    job: Job, source: InputContainer, covers: Iterable[Cover], container: Container
+) -> tuple[Attachment, ...]:
+    """Put aside what is attached: covers, and of Matroska whatever else there is."""
+    files = [(each.name, each.media_type, each.content) for each in covers]
+    if container is Container.MKV:
+        files += [
+            (stream.name or f"attachment-{stream.index:03}", stream.mimetype or UNKNOWN_TYPE,
+             stream.data or b"")
+            for stream in source.streams.attachments
+        ]  # fmt: skip
+    kept: list[Attachment] = []
+    for number, (name, media_type, content) in enumerate(files):
+        file = f"attachment-{number:03}"
+        storage.write(paths.JOBS, job.folder.extra(file), content, media_type)
+        kept.append(Attachment(name, media_type, file))
+    return tuple(kept)
+
+
+def _extra(job: Job, container: Container, name: str) -> BlobWriter:
+    blob = storage.blob(paths.JOBS, job.folder.extra(name))
+    return BlobWriter(blob, TRACK_HEAD, container.content_type)
+
+
+class _Remuxer:
+    """Copies the video stream to Matroska, where seeking is exact to the frame."""
+
+    def __init__(self, job: Job, stream: VideoStream) -> None:
+        self._blob = BlobWriter(
+            storage.blob(paths.JOBS, job.folder.source(".mkv")), REMUX_HEAD, "video/x-matroska"
+        )
+        self._container = av.open(self._blob, "w", format="matroska")
+        self._last = -(2**62)
+        # Opaque: copied, so that no encoder need be there.
+        self._stream = self._container.add_stream_from_template(stream, opaque=True)
+
+    def add(self, packet: Packet[Any]) -> None:
+        if not packet.size or packet.pts is None:
+            return
+        # Where parts of a file were joined on, a frame may be decoded no later than one before.
+        packet.dts = min(
+            packet.pts, max(packet.pts if packet.dts is None else packet.dts, self._last)
+        )
+        self._last = packet.dts
+        packet.stream = self._stream
+        try:
+            self._container.mux(packet)
+        except FFmpegError as error:  # the frame is missed when the copy is read
+            log.warning("a frame cannot be copied: %s", error)
+
+    def close(self) -> None:
+        self._container.close()
+        self._blob.commit()
+
+
+def _source(
+    job: Job, index: FrameIndex, exact: bool, origin: Fraction
+) -> tuple[tuple[str, str], FrameIndex, Timeline]:
+    """Return which blob the worker reads, and the frames and their timestamps in that file."""
+    if not exact:
+        blob_name = job.folder.source(".mkv")
+        copied = _index_again(blob_name, index)
+        return (paths.JOBS, blob_name), copied, _timeline(copied, copied.pts)
+    ticks = round(origin / index.time_base)
+    timeline = _timeline(index, [tick + ticks for tick in index.times])
+    if job.video.has_plain_name:
+        return (paths.VIDEOS, job.video.blob), index, timeline
+    blob_name = job.folder.source(PurePosixPath(job.name).suffix)
+    with BlobReader(storage.blob(paths.VIDEOS, job.video.blob)) as reader:
+        storage.copy(reader, storage.blob(paths.JOBS, blob_name))
+    return (paths.JOBS, blob_name), index, timeline
+
+
+def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
+    """Read the timestamps of the remuxed file, which Matroska rounds to milliseconds."""
+    reader = BlobReader(storage.blob(paths.JOBS, blob_name))
+    with open_video(buffered(reader), original.name) as container:
+        stream = container.streams.video[0]
+        index = FrameIndex(stream, original.name, settings())
+        for packet in container.demux(stream):
+            index.add(packet)
+        index.flush()
+    if len(index.pts) != len(original.pts):
+        raise InputError(
+            f"{original.name} has frames too close in time to tell apart, or too far apart: give "
+            "them other times by converting it to MP4",
+            Code.BAD_TIMESTAMPS,
+        )
+    return index
+
+
+def _plan(
+    job: Job,
+    index: FrameIndex,
+    picture: Picture,
+    source: FrameIndex,
+    entries: Iterable[int],
+    blend: Blend,
+    nodes: int,
+) -> Plan:
+    limits = settings()
+    result = _timeline(index, index.times)
+    # Frames that lead up to the first are shown before it, and before all sound.
+    result = replace(result, first=max(0, result.first))
+    if result.duration > limits.max_minutes * 60:
+        raise too_long(f"{job.name} is {float(result.duration) / 60:.1f} minutes long", limits)
+    shards = cut_shards(
+        source.pts,
+        entries,
+        longest=max(1, round(SHARD_SECONDS * result.frame_rate)),
+        at_least=SHARDS_PER_RANK * nodes * limits.aml_processes_per_node,
+        lead=picture.interlaced,
+    )
+    return Plan(
+        job_id=job.job_id,
+        stream=source.stream_index,
+        source=result,
+        result=result,
+        picture=picture,
+        shards=shards,
+        encoding=Encoding(limits.encoder_crf, limits.encoder_preset, limits.encoder),
+        blend=blend,
+        x264_build=source.x264_build,
+    )
+
+
+def _timeline(index: FrameIndex, pts: Sequence[int]) -> Timeline:
+    return Timeline.of(pts, index.last_duration, index.time_base)

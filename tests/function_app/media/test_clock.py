@@ -1,0 +1,124 @@
+"""Where a file's zero is, what becomes of its jumps, and of files that know no times."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from function_app.media.extras import Sidecar
+from function_app.stages.preprocess import preprocess
+from function_app.store import paths
+from function_app.store.jobs import Job, Work
+from gpu_worker.plan import Plan
+from tests.function_app.clips import Clips, ffmpeg, times_of
+from tests.function_app.stages.test_preprocess import content, plan_of, result_times
+
+type Upload = Callable[..., Job]
+
+TICK = Fraction(1, 90_000)
+
+
+def written(file: Path, source: Path, *words: str) -> bytes:
+    ffmpeg("-i", str(source), *words, "-c", "copy", str(file))
+    return file.read_bytes()
+
+
+def gone(upload: Upload, content: bytes, name: str) -> tuple[Job, Work, Plan]:
+    job = upload(content, name)
+    work = preprocess(job)
+    return job, work, plan_of(job)
+
+
+def heard_in(job: Job) -> list[Fraction]:
+    """When the packets of the first track that was put aside are heard."""
+    sidecar = Sidecar.from_json(content(paths.JOBS, job.folder.sidecar))
+    return times_of(content(paths.JOBS, job.folder.extra(sidecar.tracks[0])), "audio")
+
+
+@pytest.mark.parametrize("offset", [0, 10, 50_000, 95_442])
+def test_a_broadcast_begins_at_zero_and_sound_stays_in_step(
+    clips: Clips, upload: Upload, tmp_path: Path, offset: int
+) -> None:
+    """A 33-bit clock of 90 kHz begins anew after 95,443 s: the last of these within the clip."""
+    late = ("-output_ts_offset", str(offset))
+    stream = written(tmp_path / "late.ts", clips["plain.mp4"], *late)
+    job, work, plan = gone(upload, stream, "late.ts")
+    times = result_times(plan)
+    assert (len(times), work.notes) == (48, ())
+    heard = heard_in(job)
+    assert min(times[0], heard[0]) == 0
+    assert plan.result.duration == 2
+    seen = times_of(clips["plain.mp4"], "video")
+    given = min(seen) - times_of(clips["plain.mp4"], "audio")[0]
+    assert abs(times[0] - heard[0] - given) <= 2 * TICK + Fraction(1, 1000)
+
+
+@pytest.mark.parametrize("offset", [0, 3600])
+def test_parts_of_a_file_follow_one_another_whatever_its_clock_says(
+    clips: Clips, upload: Upload, tmp_path: Path, offset: int
+) -> None:
+    first = written(tmp_path / "a.ts", clips["plain.mp4"])
+    late = ("-output_ts_offset", str(offset))
+    second = written(tmp_path / "b.ts", clips["plain.mp4"], *late)
+    job, work, plan = gone(upload, first + second, "joined.ts")
+    times = result_times(plan)
+    assert len(times) == 96
+    assert all(Fraction(0) < b - a < Fraction(1, 8) for a, b in pairwise(times))
+    heard = heard_in(job)
+    assert all(Fraction(0) < b - a < Fraction(1, 8) for a, b in pairwise(heard))
+    assert abs(times[48] - heard[len(heard) // 2]) < Fraction(1, 8)
+    (note,) = work.notes
+    assert note.startswith("its clock jumps: from 2.")
+
+
+def test_a_sound_that_is_nowhere_near_is_none(clips: Clips, upload: Upload, tmp_path: Path) -> None:
+    """A track that was declared, of which one packet has a clock of its own."""
+    written(sound := tmp_path / "sound.m4a", clips["plain.mp4"], "-vn", "-t", "0.02")
+    far = ("-itsoffset", "5000", "-i", str(sound), "-map", "0", "-map", "1:a")
+    both = written(tmp_path / "both.ts", clips["plain.mp4"], *far)
+    job, work, plan = gone(upload, both, "both.ts")
+    assert work.notes == ("the aac sound of track 2 is declared but empty: left out",)
+    assert plan.result.duration == 2
+    assert max(heard_in(job)) < 3
+
+
+def test_a_stream_that_starts_within_a_picture_is_painted_from_the_first_that_decodes(
+    clips: Clips, upload: Upload, tmp_path: Path
+) -> None:
+    stream = written(tmp_path / "whole.ts", clips["plain.mp4"])
+    (whole := tmp_path / "whole.ts").write_bytes(stream)
+    cut = written(tmp_path / "cut.ts", whole, "-bsf:v", r"noise=drop='lt(n\,5)'")
+    _, work, plan = gone(upload, cut, "cut.ts")
+    assert plan.frame_count == 36
+    assert "the first 7 frames refer to what came before the file begins" in work.notes[0]
+
+
+@pytest.mark.parametrize("name", ["b_frames.avi", "b_frames.h264", "b_frames.m4v"])
+def test_what_knows_no_times_is_shown_in_order_at_its_rate(
+    clips: Clips, upload: Upload, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / name
+    codec = ["mpeg4", "-bf", "2"] if name.endswith("m4v") else ["libx264", "-bf", "2"]
+    source = clips["plain.mp4"] if name.endswith("m4v") else clips["one_keyframe.mp4"]
+    ffmpeg("-i", str(source), "-an", "-r", "25", "-c:v", *codec, str(file))
+    _, _, plan = gone(upload, file.read_bytes(), name)
+    times = result_times(plan)
+    assert plan.frame_count >= 48
+    assert all(abs(b - a - Fraction(1, 25)) < TICK for a, b in pairwise(times))
+    assert times[0] == 0
+
+
+def test_what_an_edit_list_shows_is_painted(clips: Clips, upload: Upload) -> None:
+    source = bytearray(clips["one_keyframe.mp4"].read_bytes())
+    header, edit = source.index(b"mvhd"), source.index(b"elst")
+    scale = int.from_bytes(source[header + 16 : header + 20])
+    media = source.index(b"mdhd")
+    ticks = int.from_bytes(source[media + 16 : media + 20])
+    begin = int.from_bytes(source[edit + 16 : edit + 20])
+    source[edit + 12 : edit + 16] = (scale // 2).to_bytes(4)
+    source[edit + 16 : edit + 20] = (begin + ticks).to_bytes(4)
+    _, work, plan = gone(upload, bytes(source), "trimmed.mov")
+    assert (plan.frame_count, work.notes) == (12, ())
+    assert result_times(plan)[0] == 0

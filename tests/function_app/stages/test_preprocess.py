@@ -1,0 +1,245 @@
+"""From an uploaded video to its plan, through Azurite."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from function_app.errors import InputError
+from function_app.media.extras import Sidecar
+from function_app.stages.preprocess import preprocess
+from function_app.store import paths, storage
+from function_app.store.jobs import Job, Work
+from gpu_worker.plan import Blend, Plan
+from tests.function_app.clips import PLAYLISTS, Clips, frames_of, packets_of, zero_of
+
+type Upload = Callable[..., Job]
+
+SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "videos"
+SHARED_VIDEOS = sorted(SHARED.glob("*")) if SHARED.exists() else []
+
+
+def plan_of(job: Job) -> Plan:
+    return Plan.from_json(content(paths.JOBS, job.folder.plan))
+
+
+def content(container: str, blob_name: str) -> bytes:
+    return storage.blob(container, blob_name).download_blob().readall()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain.mp4", "one_keyframe.mp4", "one_frame.mp4", "three_frames.mp4", "vfr.mp4",
+        "ntsc.mov", "fragmented.mp4", "odd.webm", "offset.mp4", "offset.mkv", "late_sound.mkv",
+    ],
+)  # fmt: skip
+def test_every_frame_is_planned_once_at_its_timestamp(
+    clips: Clips, upload: Upload, name: str
+) -> None:
+    job = upload(clips[name], name)
+    work = preprocess(job)
+    plan, frames = plan_of(job), frames_of(clips[name])
+    assert work == Work(paths.VIDEOS, f"plain/{name}", len(frames), 1, ())
+    assert plan.source == plan.result
+    assert [pts * plan.result.seconds_per_tick for pts in plan.result] == [f.time for f in frames]
+    assert plan.job_id == job.job_id
+
+
+def test_what_the_uploader_says_about_the_painting_is_planned(clips: Clips, upload: Upload) -> None:
+    said = {"strength": "0.3", "preserve_colour": "true"}
+    job = upload(clips["plain.mp4"], "blended.mp4", metadata=said)
+    preprocess(job)
+    assert plan_of(job).blend == Blend(0.3, preserve_colour=True)
+
+
+def test_a_strength_of_no_use_is_refused(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "too strong.mp4", metadata={"strength": "11"})
+    with pytest.raises(InputError, match="the strength '11' is not a number from 0 to 1"):
+        preprocess(job)
+
+
+@pytest.mark.parametrize("file", SHARED_VIDEOS, ids=lambda file: file.name)
+def test_every_real_video_is_planned_whole(upload: Upload, file: Path) -> None:
+    job = upload(file, file.name)
+    preprocess(job)
+    assert result_times(plan_of(job)) == since_zero(file)
+
+
+def result_times(plan: Plan) -> list[Fraction]:
+    return [pts * plan.result.seconds_per_tick for pts in plan.result]
+
+
+def since_zero(file: Path) -> list[Fraction]:
+    return [frame.time - zero_of(file) for frame in frames_of(file)]
+
+
+@pytest.mark.parametrize(
+    "name", ["plain.ts", "plain.avi", "gaps.avi", "mpeg4.mp4", "mpeg2.mpg", "theora.ogg"]
+)
+def test_what_does_not_seek_exactly_is_copied_to_matroska(
+    clips: Clips, upload: Upload, name: str
+) -> None:
+    job = upload(clips[name], name)
+    work = preprocess(job)
+    plan, frames = plan_of(job), frames_of(clips[name])
+    assert (work.source_container, work.source_blob) == (paths.JOBS, job.folder.source(".mkv"))
+    assert result_times(plan) == since_zero(clips[name])
+    copied = frames_of(content(paths.JOBS, work.source_blob))
+    assert [pts * plan.source.seconds_per_tick for pts in plan.source] == [f.time for f in copied]
+    assert [frame.grey for frame in copied] == [frame.grey for frame in frames]
+
+
+def test_preprocessing_again_gives_the_same(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["tracks.mkv"], "tracks.mkv")
+    first = preprocess(job), content(paths.JOBS, job.folder.plan)
+    assert (preprocess(job), content(paths.JOBS, job.folder.plan)) == first
+
+
+def test_shards_keep_every_rank_busy_though_there_is_one_keyframe(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(AML_PROCESSES_PER_NODE="3")
+    job = upload(clips["one_keyframe.mp4"], "clip.mp4")
+    preprocess(job)
+    assert [len(shard) for shard in plan_of(job).shards] == [4] * 12
+
+
+def test_the_encoder_is_told_what_the_settings_say(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(ENCODER_CRF="23", ENCODER_PRESET="slow")
+    job = upload(clips["one_frame.mp4"], "clip.mp4")
+    preprocess(job)
+    encoding = plan_of(job).encoding
+    assert (encoding.crf, encoding.preset) == (23, "slow")
+
+
+@pytest.mark.parametrize("name", ["a b.mp4", "Zürich.mp4", "100%2F.mp4", "$(id).mp4"])
+def test_a_name_that_tools_misread_is_copied_to_a_plain_one(
+    clips: Clips, upload: Upload, name: str
+) -> None:
+    job = upload(clips["one_frame.mp4"], name)
+    work = preprocess(job)
+    assert (work.source_container, work.source_blob) == (paths.JOBS, job.folder.source(".mp4"))
+    assert content(paths.JOBS, work.source_blob) == clips["one_frame.mp4"].read_bytes()
+
+
+def test_sound_subtitles_chapters_and_metadata_are_kept_aside(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["tracks.mkv"], "tracks.mkv")
+    work = preprocess(job)
+    assert [note.partition(" are ")[0] for note in work.notes] == ["the ass subtitles of track 4"]
+    sidecar = Sidecar.from_json(content(paths.JOBS, job.folder.sidecar))
+    assert len(sidecar.tracks) == 4
+    assert [chapter.title for chapter in sidecar.chapters] == ["First", "Zweites"]
+    track = content(paths.JOBS, job.folder.extra(sidecar.tracks[0]))
+    assert packets_of(track, "audio") == packets_of(clips["tracks.mkv"], "audio")
+
+
+def test_a_silent_video_has_no_extras(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["one_keyframe.mp4"], "clip.mp4")
+    preprocess(job)
+    assert Sidecar.from_json(content(paths.JOBS, job.folder.sidecar)).tracks == ()
+    assert not list(storage.names(paths.JOBS, job.folder.extra("track")))
+
+
+def test_sound_that_mp4_cannot_hold_is_noted(clips: Clips, upload: Upload) -> None:
+    work = preprocess(upload(clips["mulaw.mov"], "mulaw.mov"))
+    assert work.notes == ("the pcm_mulaw sound of track 1 was encoded to AAC",)
+
+
+@pytest.mark.parametrize("name", ["empty.mp4", "text.mp4", "audio.mp4", "cover.mp4", "picture.png"])
+def test_what_is_no_video_is_refused(clips: Clips, upload: Upload, name: str) -> None:
+    job = upload(clips[name], name)
+    with pytest.raises(InputError, match=f"^{name} (is|holds) .*: upload "):
+        preprocess(job)
+    assert list(storage.names(paths.JOBS, job.folder.root)) == []
+
+
+def test_what_is_missing_of_a_matroska_is_noted(clips: Clips, upload: Upload) -> None:
+    whole = clips["tracks.mkv"].read_bytes()
+    assert preprocess(upload(whole, "whole.mkv", metadata={"container": "mkv"})).notes == ()
+    half = upload(whole[: len(whole) // 4], "half.mkv", metadata={"container": "mkv"})
+    assert any("cut short: it says that it lasts 2.0 s" in each for each in preprocess(half).notes)
+
+
+@pytest.mark.parametrize("name", PLAYLISTS)
+def test_a_playlist_is_refused(clips: Clips, upload: Upload, name: str) -> None:
+    text = PLAYLISTS[name].format(target=clips["plain.mp4"])
+    with pytest.raises(InputError, match="not a video: upload"):
+        preprocess(upload(text.encode(), name))
+
+
+def test_a_truncated_video_is_refused(clips: Clips, upload: Upload) -> None:
+    whole = clips["plain.mp4"].read_bytes()
+    with pytest.raises(InputError, match="is cut short or damaged"):
+        preprocess(upload(whole[:-2000], "cut.mp4"))
+
+
+def test_a_file_too_big_is_refused(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(MAX_BYTES="1000")
+    with pytest.raises(InputError, match="has 0 MiB, more than the limit of 0 MiB: cut it into"):
+        preprocess(upload(clips["plain.mp4"], "plain.mp4"))
+
+
+def test_a_video_too_long_is_refused_though_its_header_is_silent(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(MAX_MINUTES="0.01")
+    with pytest.raises(InputError, match=r"minutes long; the limit is 0\.01 minutes"):
+        preprocess(upload(clips["vfr.mkv"], "vfr.mkv"))
+
+
+def test_an_unknown_style_is_refused_and_the_known_ones_listed(
+    clips: Clips, upload: Upload
+) -> None:
+    with pytest.raises(InputError, match=r"there is no style 'cubism': .*\bplain\b"):
+        preprocess(upload(clips["plain.mp4"], "plain.mp4", "cubism"))
+
+
+def test_a_name_with_quotes_is_refused(clips: Clips, upload: Upload) -> None:
+    with pytest.raises(InputError, match="rename the video without double quotes"):
+        preprocess(upload(clips["one_frame.mp4"], 'the "best".mp4'))
+
+
+def test_a_video_replaced_since_the_event_is_refused(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "replaced.mp4")
+    upload(clips["vfr.mp4"], "replaced.mp4")
+    with pytest.raises(InputError, match="was replaced by a newer upload"):
+        preprocess(job)
+
+
+def test_a_video_deleted_since_the_event_is_refused(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "deleted.mp4")
+    storage.blob(paths.VIDEOS, job.video.blob).delete_blob()
+    with pytest.raises(InputError, match="was replaced or deleted"):
+        preprocess(job)
+
+
+@pytest.mark.parametrize("variable", ["MAX_COST_PER_JOB", "MAX_COST_PER_DAY"])
+def test_a_video_that_would_cost_too_much_is_refused(
+    clips: Clips, upload: Upload, configure: Callable[..., None], variable: str
+) -> None:
+    job = upload(clips["plain.mp4"], "dear.mp4")
+    configure(NODE_PRICE_PER_HOUR="3600", PRICE_CURRENCY="EUR")
+    estimate = preprocess(job).estimate
+    assert estimate is not None
+    configure(**{variable: str(estimate)})
+    assert preprocess(job).estimate == estimate
+    configure(**{variable: str(estimate - 0.01)})
+    with pytest.raises(InputError, match=r"would cost about \d+\.\d\d EUR to paint, more than"):
+        preprocess(job)
+
+
+@pytest.mark.parametrize("name", ["flv1.flv", "wmv2.asf", "newton.gif", "newton.apng"])
+def test_what_matroska_cannot_hold_is_decoded_from_its_start(
+    clips: Clips, upload: Upload, name: str
+) -> None:
+    job = upload(clips[name], name)
+    work, plan = preprocess(job), plan_of(job)
+    assert (work.source_container, work.source_blob) == (paths.VIDEOS, f"plain/{name}")
+    assert {shard.entry for shard in plan.shards} == {0}
+    assert result_times(plan) == [frame.time for frame in frames_of(clips[name])]

@@ -1,0 +1,78 @@
+"""The canvas shows where strokes could lie: along edges, and nowhere that is textured already."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from gpu_worker.networks.canvas import Canvas
+
+SIDE = 96
+FLAT = torch.full((1, 3, SIDE, SIDE), 0.5)
+
+
+def lay(rgb: Tensor, top: int = 0, left: int = 0) -> Tensor:
+    return Canvas()(rgb, [(top, left)])
+
+
+def waves() -> Tensor:
+    """A picture of upright waves, too long to be texture that covers."""
+    phase = torch.arange(SIDE) * 2 * torch.pi / 32
+    return (0.5 + 0.4 * phase.sin()).expand(1, 3, SIDE, SIDE)
+
+
+def roughness(ground: Tensor) -> list[Tensor]:
+    """Change of the two kinds of strokes from pixel to pixel, down and across."""
+    strokes = ground[0, 2:, 16:-16, 16:-16]
+    return [strokes.diff(dim=dim).abs().mean((1, 2)) for dim in (1, 2)]
+
+
+def test_strokes_lie_along_edges() -> None:
+    down, across = roughness(lay(waves()))
+    assert (across > 2 * down).all()
+    down, across = roughness(lay(waves().mT))
+    assert (down > 2 * across).all()
+
+
+def test_where_there_are_no_edges_strokes_swirl() -> None:
+    down, across = roughness(lay(FLAT.repeat(1, 1, 4, 4)))
+    assert (down < 1.5 * across).all()
+    assert (across < 1.5 * down).all()
+
+
+def test_all_four_are_there_on_what_is_flat() -> None:
+    ground = lay(FLAT.repeat(1, 1, 4, 4))
+    assert ground.shape == (1, Canvas.CHANNELS, 4 * SIDE, 4 * SIDE)
+    assert (ground.std((0, 2, 3)) > 0.3).all()
+
+
+def test_texture_covers_the_canvas() -> None:
+    noise = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    assert lay(noise).abs().mean() < 0.3 * lay(FLAT).abs().mean()
+
+
+def test_it_lies_still_below_frames_that_differ() -> None:
+    frames = torch.cat((FLAT, 0.5 * FLAT))
+    first, second = lay(frames)
+    torch.testing.assert_close(first, second)
+
+
+@pytest.mark.parametrize(("top", "left"), [(8, 24), (90, 0), (90, 90)])
+def test_a_frame_that_begins_elsewhere_sees_another_part(top: int, left: int) -> None:
+    whole = lay(FLAT.repeat(1, 1, 2, 2))
+    expected = whole[..., top : top + SIDE, left : left + SIDE]
+    torch.testing.assert_close(lay(FLAT, top, left), expected)
+
+
+@pytest.mark.parametrize(("top", "left"), [(Canvas.SIDE, 0), (0, 2 * Canvas.SIDE)])
+def test_it_repeats(top: int, left: int) -> None:
+    assert torch.equal(lay(FLAT, top, left), lay(FLAT))
+
+
+def test_it_has_no_seam() -> None:
+    edge = Canvas.SIDE - SIDE // 2
+    across, down = (
+        ground.diff(dim=dim).abs()
+        for dim, ground in ((3, lay(FLAT, 0, edge)), (2, lay(FLAT, edge, 0)))
+    )
+    for steps in (across, down.mT):
+        assert steps[..., SIDE // 2 - 1].mean() < 2 * steps.mean()
