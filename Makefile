@@ -29,11 +29,12 @@ test: check ## Lint, check types and run all tests
 bench: setup ## Run the benchmarks on this machine; the results go to benchmarks/results
 	@$(PYTHON) -m benchmarks
 
-check: lint types ## Lint and check types
+check: lint types ## Lint, check imports and types
 
 lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	.venv/bin/lint-imports --no-cache
 
 types: setup
 	$(PYTHON) -m pyright --project pyproject.toml

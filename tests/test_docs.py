@@ -26,6 +26,18 @@ def test_the_api_page_has_every_request_and_no_other() -> None:
     assert set(rows) == described
 
 
+@pytest.mark.parametrize("document", [pytest.param(file, id=file.name) for file in DOCUMENTS])
+def test_a_link_to_code_leads_to_what_it_names(document: Path) -> None:
+    links = re.findall(r"\[`(\w+)`\]\(([^)#]+\.py)\)", document.read_text())
+    assert [
+        (name, file)
+        for name, file in links
+        if not re.search(
+            rf"^ *(?:def|class) {name}\b", (document.parent / file).read_text(), re.MULTILINE
+        )
+    ] == []
+
+
 def shell_lines(document: Path) -> list[str]:
     """The commands of a document, each on one line."""
     blocks = re.findall(r"^```sh[^\n]*\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
