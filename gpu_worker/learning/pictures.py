@@ -21,7 +21,7 @@ PIXELS_MAX = 100_000_000
 PAINTING_SIDE_MIN = 64
 _ZOOM_MIN, _ZOOM_MAX = 1.25, 1.75  # a square is to show about as much as a frame does
 _GAMMA_MAX = 0.7  # exponent of two, either way
-_FLAT = 0.25  # of [0, 1], what black rises or white falls by; half of all pictures keep theirs
+_SPAN = 0.25  # of [0, 1], what black and white move by at most, either way
 _COLOURFUL = 1.3  # times the colour, at most
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
@@ -131,12 +131,13 @@ def in_other_light(pair: Pair, generator: Generator) -> Pair:
         return low + (high - low) * torch.rand(shape, generator=generator)
 
     gamma = chosen(-_GAMMA_MAX, _GAMMA_MAX).exp2()
-    black, white = chosen(-_FLAT, _FLAT).relu(), 1 - chosen(-_FLAT, _FLAT).relu()
+    black, white = chosen(-_SPAN, _SPAN), 1 - chosen(-_SPAN, _SPAN)
     colourful = chosen(0, _COLOURFUL)
 
     def lit(rgb: Tensor) -> Tensor:
         grey = rgb.mean(1, keepdim=True)
-        return black + (white - black) * torch.lerp(grey, rgb, colourful).clamp(0, 1) ** gamma
+        coloured = torch.lerp(grey, rgb, colourful).clamp(0, 1)
+        return (black + (white - black) * coloured**gamma).clamp(0, 1)
 
     return replace(pair, first=lit(pair.first), second=lit(pair.second))
 

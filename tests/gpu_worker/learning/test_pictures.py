@@ -219,4 +219,15 @@ def test_both_of_a_pair_are_shown_in_the_same_other_light() -> None:
 def test_light_keeps_what_is_brighter_brighter() -> None:
     ramp = torch.linspace(0, 1, 32).expand(8, 3, 4, 32)
     lit = in_other_light(Pair(ramp, ramp, torch.zeros(8, 2)), Generator().manual_seed(3))
-    assert (lit.first.diff(dim=-1) > 0).all()
+    assert (lit.first.diff(dim=-1) >= 0).all()
+    assert (lit.first[..., -1] - lit.first[..., 0] > 0.4).all()
+
+
+def test_light_is_flatter_or_harder() -> None:
+    """Hard light has areas of plain black and white, as writing has; flat light has neither."""
+    ramp = torch.linspace(0, 1, 32).expand(16, 3, 4, 32)
+    lit = in_other_light(Pair(ramp, ramp, torch.zeros(16, 2)), Generator().manual_seed(3)).first
+    black, white = ((lit == end).sum((1, 2, 3)) / lit[0].numel() for end in (0, 1))
+    for share in (black, white):
+        assert 0 < (share > 1 / 32).sum() < 16
+        assert (share < 0.6).all()
