@@ -19,7 +19,7 @@ from dataclasses import dataclass
 SHORT = 10
 """Restarts: a job is short that one node paints in so many."""
 STARVED = 60
-"""Restarts: who has waited for so many comes first, however long."""
+"""Restarts: who has waited for so many comes first, however long, if only the short are painted."""
 WORTH = 2
 """Restarts: what a job is to gain by more nodes, or to have left to give some away."""
 STAY = 5
@@ -90,7 +90,7 @@ def shares(claims: Sequence[Claim], nodes: int, now: float, restart: float) -> d
         _take_back(line, given, -free)
         return given
     dealt = _deal(line, there, restart)
-    missing = _give(line, given, dealt, free)
+    missing = _give(line, given, dealt, free, restart)
     soon = sum(claim.held for claim in claims if claim.seconds_left < restart)
     _give_way(line, given, dealt, missing - soon, restart)
     return given
@@ -100,11 +100,13 @@ def in_line(claims: Sequence[Claim], now: float, restart: float) -> list[Claim]:
     """Return the jobs in the order in which they come: the starved, the short, the others.
 
     The others as if each had come earlier by what it takes alone: who holds many nodes for long is
-    else overtaken at each change, and the last of all to end.
+    else overtaken at each change, and the last of all to end. Nobody is starved while one of them
+    holds nodes: the line moves.
     """
+    moves = any(claim.held and not claim.is_short(restart) for claim in claims)
 
     def place(claim: Claim) -> tuple[bool, bool, float, str]:
-        starved = not claim.held and now - claim.since > STARVED * restart
+        starved = not moves and not claim.held and now - claim.since > STARVED * restart
         if claim.is_short(restart):
             return not starved, False, claim.asked, claim.job_id
         return not starved, True, claim.asked - claim.seconds_alone, claim.job_id
@@ -182,8 +184,13 @@ def _use(claim: Claim, restart: float) -> int:
     return claim.held if claim.held and gained < WORTH * restart else claim.most
 
 
-def _give(line: Sequence[Claim], given: dict[str, int], dealt: dict[str, int], free: int) -> int:
-    """Give what is free, to each at least half of what it lacks; return what others wait for."""
+def _give(
+    line: Sequence[Claim], given: dict[str, int], dealt: dict[str, int], free: int, restart: float
+) -> int:
+    """Give what is free, to each at least half of what it lacks; return what the short wait for.
+
+    For who is not short nobody gives way: two such would in turn, each losing what it had begun.
+    """
     missing = 0
     for claim in line:
         lacks = max(0, dealt[claim.job_id] - claim.held)
@@ -191,7 +198,7 @@ def _give(line: Sequence[Claim], given: dict[str, int], dealt: dict[str, int], f
         free -= got
         if 2 * got >= lacks:
             given[claim.job_id] += got
-        elif not claim.held:
+        elif not claim.held and claim.is_short(restart):
             missing += lacks - got
     return missing
 

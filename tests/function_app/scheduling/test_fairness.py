@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from function_app.scheduling.fairness import (
     PATIENCE,
+    SHORT,
     STARVED,
     STAY,
     Claim,
@@ -83,6 +84,16 @@ def test_who_waits_never_makes_anybody_give_way_for_nothing(crowd: list[Claim], 
     assert all(given_out[claim.job_id] >= claim.held for claim in fresh)
 
 
+@settings(max_examples=50, deadline=None)
+@given(crowds(), st.integers(1, 20))
+def test_for_who_is_not_short_nobody_gives_way(crowd: list[Claim], nodes: int):
+    """However long it has waited: two that are long would else take turns, and neither end."""
+    longer = (replace(claim, needs=claim.needs + SHORT * RESTART + 1) for claim in crowd)
+    long = [replace(claim, since=NOW) if claim.held else claim for claim in longer]
+    given_out = share(long, max(nodes, sum(claim.held for claim in long)))
+    assert all(given_out[claim.job_id] >= claim.held for claim in long)
+
+
 def film(**more: Any) -> Claim:
     whole = Claim("film", NOW - 600, NOW - 600, 8000, 6000, 4, 4, True, 500)
     return replace(whole, **more)
@@ -102,6 +113,12 @@ def test_a_clip_that_finds_no_node_gets_one_of_a_film():
     crowd = [film(), clip()]
     assert share(crowd, 4) == {"film": 3, "clip-0": 0}
     assert share([film(held=3), clip()], 4) == {"film": 3, "clip-0": 1}
+
+
+def test_two_films_do_not_take_turns():
+    other = film(job_id="other", held=0, works=False, asked=NOW - 9000, since=NOW - 9000)
+    assert share([film(), other], 4) == {"film": 4, "other": 0}
+    assert share([film(), other, clip()], 4) == {"film": 3, "other": 0, "clip-0": 0}
 
 
 def test_the_only_node_is_given_up_too():
