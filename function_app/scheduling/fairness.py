@@ -2,9 +2,9 @@
 
 The nodes are dealt anew each time: first to who is short, then to the others, the longer the
 sooner after they came, to each as many as it can use. What is free is given accordingly. Where
-nothing is, nor will be soon, who holds more than was dealt to it gives way, from the end of the
-line; once nobody lacks nodes it gets more again. Each change costs: shards in the making are lost,
-the worker ends and starts. So all times here are multiples of what that takes, a restart.
+nothing is for the short, nor will be soon, who holds more than was dealt to it gives way, from the
+end of the line; once nobody lacks nodes it gets more again. Each change costs: shards in the making
+are lost, the worker ends and starts. So all times here are multiples of what that takes, a restart.
 
 `store.shares` goes by it, `benchmarks.mix` simulates it.
 """
