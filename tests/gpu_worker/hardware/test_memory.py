@@ -10,7 +10,7 @@ from gpu_worker.hardware import memory
 
 SCRIPT = """
 import resource, sys, threading
-from gpu_worker import memory
+from gpu_worker.hardware import memory
 
 if sys.argv[1] == "keep":
     memory.keep_freed()
