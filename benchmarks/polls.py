@@ -92,17 +92,18 @@ class Painting:
         """Show how it stands."""
         self.looks.append(self.clock)
         if self.clock < QUEUED_S:
-            return Look("Queued")
+            return Look("Queued", hold=1)
         if self.clock >= self.end:
             return Look(submission.COMPLETED, self.frames)
         painted_s = min(self.seconds, self.clock - QUEUED_S - START_S)
         if painted_s < 0:
-            return Look("Running")
+            return Look("Running", hold=1)
         is_done = painted_s == self.seconds
         written_s = painted_s if is_done else math.floor(painted_s / PROGRESS_S) * PROGRESS_S
         age = self.clock - QUEUED_S - START_S - written_s
         frames = round(written_s * FRAMES_PER_SECOND)
-        return Look("Running", frames, self.told * FRAMES_PER_SECOND if frames else 0.0, age=age)
+        fps = self.told * FRAMES_PER_SECOND if frames else 0.0
+        return Look("Running", frames, fps, age=age, hold=1)
 
 
 class Watched(Lifecycle):
@@ -171,7 +172,7 @@ class Hub:
 def watch(painting: Painting) -> None:
     """Run the orchestration's watching from the submission to the end that it sees."""
     job = Job.of("identity/clip.mp4", "1")
-    state = State(job, Work(VIDEOS, job.blob, painting.frames, 1), attempt=1, terms=TERMS)
+    state = State(job, Work(VIDEOS, job.blob, painting.frames, 1), attempt=1, terms=TERMS, held=1)
     outcome = None
     while outcome is None:
         hub = Hub(painting)
