@@ -91,7 +91,7 @@ def _make_way(victim: Victim) -> bool:
 def _claim_nodes(victim: Victim, run: str) -> None:
     """Claim nodes until a run has ended, or for as long as that may take."""
     claim = Claim(f"clip-{uuid.uuid4().hex[:12]}", 0.0, 0.0, needs=0.0, left=0.0, most=1)
-    place = f"{paths.TURNS}/1970-01-01T00:00:00.000000Z-{claim.job_id}"
+    place = paths.place(claim.job_id, "1970-01-01T00:00:00.000000Z")
     blob = victim.scene.blobs.get_blob_client("jobs", place)
     deadline = time.monotonic() + MAKES_WAY_S
     while (run, "Running") in victim.scene.runs(run) and time.monotonic() < deadline:

@@ -26,7 +26,7 @@ from function_app.scheduling import cost
 from function_app.settings import settings
 from function_app.stages import isolation, learning
 from function_app.store import paths, results, shares, spend, storage, styles, turns, uploads
-from function_app.store.jobs import Job, State
+from function_app.store.jobs import Job, State, Work
 from function_app.store.paths import JobFolder
 from gpu_worker.plan import (
     BUDGET_PARTS,
@@ -163,8 +163,8 @@ def take_nodes(payload: Payload) -> Payload:
     """Take nodes for the next attempt, if there are any for the job; the value is a `Grant`."""
     state = State.from_dict(payload)
     turns.enter(state.job, state.started)
-    day = state.spending_day or spend.today()
-    if not state.spending_day and (wait := _no_room(_attempt(state), day)):
+    day, wait = _spending(state)
+    if wait:
         return asdict(Grant(wait=wait))
     share = shares.take(state)
     return asdict(Grant(share.nodes, day, share.wait, share.gives_way))
@@ -218,8 +218,8 @@ def submit(payload: Payload) -> Payload:
     """Submit one attempt at painting, if the day's spending allows; the value is a `Submission`."""
     state = State.from_dict(payload)
     attempt = _attempt(state)
-    day = state.spending_day or spend.today()
-    if not state.spending_day and (wait := _no_room(attempt, day)):
+    day, wait = _spending(state)
+    if wait:
         return asdict(Submission(wait=wait))
     is_there = submission.state(attempt.name) != submission.MISSING
     frames = _frames_there(state.job) if is_there else _start(attempt)
@@ -237,7 +237,7 @@ def poll(payload: Payload) -> Payload:
     told = _told(job.folder)
     is_over = state_of_job in submission.FINAL
     failure = _failure(job) if is_over else None
-    left = _left(state, told)
+    left = _left(attempt.work, state.frames_before, told)
     share = _share(state, state_of_job, left)
     return asdict(
         Look(
@@ -324,6 +324,14 @@ def _attempt(state: State) -> submission.Attempt:
         raise ServiceError(f"{state.job.job_id} is to be painted before it was planned")
     nodes = state.held or state.work.nodes
     return submission.Attempt(state.job, replace(state.work, nodes=nodes), state.attempt)
+
+
+def _spending(state: State) -> tuple[str, str]:
+    """Set the job's cost aside, once; return under which day, and why it has to wait if it has."""
+    if state.spending_day:
+        return state.spending_day, ""
+    day = spend.today()
+    return day, _no_room(_attempt(state), day)
 
 
 def _no_room(attempt: submission.Attempt, day: str) -> str:
@@ -426,13 +434,18 @@ def _share(state: State, state_of_job: str, left: float | None) -> shares.Share 
     return shares.take(state, works=state_of_job not in submission.WAITING, left=left)
 
 
-def _left(state: State, told: _Told | None) -> float | None:
-    """Return how many node-seconds are left, as far as the present nodes have shown."""
-    if state.work is None or told is None or not told.progress.frames_per_second:
+def _left(work: Work, before: int, told: _Told | None) -> float | None:
+    """Return how many node-seconds are left, as far as the present nodes have shown.
+
+    Args:
+        work: that is being done, and on how many nodes.
+        before: frames that were painted before this attempt.
+        told: by the worker.
+    """
+    if told is None or not told.progress.frames_per_second:
         return None
-    frames = state.work.frames - state.frames_before - told.progress.frames
-    seconds = max(0.0, frames / told.progress.frames_per_second - told.age)
-    return seconds * (state.held or state.work.nodes)
+    frames = work.frames - before - told.progress.frames
+    return max(0.0, frames / told.progress.frames_per_second - told.age) * work.nodes
 
 
 def _called_as_uploaded(sentence: str, state: State) -> str:

@@ -186,6 +186,11 @@ def deleted(job_id: str) -> str:
     return f"{DELETED}/{job_id}"
 
 
+def place(job_id: str, started: str) -> str:
+    """Blob name in `jobs` of a job's place; it first asked for one when it `started`."""
+    return f"{TURNS}/{started}-{job_id}"
+
+
 def archived(job_id: str) -> str:
     """Blob name in `jobs` of what was known of a job before it was purged."""
     return f"{ARCHIVE}/{job_id}.json"

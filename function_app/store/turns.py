@@ -69,36 +69,27 @@ def enter(job: Job, started: str) -> None:
     Raises:
         InputError: as many jobs as a day may have were there before it.
     """
-    place = f"{started}-{job.job_id}"
-    _check_day(started.partition("T")[0], place)
+    place = paths.place(job.job_id, started)
+    _check_day(started.partition("T")[0], place.removeprefix(f"{paths.TURNS}/"))
     with suppress(ResourceExistsError):
-        storage.blob(paths.JOBS, f"{paths.TURNS}/{place}").upload_blob(b"")
+        storage.blob(paths.JOBS, place).upload_blob(b"")
 
 
 def jobs_ahead(job: Job, started: str) -> int:
-    """Take a place; return how many jobs must end before it is the turn of one of version 2.
-
-    Args:
-        job: that wants to be painted.
-        started: when it first asked, ISO 8601 in UTC.
-
-    Raises:
-        InputError: as many jobs as a day may have were there before it.
-    """
+    """`enter`; return how many jobs must end before it is the turn of one of version 2."""
     enter(job, started)
-    place = f"{started}-{job.job_id}"
-    queue = [name.removeprefix(f"{paths.TURNS}/") for name in _queue()]
-    return max(0, queue.index(place) + 1 - settings().jobs_at_once)
+    ahead = list(_queue()).index(paths.place(job.job_id, started))
+    return max(0, ahead + 1 - settings().jobs_at_once)
 
 
 def tell(told: Told, started: str) -> None:
     """Keep with a job's place what others are to know of it; one that was given up stays so."""
-    _keep(f"{paths.TURNS}/{started}-{told.claim.job_id}", told.to_metadata())
+    _keep(paths.place(told.claim.job_id, started), told.to_metadata())
 
 
 def give_back(job: Job, started: str) -> None:
     """Claim no nodes any more, but stay: what was painted is still to be joined."""
-    _keep(f"{paths.TURNS}/{started}-{job.job_id}", {})
+    _keep(paths.place(job.job_id, started), {})
 
 
 def told(but: str) -> list[Told]:
