@@ -1,9 +1,11 @@
 """A film gives way to clips that come while it is painted, on a cluster of two nodes."""
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Generator
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,10 +20,21 @@ SETTINGS = {"RESTART_SECONDS": "1", "MEGAPIXELS_PER_SECOND": "0.5", "TARGET_MINU
 PAINTED = re.compile(r"shard (\d+): frames (\d+) to (\d+)")
 
 
+@contextmanager
+def on_one_core() -> Generator[None]:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 @pytest.fixture(scope="module")
 def two_nodes(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
+    """On one core: a rank has as many threads on however many nodes, and so encodes the same."""
     state = tmp_path_factory.mktemp("two nodes")
-    with running(state, nodes=NODES, processes_per_node=1, **SETTINGS) as atelier:
+    with on_one_core(), running(state, nodes=NODES, processes_per_node=1, **SETTINGS) as atelier:
         atelier.blobs.get_blob_client("styles", "slow.safetensors").upload_blob(slow_style)
         yield atelier
 
