@@ -38,6 +38,9 @@ def main() -> int:
         help="draw from these alone: " + ", ".join(FAULTS),
     )  # fmt: skip
     parser.add_argument(
+        "--always", choices=FAULTS, metavar="FAULT", help="strikes in every schedule, with another"
+    )
+    parser.add_argument(
         "--patience", type=float, default=1, help="how many times as long everything may take"
     )
     parser.add_argument(
@@ -56,7 +59,7 @@ def main() -> int:
         found = [*_run(PLANTS[arguments.planted].schedules, arguments.patience)]
         return FOUND if found else 0
     seeds = range(arguments.first, arguments.first + arguments.seeds)
-    wanted = [Schedule.of(seed, arguments.faults) for seed in seeds]
+    wanted = [Schedule.of(seed, arguments.faults, arguments.always) for seed in seeds]
     return _keep(wanted, again=arguments.again, patience=arguments.patience)
 
 

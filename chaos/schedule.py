@@ -104,7 +104,7 @@ class Schedule:
     strikes: tuple[Strike, ...]
 
     @classmethod
-    def of(cls, seed: int, faults: Collection[str] = FAULTS) -> Schedule:
+    def of(cls, seed: int, faults: Collection[str] = FAULTS, always: str | None = None) -> Schedule:
         """Return the schedule of a seed: consecutive seeds go through all pairs in turn.
 
         After as many seeds as there are pairs, another order gives each other company.
@@ -112,10 +112,13 @@ class Schedule:
         Args:
             seed: any number from 0.
             faults: those that may strike.
+            always: one that strikes in every schedule, so that the seeds give it all company.
         """
         pairs = _shuffled_pairs(seed // sum(len(FAULTS[each]) for each in faults), faults)
         dice = random.Random(seed)
-        chosen = [pairs[(seed * STRIKES + number) % len(pairs)] for number in range(STRIKES)]
+        chosen = [(always, FAULTS[always][seed % len(FAULTS[always])])] if always else []
+        drawn = STRIKES - len(chosen)
+        chosen += [pairs[(seed * drawn + number) % len(pairs)] for number in range(drawn)]
         strikes = (
             Strike(fault, moment, dice.randint(1, LATEST.get(moment, 1)))
             for fault, moment in chosen

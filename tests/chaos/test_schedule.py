@@ -32,6 +32,13 @@ def test_schedules_may_be_drawn_from_some_faults_alone() -> None:
     }
 
 
+def test_one_fault_may_strike_in_every_schedule_and_meets_all_others() -> None:
+    schedules = [Schedule.of(seed, always="a clip comes") for seed in range(len(PAIRS))]
+    met = [(first.fault, second) for first, second in (each.strikes for each in schedules)]
+    assert {fault for fault, _ in met} == {"a clip comes"}
+    assert {(each.fault, each.moment) for _, each in met} == PAIRS
+
+
 def test_a_kept_trial_tells_its_schedule() -> None:
     schedule = Schedule.of(5)
     strikes = [{**asdict(each), "hit": True} for each in schedule.strikes]
