@@ -28,7 +28,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_package_holds_the_app_and_nothing_else(package: Path):
     top = {path.name for path in package.iterdir()}
     assert top == {"app.py", "host.json", "requirements.txt", "function_app", "gpu_worker"}
-    assert {path.name for path in (package / "gpu_worker").iterdir()} == {"__init__.py", "plan.py"}
+    assert {path.name for path in (package / "gpu_worker").iterdir()} == {"__init__.py", "plan"}
     assert (package / "function_app" / "page" / "index.html").is_file()
 
 
@@ -74,10 +74,10 @@ def test_package_holds_every_file_of_the_app(package: Path):
         ("!/function_app", "function_app/app.py", False, False),
         ("!/function_app/**", "function_app/page/app.js", False, True),
         ("!/function_app/**", "function_app", True, True),
-        ("!/gpu_worker/plan.py", "gpu_worker/plan.py", False, True),
+        ("!/gpu_worker/plan/**", "gpu_worker/plan/shards.py", False, True),
         ("/gpu_worker/*", "gpu_worker/scorers/motion.py", False, False),
-        ("plan.py", "gpu_worker/plan.py", False, True),
-        ("gpu_worker/plan.py", "old/gpu_worker/plan.py", False, False),
+        ("shards.py", "gpu_worker/plan/shards.py", False, True),
+        ("gpu_worker/plan/shards.py", "old/gpu_worker/plan/shards.py", False, False),
         ("__pycache__/", "function_app/__pycache__", True, True),
         ("__pycache__/", "function_app/__pycache__", False, False),
         ("**/page", "function_app/page", True, True),
