@@ -6,35 +6,24 @@ names of the files that a worker leaves in its output folder, and what stands in
 the same contract and stand here too. Standard library only, so that both sides can import it.
 """
 
-from gpu_worker.plan.document import (
+from gpu_worker.plan.document import NEEDS_GPU, Blend, Encoding, Picture, Plan
+from gpu_worker.plan.reading import PlanError
+from gpu_worker.plan.reports import (
     BUDGET_PARTS,
     FAILURE_NAME,
-    LINES_SUFFIX,
-    MOST_DECODED,
-    NEEDS_GPU,
     POSTER_NAME,
     PREVIEW_NAME,
     PROGRESS_NAME,
     PROGRESS_PREFIX,
-    SEAL_BYTES,
     SHEET_NAME,
-    SMOKE_PREFIX,
     STYLE_NAME,
-    Blend,
-    Encoding,
     Failure,
-    Picture,
-    Plan,
-    PlanError,
     Progress,
-    Shard,
-    Smoke,
-    Timeline,
-    cut_shards,
-    is_whole_jpeg,
-    may_be_seal,
-    seal,
 )
+from gpu_worker.plan.shards import LINES_SUFFIX, MOST_DECODED, Shard, cut_shards
+from gpu_worker.plan.smoke import SMOKE_PREFIX, Smoke
+from gpu_worker.plan.timeline import Timeline
+from gpu_worker.plan.whole import SEAL_BYTES, is_whole_jpeg, may_be_seal, seal
 
 __all__ = [
     "BUDGET_PARTS",

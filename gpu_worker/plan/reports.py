@@ -1,0 +1,82 @@
+"""What workers leave beside the shards: pictures by their names, progress, why they gave up."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from gpu_worker.plan.reading import read
+
+PREVIEW_NAME = "preview.jpg"
+POSTER_NAME = "poster.jpg"
+SHEET_NAME = "sheet.jpg"
+STYLE_NAME = "style.safetensors"
+FAILURE_NAME = "failure.json"
+PROGRESS_PREFIX = "progress-"
+PROGRESS_NAME = f"{PROGRESS_PREFIX}000.json"
+"""Rank 0 tells the progress of all ranks."""
+BUDGET_PARTS = 100
+"""Of the learning of a style, which has no frames: hundredths of its budget stand for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the ranks have done so far; rank 0 writes it for all of them.
+
+    Attributes:
+        rank: of the writer in its MPI world.
+        frames: painted in this attempt; of a learning, parts of its budget.
+        frames_per_second: over the last few seconds.
+        device: what it paints on, for people.
+    """
+
+    rank: int
+    frames: int
+    frames_per_second: float
+    device: str
+
+    @property
+    def name(self) -> str:
+        """File name of the writer's progress."""
+        return f"{PROGRESS_PREFIX}{self.rank:03d}.json"
+
+    def to_json(self) -> str:
+        """Write as one JSON document."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PlanError: not a progress file.
+        """
+        return read(cls, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a worker gave up.
+
+    Attributes:
+        fault: "input" is final; "world" is worth another attempt.
+        message: one sentence for people.
+        code: a stable name of the error, for programs.
+    """
+
+    fault: Literal["input", "world"]
+    message: str
+    code: str = ""
+
+    def to_json(self) -> str:
+        """Write as one JSON document."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PlanError: not a failure file.
+        """
+        return read(cls, text)
