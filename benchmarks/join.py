@@ -34,7 +34,7 @@ from emulator.config import Config
 from function_app.media.extras import Sidecar
 from function_app.media.join import join, reserved_bytes
 from function_app.stages.stitch import AROUND_INDEX
-from function_app.store.storage import BlobReader, BlobWriter
+from function_app.store.streams import BlobReader, BlobWriter
 from gpu_worker.plan import Encoding, Plan, Shard, Timeline
 
 RATE = 30

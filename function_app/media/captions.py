@@ -27,7 +27,7 @@ from function_app.media.tracks import (
     is_text,
 )
 from function_app.options.container import Container
-from function_app.store.storage import BlobWriter
+from function_app.store.streams import BlobWriter
 
 # ATSC A/53 part 4, 6.2.3: "GA94", and the type of what follows, in H.264, H.265 and MPEG-2 alike.
 _IDENTIFIER: Final = b"GA94\x03"

@@ -19,7 +19,7 @@ from av.stream import Disposition
 from function_app.media.captions import LINE_21, CaptionTrack
 from function_app.media.tracks import OpenTrack, Track, codec_name
 from function_app.options.container import Container
-from function_app.store.storage import BlobWriter
+from function_app.store.streams import BlobWriter
 
 KEPT = {"audio", "subtitle"}
 """Kinds of streams that are kept beside the picture."""

@@ -29,7 +29,7 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 from function_app.options.container import Container
-from function_app.store.storage import BlobWriter
+from function_app.store.streams import BlobWriter
 
 AAC_FRAME = 1024
 AAC_SAMPLES = "fltp"

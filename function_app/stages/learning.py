@@ -10,7 +10,7 @@ from function_app.settings import settings
 from function_app.store import paths, storage, styles
 from function_app.store.jobs import Job, Work
 from function_app.store.results import JOB_ID
-from function_app.store.storage import BlobReader
+from function_app.store.streams import BlobReader, copy_blob
 from gpu_worker.plan import BUDGET_PARTS, STYLE_NAME
 
 
@@ -26,7 +26,7 @@ def prepare(job: Job) -> Work:
     reader = _reader(job)
     _check_size(job, reader.size)
     copy = job.folder.source(source.suffix)
-    storage.copy(reader, storage.blob(paths.JOBS, copy))
+    copy_blob(reader, storage.blob(paths.JOBS, copy))
     content = _content(job.style) if source.is_painting else ""
     estimate = cost.estimate_learning(settings()) if source.is_painting else None
     return Work(paths.JOBS, copy, BUDGET_PARTS, 1, estimate=estimate, content=content)
@@ -47,7 +47,7 @@ def publish(job: Job) -> None:
         raise ServiceError(f"the worker left no usable style: {error}") from error
     target = storage.blob(paths.STYLES, paths.style(job.style))
     reader = BlobReader(storage.blob(paths.JOBS, made))
-    storage.copy(reader, target, metadata={JOB_ID: job.job_id})
+    copy_blob(reader, target, metadata={JOB_ID: job.job_id})
     storage.delete_all(paths.STYLES, job.style_source.report)
 
 

@@ -51,7 +51,7 @@ from function_app.scheduling import cost
 from function_app.settings import settings
 from function_app.store import paths, shares, storage, styles
 from function_app.store.jobs import Job, Work
-from function_app.store.storage import BlobReader, BlobWriter, buffered
+from function_app.store.streams import BlobReader, BlobWriter, buffered, copy_blob
 from function_app.store.uploads import check_declared
 from gpu_worker.plan import (
     LINES_SUFFIX,
@@ -355,7 +355,7 @@ def _source(
         return (paths.VIDEOS, job.video.blob), index, timeline
     blob_name = job.folder.source(PurePosixPath(job.name).suffix)
     with BlobReader(storage.blob(paths.VIDEOS, job.video.blob)) as reader:
-        storage.copy(reader, storage.blob(paths.JOBS, blob_name))
+        copy_blob(reader, storage.blob(paths.JOBS, blob_name))
     return (paths.JOBS, blob_name), index, timeline
 
 

@@ -19,7 +19,8 @@ from function_app.stages.damage import HalfListError, damage_note
 from function_app.store import paths, results, storage
 from function_app.store.jobs import Job
 from function_app.store.results import JOB_ID, VIDEO
-from function_app.store.storage import BlobReader, BlobWriter, buffered, unchanged
+from function_app.store.storage import unchanged
+from function_app.store.streams import BlobReader, BlobWriter, buffered
 from function_app.store.uploads import check_current
 from gpu_worker.plan import (
     LINES_SUFFIX,

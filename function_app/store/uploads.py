@@ -21,7 +21,7 @@ from azure.core.exceptions import (
 from function_app.errors import Code, InputError
 from function_app.store import paths, storage
 from function_app.store.jobs import Job
-from function_app.store.storage import BlobReader
+from function_app.store.streams import BlobReader
 
 
 def declare(video: paths.Video, size: int, expires: datetime, identity: str = "") -> None:

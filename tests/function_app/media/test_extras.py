@@ -22,7 +22,7 @@ from function_app.media.extras import (
     metadata_of,
 )
 from function_app.options.container import Container
-from function_app.store.storage import BlobWriter
+from function_app.store.streams import BlobWriter
 from tests.function_app.clips import Clips, Media, opened, packets_of, times_of
 
 U8 = "the pcm_u8 sound of track 1"

@@ -18,7 +18,7 @@ from function_app.stages.stitch import Joined, stitch
 from function_app.store import paths, storage
 from function_app.store.jobs import Job
 from function_app.store.results import PROXY, delete, find, report
-from function_app.store.storage import BlobWriter
+from function_app.store.streams import BlobWriter
 from fuzz.boxes import boxes
 from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan
 from tests.function_app.clips import (
