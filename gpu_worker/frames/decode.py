@@ -38,9 +38,14 @@ _SCALE_MATRICES: Final = {"bt2020nc": "bt2020"}
 """Matrices that the scale filter calls otherwise than `-colorspace` does."""
 _NO_ZSCALE_TRANSFERS: Final = {"bt1361e", "smpte428"}
 _RGB: Final = "gbr"
+_INFO: Final = b"[info] "
 _ERROR: Final = b"[error] "
+_ON_ITS_WAY: Final = (b" <- ", b" -> ")
+"""In a line about a packet or a frame on its way through FFmpeg; all are of level info."""
 _WITH_ERRORS: Final = b"corrupt decoded frame"
-_SHOWN: Final = re.compile(rb"showinfo.* pts_time:(-?[\d.]+) .* s:(\d+)x(\d+) ")
+_SHOWN: Final = re.compile(
+    rb"showinfo.*? n: *\d+ pts:.*? pts_time:(-?[\d.]+) .*? s:(\d+)x(\d+) .*? type:.(?P<beside>.*)"
+)
 _DECODED: Final = re.compile(rb"decoder -> pts:(-?\d+) .* time_base:(\d+)/(\d+)")
 _CPU_SECONDS: Final = 60
 _CPU_SECONDS_PER_MEGAPIXEL: Final = 1
@@ -102,6 +107,7 @@ class _Evidence:
     """What FFmpeg's log says of the frames that it decodes: which of them with errors.
 
     A line about errors comes right before that of its frame, and both before the frame itself.
+    showinfo ends its line in a second call, so that what another thread says may come in its midst.
 
     Attributes:
         ticks: timestamps of the frames that were decoded with errors; whole once FFmpeg has ended.
@@ -117,28 +123,39 @@ class _Evidence:
         self._clean: set[int] = set()
         self._heard = Condition()
         self._latest: int | None = None
+        self._ended = False
 
     def begin(self) -> None:
         """Forget what another decoder said."""
         self.ticks.clear()
         self.scaled.clear()
         self._clean.clear()
-        self._errors = self._trouble = False
+        self._errors = self._trouble = self._ended = False
         self._latest = None
 
     def hear(self, line: bytes) -> bool:
-        """Take a line of FFmpeg's log; return whether it need not be kept."""
-        if _WITH_ERRORS in line:
+        """Take a line of FFmpeg's log, an empty one at its end; return if it need not be kept."""
+        if not line:
+            self._end()
+        shown = _SHOWN.search(line)
+        if shown and (int(shown[2]), int(shown[3])) != self._size:
+            self.scaled.add(Fraction(shown[1].decode()) / self._tick)
+        said = shown["beside"].strip() if shown else line
+        # What comes in the midst of a line has lost its level.
+        told = _INFO in said or not said or any(each in said for each in _ON_ITS_WAY)
+        if _WITH_ERRORS in said:
             self._errors = self._trouble = True
-        elif _ERROR in line:
+        elif _ERROR in said or (shown and not told):
             self._trouble = True
-        elif shown := _SHOWN.search(line):
-            if (int(shown[2]), int(shown[3])) != self._size:
-                self.scaled.add(Fraction(shown[1].decode()) / self._tick)
-        elif frame := _DECODED.search(line):
+        elif frame := _DECODED.search(said):
             pts, numerator, denominator = map(int, frame.groups())
             self._take(round(Fraction(pts * numerator, denominator) / self._tick))
-        return b"[info] " in line
+        return told
+
+    def _end(self) -> None:
+        with self._heard:
+            self._ended = True
+            self._heard.notify_all()
 
     def _take(self, tick: int) -> None:
         with self._heard:
@@ -159,7 +176,8 @@ class _Evidence:
     def _listen(self, shown: int) -> None:
         with self._heard:
             self._heard.wait_for(
-                lambda: self._latest is not None and self._latest >= shown, _LOG_SECONDS
+                lambda: self._ended or (self._latest is not None and self._latest >= shown),
+                _LOG_SECONDS,
             )
 
 

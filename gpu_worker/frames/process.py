@@ -86,7 +86,8 @@ class Ffmpeg:
         self._stderr = cast(BufferedReader, self._process.stderr)
         self.stdout = cast(BufferedReader, self._process.stdout)
         self._last_words: deque[bytes] = deque(maxlen=_LINES_KEPT)
-        lines = itertools.filterfalse(hear, self._stderr) if hear else self._stderr
+        said = itertools.chain(self._stderr, (b"",))
+        lines = itertools.filterfalse(hear, said) if hear else self._stderr
         self._listener = Thread(target=self._last_words.extend, args=(lines,))
         self._listener.start()
 
@@ -146,9 +147,10 @@ def running(
         graph: what it is to do.
         pass_fds: file descriptors that it inherits beside the standard three.
         limits: what it may use, where it reads a stranger's file.
-        hear: is given each line that it logs, in a thread of its own that has ended with the
-            `with`; returns whether the line was for it, and need not be kept. FFmpeg then tells of
-            every packet and frame, each line with its level (`-debug_ts`).
+        hear: is given each line that it logs and an empty one after the last, in a thread of its
+            own that has ended with the `with`; returns whether the line was for it, and need not
+            be kept. FFmpeg then tells of every packet and frame, each line with its level
+            (`-debug_ts`).
     """
     child = Ffmpeg(graph, pass_fds, limits, hear)
     try:

@@ -1,11 +1,13 @@
 """Decoding: every frame of a plan at its timestamp, wherever a shard begins."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,7 +21,36 @@ from tests.gpu_worker.plans import cut, plan_of
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "videos"
 MOVING = ["-f", "lavfi", "-i", "testsrc2=size=128x96:rate=25:duration=2"]
+TALKING_AT_ONCE = """#!{python}
+# FFmpeg, whose decoder says all that it says in the midst of a line of showinfo's.
+import re, subprocess, sys
+
+pipes = {{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "close_fds": False}}
+pictures, log = subprocess.Popen([{ffmpeg!r}, *sys.argv[1:]], **pipes).communicate()
+lines = [line for line in log.splitlines(keepends=True) if {unsaid!r} not in line]
+begun = [line.rstrip(b"\\n") for line in lines if b"showinfo" in line and b" type:" in line]
+for line in lines:
+    if begun and (b"decoder -> " in line or b"[error]" in line):
+        line = begun[0] + re.sub(rb"^(\\[[^]]*\\] )*", b"", line)
+    sys.stderr.buffer.write(line)
+sys.stderr.flush()
+sys.stdout.buffer.write(pictures)
+"""
 INTERLACED = [*MOVING, "-vf", "interlace=scan=tff:lowpass=off", "-flags", "+ilme+ildct"]
+
+
+@pytest.fixture
+def talk_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give what lets FFmpeg's threads talk at once, but for lines with what is to stay unsaid."""
+    program, real = tmp_path / "talking", imageio_ffmpeg.get_ffmpeg_exe()
+
+    def start(unsaid: bytes = b"\0") -> None:
+        words = {"python": sys.executable, "ffmpeg": real, "unsaid": unsaid}
+        program.write_text(TALKING_AT_ONCE.format(**words))
+        program.chmod(0o755)
+        monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+
+    return start
 
 
 def decode(video: Path, plan: Plan) -> list[Frame]:
@@ -152,28 +183,52 @@ def test_what_is_transparent_is_painted_over_white(clips: Clips):
     assert [colours(frame) for frame in decode(video, plan)] == [pytest.approx(half, abs=2)] * 3
 
 
-def test_frames_that_decode_with_errors_are_named_by_the_last_of_their_shard(tmp_path: Path):
-    video, noisy = tmp_path / "good.mkv", tmp_path / "noisy.mkv"
+def noisy_clip(folder: Path, first: int, last: int) -> Path:
+    """Make a clip with a keyframe every 10 frames, of which a stretch has bit errors."""
+    video, noisy = folder / "good.mkv", folder / "noisy.mkv"
     ffmpeg(*MOVING, "-c:v", "libx264", "-g", "10", "-bf", "0", str(video))
-    noise = r"noise=amount='if(between(n\,22\,27)\,300\,0)'"
+    noise = rf"noise=amount='if(between(n\,{first}\,{last})\,300\,0)'"
     ffmpeg("-i", str(video), "-c", "copy", "-bsf:v", noise, str(noisy))
-    plan = plan_of(noisy, 10)
-    decoded = decode(noisy, plan)
+    return noisy
+
+
+def test_frames_that_decode_with_errors_are_named_by_the_last_of_their_shard(tmp_path: Path):
+    noisy = noisy_clip(tmp_path, 22, 27)
+    decoded = decode(noisy, plan_of(noisy, 10))
     named = {frame.index: frame.concealed for frame in decoded if frame.concealed}
     assert list(named) == [29]
     assert set(named[29]) <= set(range(22, 30))
     assert len(named[29]) >= 2
+    video = noisy.with_name("good.mkv")
     assert not any(frame.concealed for frame in decode(video, plan_of(video, 10)))
 
 
+def test_the_log_is_understood_where_one_line_comes_in_the_midst_of_another(
+    tmp_path: Path, talk_at_once: Callable[..., None]
+):
+    noisy = noisy_clip(tmp_path, 22, 27)
+    plan = plan_of(noisy, 1000)
+    apart = decode(noisy, plan)[-1].concealed
+    talk_at_once()
+    assert decode(noisy, plan)[-1].concealed == apart != ()
+
+
 def test_what_is_damaged_is_mended_alike_wherever_a_shard_begins(tmp_path: Path):
+    assert_mended_alike(tmp_path, lambda: None)
+
+
+def test_an_error_is_heard_in_the_midst_of_another_line(
+    tmp_path: Path, talk_at_once: Callable[..., None]
+):
+    assert_mended_alike(tmp_path, lambda: talk_at_once(unsaid=b"corrupt decoded frame"))
+
+
+def assert_mended_alike(folder: Path, begin: Callable[[], None]) -> None:
     """The picture at an entry is damaged too, so that what is mended there is of before."""
-    video, noisy = tmp_path / "good.mkv", tmp_path / "noisy.mkv"
-    ffmpeg(*MOVING, "-c:v", "libx264", "-g", "10", "-bf", "0", str(video))
-    noise = r"noise=amount='if(between(n\,18\,24)\,300\,0)'"
-    ffmpeg("-i", str(video), "-c", "copy", "-bsf:v", noise, str(noisy))
+    noisy = noisy_clip(folder, 18, 24)
     plan = plan_of(noisy, 5)
     whole = decode(noisy, replace(plan, shards=cut(plan.frame_count, plan.frame_count)))
+    begin()
     for part, frame in zip(decode(noisy, plan), whole, strict=True):
         assert np.array_equal(part.planes, frame.planes), f"frame {part.index}"
 

@@ -45,6 +45,20 @@ def test_the_last_words_are_logged(program: Path, caplog: pytest.LogCaptureFixtu
     assert len(caplog.records) < 50
 
 
+def test_who_hears_each_line_hears_the_end_too(program: Path, caplog: pytest.LogCaptureFixture):
+    write(program, "echo for you >&2; echo to keep >&2")
+    heard: list[bytes] = []
+
+    def hear(line: bytes) -> bool:
+        heard.append(line)
+        return line != b"to keep\n"
+
+    with running(GRAPH, hear=hear) as child:
+        child.succeed()
+    assert heard == [b"for you\n", b"to keep\n", b""]
+    assert caplog.messages == ["ffmpeg: to keep"]
+
+
 def test_it_ends_when_the_body_fails(program: Path):
     write(program, f"echo $$ > {program}.pid; echo ready; exec sleep 1000")
     with suppress(KeyError), running(GRAPH) as child:
