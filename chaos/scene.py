@@ -29,6 +29,8 @@ SETTINGS = {
     # By these measures a clip of two seconds takes long enough to make way for another.
     "RESTART_SECONDS": "0.1",
     "MEGAPIXELS_PER_SECOND": "0.01",
+    # A job of a second or two would spend half of its time on them.
+    "SWATCHES": "0",
     "REAPER_SCHEDULE": "*/2 * * * * *",
     # An upload whose event was lost waits for five minutes otherwise.
     "MISSED_AFTER_MINUTES": "0.1",

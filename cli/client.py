@@ -113,18 +113,19 @@ class Client:
             top: most jobs to return; the API's pages are asked for as they are needed.
             filters: `status`, `style`, `video`.
         """
+        return self.jobs_and_missed(top, **filters)[0]
+
+    def jobs_and_missed(self, top: int, **filters: str) -> tuple[list[Job], list[Fields]]:
+        """Return jobs likewise, and the uploads that have none yet since their event failed."""
         found: list[Job] = []
+        missed: list[Fields] = []
         cursor: str | None = ""
         while cursor is not None and len(found) < top:
             query = {**filters, "top": str(min(top - len(found), 1000)), "cursor": cursor}
             page = self._ask("GET", "/api/jobs", params=query).json()
             found += [Job.read(fields) for fields in page["jobs"]]
-            cursor = page["next"]
-        return found
-
-    def missed(self) -> list[Fields]:
-        """Return the uploads whose event failed, so that they have no job yet, and what follows."""
-        return self._ask("GET", "/api/jobs", params={"top": "1"}).json().get("missed", [])
+            cursor, missed = page["next"], page.get("missed", [])
+        return found, missed
 
     def job(self, job_id: str) -> Job:
         """Return how a job stands; asking again costs little where nothing is new."""

@@ -250,9 +250,11 @@ def status(
     """Show how jobs stand; without ID, the latest."""
     wanted = ",".join(["Failed"] * failed + [GOING_ON] * running)
     with _client(context) as client:
-        filters = {"status": wanted} if wanted else {}
-        jobs = [client.job(each) for each in ids] if ids else client.jobs(top, **filters)
-        missed = [] if ids else client.missed()
+        if ids:
+            jobs, missed = [client.job(each) for each in ids], list[Fields]()
+        else:
+            filters = {"status": wanted} if wanted else {}
+            jobs, missed = client.jobs_and_missed(top, **filters)
     for each in missed:
         say(f"{each['upload']} has no job yet: {each['message']}")
     if not json:

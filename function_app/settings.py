@@ -142,6 +142,8 @@ class Settings:
         max_style_bytes: largest painting or checkpoint accepted.
         learn_minutes: that a painting is learnt, at most.
         learn_options: further options of gpu_worker.learn, as its command line takes them.
+        swatches: other styles in which a job paints one small frame, for who chooses the next;
+            0 for none.
         encoder: libx264, or h264_nvenc on nodes whose GPUs have NVENC (T4, A10; not A100, H100).
         encoder_crf: x264's constant rate factor of the result; lower is better and larger.
         encoder_preset: x264's preset.
@@ -185,6 +187,7 @@ class Settings:
     max_style_bytes: int = _setting("MAX_STYLE_BYTES", 2**28, _count)
     learn_minutes: float = _setting("LEARN_MINUTES", 10.0, _amount)
     learn_options: str = _setting("LEARN_OPTIONS", "")
+    swatches: int = _setting("SWATCHES", 8, _count_or_none)
     encoder: str = _setting("ENCODER", "libx264", _one_of("libx264", "h264_nvenc"))
     encoder_crf: int = _setting("ENCODER_CRF", 18, _count)
     encoder_preset: str = _setting("ENCODER_PRESET", "veryfast")

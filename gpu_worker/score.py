@@ -28,7 +28,7 @@ from mpi4py import MPI
 from gpu_worker import logs
 from gpu_worker.errors import ToolError
 from gpu_worker.failure import report_failure
-from gpu_worker.files import is_json, is_sealed
+from gpu_worker.files import is_json, is_sealed, write_whole
 from gpu_worker.frames.decode import frames
 from gpu_worker.frames.encode import write_shard
 from gpu_worker.frames.frame import Frame
@@ -38,7 +38,7 @@ from gpu_worker.hardware import memory
 from gpu_worker.hardware.compilation import Compilation
 from gpu_worker.hardware.machine import Machine
 from gpu_worker.hardware.precision import PRECISIONS, Precision
-from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, Plan, Shard
+from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, SWATCHES_NAME, Plan, Shard
 from gpu_worker.ranks.describe import Described, describe, frames_with_context, write_lines
 from gpu_worker.ranks.metrics import Metrics
 from gpu_worker.ranks.paint import paint
@@ -48,6 +48,7 @@ from gpu_worker.ranks.tally import tally
 from gpu_worker.ranks.tickets import tickets
 from gpu_worker.scorers import load_scorer
 from gpu_worker.styles.model import load_style
+from gpu_worker.styles.swatches import swatches
 
 _AHEAD: Final = 16
 """Frames that may wait between two stages."""
@@ -67,6 +68,7 @@ class Task:
     video: Path
     style: Path
     out: Path
+    swatch: list[list[str]]
     precision: str | None
     compile: bool | None
 
@@ -98,6 +100,14 @@ def _parse(arguments: Sequence[str] | None) -> Task:
     parser.add_argument("--video", type=Path, required=True, help="the file the plan was made of")
     parser.add_argument("--style", type=Path, required=True, help="a style, .safetensors")
     parser.add_argument("--out", type=Path, required=True, help="folder for the painted shards")
+    parser.add_argument(
+        "--swatch",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "FILE"),
+        help="another style, to paint one small frame in; may be repeated",
+    )
     parser.add_argument("--precision", choices=PRECISIONS, help="default: what is fastest here")
     parser.add_argument(
         "--compile", action=argparse.BooleanOptionalAction, help="default: on a GPU"
@@ -155,7 +165,10 @@ def _painting(task: Task, plan: Plan, machine: Machine, comm: MPI.Intracomm) -> 
             _encode(seen, plan, task.out, machine.threads)
 
     yield work
-    sampler.finish(comm)
+    frame = sampler.finish(comm)
+    if frame and task.swatch:
+        styles = {name: Path(file) for name, file in task.swatch}
+        write_whole(task.out / SWATCHES_NAME, swatches(frame, styles, machine.device))
 
 
 @contextmanager

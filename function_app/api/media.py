@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from http import HTTPStatus
 from pathlib import PurePosixPath
 
@@ -9,7 +11,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from durabletask.client import OrchestrationState
 
-from function_app.api.answers import DOWNLOAD, READ, answering, as_jpeg, as_link
+from function_app.api.answers import DOWNLOAD, READ, REVALIDATE, answering, as_jpeg, as_link
 from function_app.api.jobs import Client, find
 from function_app.api.view import ENDED, view
 from function_app.errors import Code, RequestError
@@ -102,13 +104,40 @@ def get_sheet(req: func.HttpRequest, client: Client) -> func.HttpResponse:
     return as_jpeg(_picture(find(req, client), SHEET))
 
 
+@blueprint.route(route="api/jobs/{id}/swatches/{style}", methods=READ)
+@blueprint.durable_client_input(client_name="client")
+@answering()
+def get_swatch(req: func.HttpRequest, client: Client) -> func.HttpResponse:
+    """Answer with one frame of a job that is done, as another style would paint it.
+
+    With nothing where there is no such swatch: a page asks for whatever style is looked at.
+    """
+    state = find(req, client)
+    swatch = _swatches(state).get(req.route_params["style"])
+    if swatch is None:
+        return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers=REVALIDATE)
+    return as_jpeg(base64.b64decode(swatch))
+
+
+def _swatches(state: OrchestrationState) -> dict[str, str]:
+    """Return JPEGs in base64 by the name of the style; none where the worker left half a file."""
+    try:
+        return json.loads(_beside(state, results.SWATCHES) or b"{}")
+    except ValueError:
+        return {}
+
+
 def _picture(state: OrchestrationState, suffix: str) -> bytes:
-    """Return a picture that lies beside a job's own result."""
-    job, result = job_of(state), view(state)["result"]
-    image = None
-    if result and results.is_of(job, result):
-        image = storage.read(paths.RESULTS, paths.beside(result, suffix))
+    image = _beside(state, suffix)
     if image is None:
-        message = f"the job {job.job_id} has no such picture yet"
+        message = f"the job {state.instance_id} has no such picture yet"
         raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_PICTURE, message)
     return image
+
+
+def _beside(state: OrchestrationState, suffix: str) -> bytes | None:
+    """Return what lies beside a job's own result; None where nothing does."""
+    job, result = job_of(state), view(state)["result"]
+    if not result or not results.is_of(job, result):
+        return None
+    return storage.read(paths.RESULTS, paths.beside(result, suffix))

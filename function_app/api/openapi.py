@@ -159,12 +159,20 @@ def _media() -> Schema:
         "sheet": ("Frames before and after, on one sheet", _PICTURE, []),
     }
     missing = _problems({404: "there is no such job, or it has no such thing"})
+    summary = "A frame of it as another style would paint it"
+    swatch = {**_PICTURE, "204": {"description": "there is none"}, **_NO_JOB}
     return {
-        f"/api/jobs/{{id}}/{name}": {
-            "parameters": [_ID],
-            "get": _operation(f"get_{name}", summary, {**answer, **missing}, parameters),
-        }
-        for name, (summary, answer, parameters) in answers.items()
+        "/api/jobs/{id}/swatches/{style}": {
+            "parameters": [_ID, _in_path("style")],
+            "get": _operation("get_swatch", summary, swatch),
+        },
+        **{
+            f"/api/jobs/{{id}}/{name}": {
+                "parameters": [_ID],
+                "get": _operation(f"get_{name}", summary, {**answer, **missing}, parameters),
+            }
+            for name, (summary, answer, parameters) in answers.items()
+        },
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from function_app.settings import settings
-from function_app.store import paths
+from function_app.store import paths, styles
 from function_app.store.jobs import Job, Work
 from gpu_worker.plan import PREVIEW_NAME, STYLE_NAME
 
@@ -20,6 +20,7 @@ _SCORE = (
     ' --style "${{inputs.style}}"'
     f' --out "{_WORK}"'
 )
+_SWATCH = ' --swatch {name} "${{{{inputs.{input}}}}}"'
 _LEARN = (
     "python -m gpu_worker.learn"
     ' --painting "${{inputs.source}}"'
@@ -71,12 +72,17 @@ def smoke_task(sample: Blob) -> Task:
 
 
 def _painting(job: Job, source: Blob) -> Task:
+    limits = settings()
     inputs = {
         "plan": (paths.JOBS, job.folder.plan),
         "video": source,
         "style": (paths.STYLES, paths.style(job.style)),
     }
-    return Task(_SCORE, inputs, settings().aml_processes_per_node)
+    others = styles.others(job.style)[: limits.swatches] if limits.swatches else []
+    named = {f"swatch_{number}": style.name for number, style in enumerate(others)}
+    inputs |= {each: (paths.STYLES, paths.style(name)) for each, name in named.items()}
+    words = (_SWATCH.format(name=shlex.quote(name), input=each) for each, name in named.items())
+    return Task(_SCORE + "".join(words), inputs, limits.aml_processes_per_node)
 
 
 def _learning(job: Job, source: Blob, content: str) -> Task:

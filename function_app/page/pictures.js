@@ -36,7 +36,13 @@ export class Picture {
 
   /** Show what is at a path; a new `version` tells that it is another than before. */
   show(path, version = "") {
-    this.#wanted = { path, version };
+    this.showFirst([{ path, tell() {} }], version);
+  }
+
+  /** Show the first of some pictures that there is, each {path, tell}; `tell` is called with it. */
+  showFirst(choices, version = "") {
+    const path = choices.map((each) => each.path).join(" ");
+    this.#wanted = { path, version, choices };
     if (this.#place.isInSight) this.#enqueue();
   }
 
@@ -69,11 +75,12 @@ export class Picture {
     const wanted = this.#wanted;
     if (!wanted) return;
     this.#shown = wanted;
-    try {
-      const url = await getPicture(wanted.path);
-      if (url) await this.#replace(url);
-    } catch {
-      // It is gone: what stands in its place stays, and the next version asks again.
+    for (const { path, tell } of wanted.choices) {
+      // What is gone is passed over: what stands in its place stays, and the next version asks again.
+      const url = await getPicture(path).catch(() => null);
+      if (!url) continue;
+      await this.#replace(url).then(tell, () => {});
+      break;
     }
     this.#isWaiting = false;
   }

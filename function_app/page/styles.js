@@ -20,6 +20,7 @@ export class Styles {
   #options = new Map();
   #plain = document.getElementById("plain-styles");
   #more = document.getElementById("more-styles");
+  #lastWork = null;
   #lastWorks = new Map();
   #newPainting = new NewPainting((name, file) => this.#learn(name, file));
   #timer = null;
@@ -44,11 +45,11 @@ export class Styles {
     return document.querySelector("input[name=style]:checked")?.value ?? null;
   }
 
-  /** Take note of the jobs that there are, newest first: the last video of each style shows it best. */
+  /** Take note of the jobs that there are, newest first: people's own videos show best what a style does. */
   settle(jobs) {
-    for (const job of [...jobs].reverse()) {
-      if (isWatchable(job)) this.#lastWorks.set(job.style, job);
-    }
+    const works = jobs.filter(isWatchable);
+    this.#lastWork = works[0] ?? this.#lastWork;
+    for (const job of works.reverse()) this.#lastWorks.set(job.style, job);
     for (const option of this.#options.values()) {
       if (option.label.matches(":hover, :focus-within")) this.#showEffect(option);
     }
@@ -123,14 +124,17 @@ export class Styles {
     return option;
   }
 
-  /** Show what a style does: to the last video that was painted in it, else to the sample. */
+  /** Show what a style does: to the last video, else to the last that was painted in it, else to the sample. */
   #showEffect(option) {
     const { style } = option;
     if (style.state === "learning") return;
-    const work = this.#lastWorks.get(style.name);
-    if (work) option.effect.show(`api/jobs/${work.id}/poster`);
-    else if (style.thumbnail) option.effect.show(style.thumbnail, option.learnt);
-    say(option.effectWord, work ? work.name : "A sample");
+    const [last, own] = [this.#lastWork, this.#lastWorks.get(style.name)];
+    const choose = (path, word) => ({ path, tell: () => say(option.effectWord, word) });
+    const choices = [];
+    if (last && last !== own) choices.push(choose(`api/jobs/${last.id}/swatches/${encodeURIComponent(style.name)}`, last.name));
+    if (own) choices.push(choose(`api/jobs/${own.id}/poster`, own.name));
+    if (style.thumbnail) choices.push(choose(style.thumbnail, "A sample"));
+    option.effect.showFirst(choices, option.learnt);
   }
 
   /** Show a painting that was chosen on this page, which is not learnt yet. */

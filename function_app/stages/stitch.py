@@ -27,6 +27,7 @@ from gpu_worker.plan import (
     POSTER_NAME,
     SEAL_BYTES,
     SHEET_NAME,
+    SWATCHES_NAME,
     Plan,
     Shard,
     is_whole_jpeg,
@@ -104,6 +105,7 @@ def _suffix(job: Job, plan: Plan) -> str:
 def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
     """Put the pictures beside a result, and end the report of an earlier failure."""
     _pictures(job, result)
+    _swatches(job, result)
     if plan.needs_proxy:
         _proxy(job, plan, result)
     results.end_report(job.video)
@@ -227,3 +229,12 @@ def _pictures(job: Job, result: str) -> None:
         picture = storage.read(paths.JOBS, job.folder.output(name))
         if picture is not None and is_whole_jpeg(picture):
             storage.write(paths.RESULTS, paths.beside(result, suffix), picture, "image/jpeg")
+
+
+def _swatches(job: Job, result: str) -> None:
+    """Keep what other styles would make of a frame; what an earlier result left goes."""
+    place = paths.beside(result, results.SWATCHES)
+    if content := storage.read(paths.JOBS, job.folder.output(SWATCHES_NAME)):
+        storage.write(paths.RESULTS, place, content, "application/json")
+    else:
+        storage.delete(paths.RESULTS, place)

@@ -32,6 +32,8 @@ SUFFIXES = (*(container.suffix for container in Container), LINES_SUFFIX)
 PICTURES = (".jpg", ".sheet.jpg")
 PROXY = ".before.m4v"
 """Of the video as it was, where browsers do not play it; no result ends in it."""
+SWATCHES = ".swatches.json"
+"""One frame of the video as other styles would paint it: JPEGs in base64 by the style's name."""
 REPORT = ".error.json"
 
 
@@ -125,7 +127,7 @@ def delete_result(job: Job) -> None:
     """Delete the result of a job with its pictures, if it is there and not another's."""
     if result := find(job):
         storage.delete(paths.RESULTS, result)
-        for suffix in (*PICTURES, PROXY):
+        for suffix in (*PICTURES, PROXY, SWATCHES):
             storage.delete(paths.RESULTS, paths.beside(result, suffix))
 
 

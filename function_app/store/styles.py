@@ -72,6 +72,11 @@ class Style:
         return "scorer" in self.metadata
 
     @property
+    def paints(self) -> bool:
+        """Whether videos look otherwise than before, and come out as videos."""
+        return not self.makes_lines and self.flop_per_pixel != 0
+
+    @property
     def flop_per_pixel(self) -> float | None:
         """Floating point operations for one pixel, as the file says; None where it does not."""
         try:
@@ -87,6 +92,21 @@ def all_styles() -> list[Style]:
         found.setdefault(_style_of(blob), []).append(blob)
     styles = (_style(name, blobs) for name, blobs in sorted(found.items()))
     return [style for style in styles if style is not None]
+
+
+def others(name: str) -> list[Style]:
+    """Return the other styles that paint, where that one does; those that Atelier comes with first.
+
+    Neither what leaves videos as they are paints, nor what makes lines of them.
+    """
+    there = all_styles()
+    if any(style.name == name and style.makes_lines for style in there):
+        return []
+    painting = (style for style in there if style.state is State.READY and style.paints)
+    return sorted(
+        (style for style in painting if style.name != name),
+        key=lambda style: (not is_shipped(style.name), style.name),
+    )
 
 
 def find(name: str) -> Style | None:

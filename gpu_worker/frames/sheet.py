@@ -61,18 +61,24 @@ class Sampler:
                 self._keep(frame.index, self._before.pop(frame.index), self._still(frame))
             yield frame
 
-    def finish(self, comm: MPI.Intracomm) -> None:
-        """Write sheet and poster, on rank 0, of the pairs of all ranks and of earlier attempts."""
+    def finish(self, comm: MPI.Intracomm) -> Image.Image | None:
+        """Write sheet and poster, on rank 0, of the pairs of all ranks and of earlier attempts.
+
+        Returns:
+            The frame of the poster as it was; None on other ranks, and where there is none.
+        """
         gathered = comm.gather(self._pairs)
         if gathered is None:
-            return
+            return None
         new = {index: pair for pairs in gathered for index, pair in pairs.items()}
         pairs = [new.get(index) or self._kept(index) for index in sorted(self._wanted)]
         images = [Image.open(io.BytesIO(pair)) for pair in pairs if pair]
-        if images:
-            middle = _halves(images[len(images) // 2])[1]
-            write_whole(self._folder / POSTER_NAME, jpeg(middle))
-            write_whole(self._folder / SHEET_NAME, jpeg(lay_out(images)))
+        if not images:
+            return None
+        before, after = _halves(images[len(images) // 2])
+        write_whole(self._folder / POSTER_NAME, jpeg(after))
+        write_whole(self._folder / SHEET_NAME, jpeg(lay_out(images)))
+        return before
 
     def _still(self, frame: Frame) -> Image.Image:
         return still(frame.planes, self._plan.picture, POSTER_WIDTH)

@@ -17,6 +17,7 @@ from gpu_worker.plan.reports import (
     PROGRESS_PREFIX,
     SHEET_NAME,
     STYLE_NAME,
+    SWATCHES_NAME,
     Failure,
     Progress,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "SHEET_NAME",
     "SMOKE_PREFIX",
     "STYLE_NAME",
+    "SWATCHES_NAME",
     "Blend",
     "Encoding",
     "Failure",

@@ -10,6 +10,7 @@ from gpu_worker.plan.reading import read
 PREVIEW_NAME = "preview.jpg"
 POSTER_NAME = "poster.jpg"
 SHEET_NAME = "sheet.jpg"
+SWATCHES_NAME = "swatches.json"
 STYLE_NAME = "style.safetensors"
 FAILURE_NAME = "failure.json"
 PROGRESS_PREFIX = "progress-"

@@ -55,10 +55,13 @@ class Other(Locked):
 
 
 class Missing(Locked):
-    """Has no job, and an upload whose event failed."""
+    """Has no job, and an upload whose event failed; counts how often it is asked."""
+
+    asked = 0
 
     @override
     def answer(self) -> tuple[HTTPStatus, bytes]:
+        Missing.asked += 1
         missed = [{"upload": "videos/scream/a.mp4", "message": "its event failed"}]
         return HTTPStatus.OK, json.dumps({"jobs": [], "next": None, "missed": missed}).encode()
 
@@ -135,7 +138,7 @@ def test_what_names_a_deployment_needs_a_value_and_is_a_file_after_two_dashes() 
 def test_uploads_without_a_job_are_named_beside_the_jobs() -> None:
     with served(Missing) as url:
         asked = CliRunner().invoke(main.app, ["--url", url, "status", "--json"])
-    assert (asked.exit_code, asked.stdout) == (0, "")
+    assert (asked.exit_code, asked.stdout, Missing.asked) == (0, "", 1)
     assert asked.stderr == "videos/scream/a.mp4 has no job yet: its event failed\n"
 
 

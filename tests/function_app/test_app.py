@@ -52,6 +52,7 @@ HTTP = {
     "get_preview": ("GET", "api/jobs/{id}/preview"),
     "get_poster": ("GET", "api/jobs/{id}/poster"),
     "get_sheet": ("GET", "api/jobs/{id}/sheet"),
+    "get_swatch": ("GET", "api/jobs/{id}/swatches/{style}"),
 }
 ACTIVITIES = {
     "preprocess", "take_turn", "take_nodes", "await_style", "prepare_style", "submit", "poll",

@@ -23,6 +23,7 @@ from gpu_worker.plan import (
     PREVIEW_NAME,
     PROGRESS_NAME,
     SHEET_NAME,
+    SWATCHES_NAME,
     Failure,
     Plan,
     Progress,
@@ -32,7 +33,7 @@ from gpu_worker.styles.model import Architecture, save_style
 from tests.function_app.clips import Clips, ffmpeg, frames_of
 from tests.gpu_worker.mpi import environment, mpiexec, run
 from tests.gpu_worker.plans import plan_of
-from tests.gpu_worker.small import seeded
+from tests.gpu_worker.small import SMALL, seeded
 
 MODULE = ("-m", "gpu_worker.score")
 
@@ -101,6 +102,13 @@ def test_every_frame_comes_out_at_its_place(job: Job, ranks: int):
     assert progress.frames == job.plan.frame_count
     for shard in job.plan.shards:
         assert f"shard {shard.index}: frames {shard.first} to {shard.last}" in result.stderr
+
+
+def test_other_styles_show_what_they_would_make_of_it(job: Job, tmp_path: Path):
+    save_style(other := tmp_path / "it's.safetensors", seeded(SMALL), {})
+    result = run(2, *job.words, "--swatch", "it's", other, "--swatch", "gone", tmp_path / "gone")
+    assert result.returncode == 0, result.stderr
+    assert json.loads((job.out / SWATCHES_NAME).read_bytes()).keys() == {"it's"}
 
 
 def test_the_longest_shards_are_painted_first(clips: Clips, tmp_path: Path):

@@ -1,18 +1,25 @@
 """A new painting: dropped on the page, learnt, and chosen like any other."""
 
+import base64
+import io
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, expect
 
 from function_app.store.styles import SHIPPED
 from tests.end_to_end.browser.conftest import Visit
 from tests.end_to_end.browser.visitor import Visitor
+from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.media import Media
 from tests.end_to_end.test_styles import Hostile, painting
 
+JPEG = io.BytesIO()
+Image.new("RGB", (64, 48), "teal").save(JPEG, "JPEG")
 OPACITY = "(element) => getComputedStyle(element).opacity"
 
 type Files = Callable[[str, bytes], Path]
@@ -53,6 +60,26 @@ def test_a_painting_shows_itself_and_at_a_look_what_it_does(
     plain = style(visitor, "Identity")
     plain.hover()
     expect(plain.locator(".effect")).to_contain_text("mine.mp4")
+
+
+def test_a_painting_that_was_never_used_shows_what_it_does_to_the_last_video(
+    visit: Visit, files: Files, media: Media, atelier: Atelier
+) -> None:
+    visitor = visit()
+    visitor.drop(files("last.mp4", media.moving(1)), style="Identity")
+    visitor.wait_until_painted("last.mp4")
+    scream, effect = style(visitor, "Scream"), style(visitor, "Scream").locator(".effect")
+    scream.hover()
+    expect(effect).to_contain_text("A sample")
+    made = json.dumps({"scream": base64.b64encode(JPEG.getvalue()).decode()})
+    atelier.container("results").upload_blob("identity/last.swatches.json", made)
+    visitor.page.reload()
+    expect(visitor.work("last.mp4")).to_be_visible()
+    scream.hover()
+    expect(effect).to_contain_text("last.mp4")
+    expect(effect).to_have_css("opacity", "1")
+    style(visitor, "Great wave").hover()
+    expect(style(visitor, "Great wave").locator(".effect")).to_contain_text("A sample")
 
 
 def test_what_leaves_videos_as_they_are_is_no_painting(visit: Visit) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, replace
@@ -20,7 +21,7 @@ from function_app.api.view import view
 from function_app.errors import Code
 from function_app.store import paths, storage, styles
 from function_app.store.jobs import Job, Work
-from function_app.store.results import JOB_ID, PROXY
+from function_app.store.results import JOB_ID, PROXY, SWATCHES
 from function_app.triggers import start
 from gpu_worker.plan import PREVIEW_NAME
 from tests.function_app.clips import Clips
@@ -33,6 +34,7 @@ type Upload = Callable[..., Job]
 OF_ONE_JOB = {
     "get_job", "post_cancel", "delete_job",
     "get_result", "get_source", "get_before", "get_preview", "get_poster", "get_sheet",
+    "get_swatch",
 }  # fmt: skip
 
 # What reads the state of an instance does so in a way that azure-functions will drop.
@@ -661,6 +663,23 @@ def test_a_copy_for_browsers_is_given_where_there_is_one(
     storage.write(paths.RESULTS, paths.beside(job.video.painted, PROXY), b"small", "video/mp4")
     answer = worker.call("get_before", req=request, client=client).http
     assert httpx.get(answer.headers["Location"]).content == b"small"
+
+
+def test_a_swatch_is_given_where_there_is_one(worker: Worker, done: tuple[Job, Message]) -> None:
+    job, client = done
+
+    def ask(style: str) -> Any:
+        request = http("GET", "/", id=job.job_id, style=style)
+        return worker.call("get_swatch", req=request, client=client).http
+
+    assert ask("scream").status_code == "204"
+    there = paths.beside(job.video.painted, SWATCHES)
+    made = json.dumps({"scream": base64.b64encode(b"swatch").decode()})
+    storage.write(paths.RESULTS, there, made, "application/json")
+    assert (ask("scream").body.bytes, ask("great_wave").status_code) == (b"swatch", "204")
+    storage.write(paths.RESULTS, there, made[:9], "application/json")
+    assert ask("scream").status_code == "204"
+    storage.delete(paths.RESULTS, there)
 
 
 def test_a_redirect_grants_reading_alone(worker: Worker, done: tuple[Job, Message]) -> None:

@@ -101,7 +101,7 @@ def _looked_at(state: State) -> dict[str, Any]:
 def test_a_job_says_all_that_azure_machine_learning_must_know(
     azureml: AzureML, attempt: Attempt, configure: Callable[..., None], variables: dict[str, str]
 ) -> None:
-    configure(AML_PROCESSES_PER_NODE="2", JOB_TIMEOUT_HOURS="1.5", **variables)
+    configure(AML_PROCESSES_PER_NODE="2", JOB_TIMEOUT_HOURS="1.5", SWATCHES="1", **variables)
     submission.submit(attempt)
     job, body = attempt.job, azureml.body(attempt.name)
     del body["properties"]  # the client tells of the checkout that it runs in
@@ -117,13 +117,15 @@ def test_a_job_says_all_that_azure_machine_learning_must_know(
         "experimentName": "atelier",
         "isArchived": False,
         "command": 'python -m gpu_worker.score --plan "${{inputs.plan}}"'
-        ' --video "${{inputs.video}}" --style "${{inputs.style}}" --out "${{outputs.work}}"',
+        ' --video "${{inputs.video}}" --style "${{inputs.style}}" --out "${{outputs.work}}"'
+        ' --swatch composition_vii "${{inputs.swatch_0}}"',
         "environmentId": f"{workspace}/environments/gpu-worker/versions/1",
         "computeId": f"{workspace}/computes/{variables['AML_COMPUTE']}",
         "inputs": {
             "plan": {"uri": f"{store}/jobs/paths/{job.job_id}/plan.json", **mounted},
             "video": {"uri": f"{store}/jobs/paths/{job.job_id}/source.mp4", **mounted},
             "style": {"uri": f"{store}/styles/paths/scream.safetensors", **mounted},
+            "swatch_0": {"uri": f"{store}/styles/paths/composition_vii.safetensors", **mounted},
         },
         "outputs": {
             "work": {

@@ -17,10 +17,10 @@ from function_app.stages.preprocess import preprocess
 from function_app.stages.stitch import Joined, stitch
 from function_app.store import paths, storage
 from function_app.store.jobs import Job
-from function_app.store.results import PROXY, delete, find, report
+from function_app.store.results import PROXY, SWATCHES, delete, find, report
 from function_app.store.streams import BlobWriter
 from fuzz.boxes import boxes
-from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, Plan
+from gpu_worker.plan import POSTER_NAME, SEAL_BYTES, SHEET_NAME, SWATCHES_NAME, Plan
 from tests.function_app.clips import (
     RATE,
     Clips,
@@ -268,6 +268,21 @@ def test_the_workers_pictures_stand_beside_the_result(
     stitch(job)
     assert storage.read(paths.RESULTS, job.video.poster) == POSTER_NAME.encode() + JPEG_END
     assert storage.read(paths.RESULTS, job.video.sheet) == SHEET_NAME.encode() + JPEG_END
+
+
+def test_what_other_styles_would_make_of_it_stands_beside_the_result_and_goes_with_it(
+    clips: Clips, painted: Callable[..., Job]
+) -> None:
+    job = painted(clips["one_frame.mp4"], "swatches.mp4")
+    storage.write(paths.JOBS, job.folder.output(SWATCHES_NAME), b'{"scream": ""}', "")
+    place = paths.beside(stitch(job).result, SWATCHES)
+    assert storage.read(paths.RESULTS, place) == b'{"scream": ""}'
+    again = painted(clips["three_frames.mp4"], "swatches.mp4")
+    stitch(again)
+    assert storage.read(paths.RESULTS, place) is None
+    storage.write(paths.RESULTS, place, b"{}", "")
+    delete(again)
+    assert storage.read(paths.RESULTS, place) is None
 
 
 def test_a_copy_for_browsers_stands_beside_the_result(

@@ -50,6 +50,19 @@ def test_a_file_is_a_style_that_is_ready(name: str, put: Put) -> None:
     assert ready in styles.all_styles()
 
 
+def test_others_are_those_that_paint_the_shipped_first(name: str, put: Put) -> None:
+    put(".safetensors", style_file(flop_per_pixel="9.0"))
+    there = [style.name for style in styles.others("scream")]
+    assert there[:3] == ["composition_vii", "great_wave", "starry_night"]
+    assert name in there
+    assert not {"identity", "scream"} & {*there}
+    put(".safetensors", style_file(scorer="motion"))
+    assert name not in [style.name for style in styles.others("scream")]
+    assert styles.others(name) == [], "lines show nothing"
+    put(".jpg")
+    assert name not in [style.name for style in styles.others("scream")]
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".png", ".pth", ".JPG"])
 def test_a_painting_or_checkpoint_is_being_made_a_style(name: str, put: Put, suffix: str) -> None:
     job = put(suffix)
