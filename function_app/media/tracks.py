@@ -241,21 +241,33 @@ class _Copy:
         self._stream = out.add_stream_from_template(source)
         describe(self._stream, source)
         self._is_strict = out.format.name != Container.MKV.muxer
+        self._rate = source.rate if self._is_strict and isinstance(source, AudioStream) else 0
         self._last = -math.inf
+        self._packets = 0
+        self._longest = Fraction(0)
 
     def take(self, packet: Packet[Any]) -> None:
         if packet.dts is None or packet.dts < self._last:
-            return
+            raise ValueError(f"a time of decoding of {packet.dts} comes after {self._last}")
         # Matroska has times of milliseconds, which short frames share; MP4 knows no such thing.
         if packet.dts == self._last and self._is_strict:
             packet.dts += 1
             packet.pts = max(packet.dts, packet.pts or 0)
+        if self._packets:
+            self._longest = max(self._longest, (packet.dts - int(self._last)) * packet.time_base)
+        self._packets += 1
         self._last = packet.dts
         packet.stream = self._stream
         self._container.mux(packet)
 
     def flush(self) -> None:
-        return
+        """Refuse packets that come a sample apart, for MP4 has uncompressed sound so.
+
+        Raises:
+            ValueError: they do.
+        """
+        if self._rate and self._packets > 1 and round(self._longest * self._rate) <= 1:
+            raise ValueError(f"{self._packets} packets last {self._packets} samples")
 
 
 @dataclass(frozen=True, slots=True)

@@ -390,8 +390,10 @@ def _plan(
     result = _timeline(index, index.times)
     # Frames that lead up to the first are shown before it, and before all sound.
     result = replace(result, first=max(0, result.first))
-    if result.duration > limits.max_minutes * 60:
-        raise too_long(f"{job.name} is {float(result.duration) / 60:.1f} minutes long", limits)
+    # A player counts from zero, wherever the first frame is.
+    minutes = result.end * result.seconds_per_tick / 60
+    if minutes > limits.max_minutes:
+        raise too_long(f"{job.name} is {float(minutes):.1f} minutes long", limits)
     shards = cut_shards(
         source.pts,
         entries,

@@ -194,6 +194,7 @@ RECIPES: dict[str, list[str]] = {
         *(*numbered(), "-vf", r"select='not(eq(mod(n\,6)\,5))'", "-fps_mode", "passthrough"),
         *("-c:v", "mpeg4"),
     ],
+    "vp8.ivf": [*numbered(frames=3), "-c:v", "libvpx"],
     "theora.ogg": [*numbered(), "-c:v", "libtheora"],
     "flv1.flv": [*numbered(), "-c:v", "flv"],
     "wmv2.asf": [*numbered(), "-c:v", "wmv2"],

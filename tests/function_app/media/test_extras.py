@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -186,6 +187,38 @@ def test_a_track_without_packets_is_left_out(clips: Clips) -> None:
     tracks, notes = extract(clips["plain.mp4"], change=lambda _: False)
     assert tracks == []
     assert notes == ["the aac sound of track 1 is declared but empty: left out"]
+
+
+def test_sound_whose_packets_are_a_sample_apart_is_left_out_of_mp4(clips: Clips) -> None:
+    """FFmpeg takes such sound in an MP4 for uncompressed."""
+    given, notes = extract(clips["plain.mp4"], change=a_sample_apart())
+    assert given == []
+    assert notes == ["the aac sound of track 1 cannot be written to MP4: left out"]
+    (track,), notes = extract(clips["plain.mp4"], Container.MKV, a_sample_apart())
+    assert notes == []
+    assert packets_of(track, "audio") == packets_of(clips["plain.mp4"], "audio")
+
+
+def a_sample_apart() -> Callable[[av.Packet], bool]:
+    samples = count()
+
+    def change(packet: av.Packet) -> bool:
+        packet.pts = packet.dts = next(samples)
+        packet.duration = 1
+        return bool(packet.size)
+
+    return change
+
+
+def test_packets_that_go_back_are_counted(clips: Clips) -> None:
+    def back(packet: av.Packet) -> bool:
+        if packet.dts is not None and 20 * 1024 <= packet.dts < 24 * 1024:
+            packet.pts = packet.dts = 0
+        return True
+
+    (track,), notes = extract(clips["plain.mp4"], change=back)
+    assert notes == ["4 packets of the aac sound of track 1 are damaged: left out"]
+    assert len(packets_of(track, "audio")) == len(packets_of(clips["plain.mp4"], "audio")) - 4
 
 
 def test_a_track_of_which_nothing_decodes_is_left_out(clips: Clips) -> None:

@@ -1,5 +1,6 @@
 """From an uploaded video to its plan, through Azurite."""
 
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,8 @@ from function_app.store import paths, storage
 from function_app.store.jobs import Job, Work
 from gpu_worker.plan import Blend, Plan
 from tests.function_app.clips import PLAYLISTS, Clips, frames_of, packets_of, zero_of
+
+IVF_HEADER, IVF_FRAME_HEADER = 32, 12
 
 type Upload = Callable[..., Job]
 
@@ -191,6 +194,16 @@ def test_a_video_too_long_is_refused_though_its_header_is_silent(
     configure(MAX_MINUTES="0.01")
     with pytest.raises(InputError, match=r"minutes long; the limit is 0\.01 minutes"):
         preprocess(upload(clips["vfr.mkv"], "vfr.mkv"))
+
+
+def test_a_video_that_begins_too_late_is_refused(clips: Clips, upload: Upload) -> None:
+    """Its second frame, which does not decode, is what is earliest, by far."""
+    content = clips["vp8.ivf"].read_bytes()
+    (first,) = struct.unpack_from("<I", content, IVF_HEADER)
+    spoilt = struct.pack("<Iq", 4, -(2**61)) + b"\xff" * 4
+    job = upload(content[: IVF_HEADER + IVF_FRAME_HEADER + first] + spoilt, "late.ivf")
+    with pytest.raises(InputError, match=r"^late\.ivf is \d+\.\d minutes long; the limit is"):
+        preprocess(job)
 
 
 def test_an_unknown_style_is_refused_and_the_known_ones_listed(
