@@ -1,11 +1,34 @@
 """JSON that may be anything, read as what it should be."""
 
+import dataclasses
 import json
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 
 class PlanError(ValueError):
     """A plan that cannot be read, or that contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A dataclass whose fields are what JSON knows, one document each."""
+
+    def to_json(self) -> str:
+        """Write as one JSON document."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            PlanError: no JSON object, or one of other fields.
+        """
+        try:
+            return cls(**as_object(text))
+        except TypeError as error:
+            raise PlanError(f"not a {cls.__name__.lower()} file: {error}") from error
 
 
 def as_object(text: str | bytes) -> dict[str, Any]:
@@ -21,18 +44,6 @@ def as_object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise PlanError("not a JSON object")
     return value  # pyright: ignore[reportUnknownVariableType]
-
-
-def read[T](kind: type[T], text: str | bytes) -> T:
-    """Read a dataclass whose fields are what JSON knows.
-
-    Raises:
-        PlanError: no JSON object, or one of other fields.
-    """
-    try:
-        return kind(**as_object(text))
-    except TypeError as error:
-        raise PlanError(f"not a {kind.__name__.lower()} file: {error}") from error
 
 
 def tuples(fields: dict[str, Any]) -> dict[str, Any]:

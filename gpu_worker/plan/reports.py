@@ -1,11 +1,9 @@
 """What workers leave beside the shards: pictures by their names, progress, why they gave up."""
 
-import dataclasses
-import json
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
-from gpu_worker.plan.reading import read
+from gpu_worker.plan.reading import Report
 
 PREVIEW_NAME = "preview.jpg"
 POSTER_NAME = "poster.jpg"
@@ -21,7 +19,7 @@ BUDGET_PARTS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Report):
     """What the ranks have done so far; rank 0 writes it for all of them.
 
     Attributes:
@@ -41,22 +39,9 @@ class Progress:
         """File name of the writer's progress."""
         return f"{PROGRESS_PREFIX}{self.rank:03d}.json"
 
-    def to_json(self) -> str:
-        """Write as one JSON document."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote.
-
-        Raises:
-            PlanError: not a progress file.
-        """
-        return read(cls, text)
-
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Report):
     """Why a worker gave up.
 
     Attributes:
@@ -68,16 +53,3 @@ class Failure:
     fault: Literal["input", "world"]
     message: str
     code: str = ""
-
-    def to_json(self) -> str:
-        """Write as one JSON document."""
-        return json.dumps(dataclasses.asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote.
-
-        Raises:
-            PlanError: not a failure file.
-        """
-        return read(cls, text)

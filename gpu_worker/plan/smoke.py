@@ -1,17 +1,16 @@
 """What a smoke job is asked and what each of its ranks reports."""
 
 import dataclasses
-import json
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, override
 
-from gpu_worker.plan.reading import read
+from gpu_worker.plan.reading import Report
 
 SMOKE_PREFIX = "smoke-"
 
 
 @dataclass(frozen=True, slots=True)
-class Smoke:
+class Smoke(Report):
     """What one rank of a smoke job found of its node, of its mounts, and of the other ranks.
 
     It is written before the others are asked, for that may never end, and again after.
@@ -58,15 +57,9 @@ class Smoke:
         """File name of what the writer left to be read back."""
         return f"{SMOKE_PREFIX}{self.rank:03d}.bin"
 
-    def to_json(self) -> str:
-        """Write as one JSON document."""
-        return json.dumps(dataclasses.asdict(self))
-
+    @override
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote.
-
-        Raises:
-            PlanError: not the report of a smoke job.
-        """
-        return dataclasses.replace(smoke := read(cls, text), encoders=tuple(smoke.encoders))
+        # A class with slots is another than the one that a bare super() knows.
+        smoke = super(Smoke, cls).from_json(text)
+        return dataclasses.replace(smoke, encoders=tuple(smoke.encoders))
