@@ -8,10 +8,11 @@ import torch
 
 from gpu_worker.frames.colour import Coding
 from gpu_worker.hardware.compilation import Compilation, compiled
+from gpu_worker.networks.architectures import Architecture, build
 from gpu_worker.plan import Blend
 from gpu_worker.ranks.paint import Graph
 from tests.gpu_worker.plans import PICTURE
-from tests.gpu_worker.small import SMALL, seeded
+from tests.gpu_worker.small import SMALL, SMALL_TRANSFORMER, seeded
 
 CODING = Coding.of(PICTURE)
 PLANES = torch.randint(0, 256, (1, 72, 64), dtype=torch.uint8)
@@ -34,14 +35,30 @@ def test_otherwise_the_device_decides(device: str, wanted: bool):
 
 
 @pytest.mark.skipif(not shutil.which("c++"), reason="no C++ compiler")
-def test_a_compiled_graph_paints_what_the_graph_paints(caplog: pytest.LogCaptureFixture):
-    """In bfloat16 against float32 as it stands: less than two codes of 255 root mean square."""
+def test_a_compiled_graph_paints_what_the_graph_paints(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Of the conversion to RGB and back alone: each of a network's kernels takes two seconds."""
+    monkeypatch.setattr("torch._inductor.config.compile_threads", 1)
     caplog.set_level(logging.INFO)
+    torch.compiler.reset()
+    graph = Graph(build(Architecture("Identity")), CODING, Blend(0.5))
     with torch.inference_mode():
-        expected = Graph(seeded(SMALL), CODING, Blend())(PLANES).float()
-        graph = Graph(seeded(SMALL).to(torch.bfloat16), CODING, Blend())
+        expected = graph(PLANES).float()
         painted = compiled(graph, PLANES)(PLANES).float()
     assert "compiled in" in caplog.text
+    assert (painted - expected).abs().max() <= 1
+
+
+@pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER], ids=lambda each: each.name)
+def test_what_the_compiler_makes_of_a_network_paints_the_same(architecture: Architecture):
+    """In bfloat16 against float32 as it stands: less than two codes of 255 root mean square."""
+    torch.compiler.reset()
+    with torch.inference_mode():
+        expected = Graph(seeded(architecture), CODING, Blend())(PLANES).float()
+        graph = Graph(seeded(architecture).to(torch.bfloat16), CODING, Blend())
+        traced = torch.compile(graph, backend="aot_eager", dynamic=False)
+        painted = traced(PLANES).float()
     assert (painted - expected).square().mean().sqrt() < 2
 
 
