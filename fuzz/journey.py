@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import json
 import os
@@ -81,11 +82,13 @@ def travel(job: Job) -> End:
 def in_child(step: Step, job: Job, most_s: float = HUNG_S) -> tuple[str, str, int]:
     """Return how a step ended, what it says, and the peak of its memory in KiB.
 
+    Of one that hangs, where it was half-way.
     What the app runs under limits is; the memory is that of the child or of one of its own.
     """
     reading, writing = os.pipe()
     if (pid := os.fork()) == 0:
         os.close(reading)
+        faulthandler.dump_traceback_later(most_s / 2, file=writing)
         _live(step, job, writing, limited=step is not _paint)
     os.close(writing)
     status, usage = _await(pid, time.monotonic() + most_s)
@@ -108,11 +111,11 @@ def _await(pid: int, deadline: float) -> tuple[int | None, resource.struct_rusag
 
 def _judge(status: int | None, answer: bytes, most_s: float) -> tuple[str, str, int]:
     if status is None:
-        return VIOLATION, f"hung for {most_s:g} s", 0
+        return VIOLATION, f"hung for {most_s:g} s: {answer.decode()}", 0
     if status < 0:
         return CONTAINED, signal.Signals(-status).name, 0
     try:
-        outcome, detail, peak = json.loads(answer)
+        outcome, detail, peak = json.loads(answer.rpartition(b"\n")[2])
     except ValueError:
         return VIOLATION, f"ended with status {status} and no answer", 0
     return outcome, detail, peak
@@ -127,6 +130,7 @@ def _live(step: Step, job: Job, writing: int, *, limited: bool) -> None:
     except BaseException as error:
         outcome, detail = VIOLATION, f"{type(error).__name__}: {error}"
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    faulthandler.cancel_dump_traceback_later()
     os.write(writing, json.dumps([outcome, detail, peak]).encode())
     os._exit(0)
 

@@ -1,5 +1,6 @@
 """A seeded part of the fuzzing, and the tools that it is done with."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -13,6 +14,21 @@ from fuzz.campaign import journeys, mutant
 from fuzz.journey import REFUSED, RESULT, VIOLATION
 from fuzz.specials import specials
 
+HANGING = """
+import os
+from pathlib import Path
+from time import sleep
+
+from emulator.config import Config
+from function_app.store.jobs import Job
+from fuzz.journey import in_child
+
+def waits_for_ever(job):
+    sleep(1000)
+
+os.environ.update(Config.on_free_ports(Path("nowhere")).app_settings)
+print(in_child(waits_for_ever, Job.of("plain/video.mp4", "etag"), most_s=2))
+"""
 MUTANTS = 60
 FOUND = (984,)
 """Mutants that once broke a rule: sound that, copied to MP4, could not be read back."""
@@ -39,6 +55,14 @@ def test_the_command_keeps_how_each_mutant_ended(tmp_path: Path) -> None:
         "empty.mp4": REFUSED,
         "one_byte.mp4": REFUSED,
     }
+
+
+def test_of_a_step_that_hangs_it_is_said_where() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, check=True)
+    outcome, said, _ = ast.literal_eval(done.stdout.decode())
+    assert outcome == VIOLATION
+    assert said.startswith("hung for 2 s: ")
+    assert "in waits_for_ever" in said
 
 
 def test_a_number_is_always_the_same_mutant(good: dict[str, bytes]) -> None:
