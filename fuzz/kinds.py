@@ -12,6 +12,7 @@ from emulator.config import PROJECT_ROOT
 from function_app.errors import InputError
 from function_app.media.extras import KEPT
 from function_app.media.tracks import codec_name
+from function_app.media.webp import is_animated_webp
 from function_app.stages.preprocess import preprocess
 from function_app.store.jobs import Job
 
@@ -50,6 +51,8 @@ def table_of_page(page: Path = PAGE) -> str:
 
 def _tracks(content: bytes) -> tuple[str, str]:
     """Name the codecs of a file's pictures, and of its other tracks."""
+    if is_animated_webp(content):
+        return "webp", ""
     with av.open(io.BytesIO(content), "r") as container:
         pictures = [codec_name(stream) for stream in container.streams.video]
         others = [codec_name(each) for each in container.streams if each.type in KEPT]

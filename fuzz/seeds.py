@@ -69,6 +69,7 @@ RECIPES: dict[str, list[str]] = {
     "lossless.mov": [*PICTURE, "-c:v", "png"],
     "animated.gif": [*PICTURE],
     "animated.apng": [*PICTURE, "-f", "apng"],
+    "animated.webp": [*PICTURE, "-c:v", "libwebp_anim"],
     "rv20.rm": [*PICTURE, "-c:v", "rv20"],
     "cinepak.avi": [*PICTURE, "-c:v", "cinepak"],
     "odd_rate.avi": [*PICTURE, *SOUND, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-c:a", "pcm_u8",

@@ -92,8 +92,6 @@ def _not_a_video(head: bytes) -> str:
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_PLAYLISTS):
         return "is a playlist, not a video: upload the video itself"
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    if webp and b"ANIM" in head[:64]:
-        return "is an animated WebP, which cannot be read: convert it to GIF, APNG or MP4"
     heif = head[4:8] == b"ftyp" and head[8:12] in _STILL_BRANDS
     png = head.startswith(b"\x89PNG") and b"acTL" not in head
     if head.startswith(_STILL_IMAGES) or png or webp or heif:
@@ -151,12 +149,7 @@ def check_limits(container: InputContainer, stream: VideoStream, name: str, most
     Raises:
         InputError: a limit of the settings is exceeded.
     """
-    if stream.width * stream.height > most.max_pixels:
-        raise InputError(
-            f"{name} has frames of {stream.width}x{stream.height} pixels, more than the limit of "
-            f"{most.max_pixels / 1e6:.1f} megapixels: scale it down",
-            Code.TOO_MANY_PIXELS,
-        )
+    check_pixels(stream.width, stream.height, name, most)
     # A clock that jumps says nothing of how long a file is.
     jumps = JUMPING & set(container.format.name.split(","))
     minutes = 0 if jumps else (container.duration or 0) / av.time_base / 60
@@ -164,6 +157,20 @@ def check_limits(container: InputContainer, stream: VideoStream, name: str, most
         raise too_long(f"{name} is {minutes:.1f} minutes long", most)
     if stream.frames > most.max_frames:
         raise too_long(f"{name} has {stream.frames} frames", most)
+
+
+def check_pixels(width: int, height: int, name: str, most: Settings) -> None:
+    """Refuse frames that are too big.
+
+    Raises:
+        InputError: they are.
+    """
+    if width * height > most.max_pixels:
+        raise InputError(
+            f"{name} has frames of {width}x{height} pixels, more than the limit of "
+            f"{most.max_pixels / 1e6:.1f} megapixels: scale it down",
+            Code.TOO_MANY_PIXELS,
+        )
 
 
 def too_long(what: str, most: Settings) -> InputError:

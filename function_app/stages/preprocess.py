@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import av
 from av.container import InputContainer
@@ -45,6 +45,7 @@ from function_app.media.probe import (
 )
 from function_app.media.programmes import foreign
 from function_app.media.tracks import codec_name
+from function_app.media.webp import WEBP_HEAD, Animation, is_animated_webp, read_animation
 from function_app.options.blending import blend_of
 from function_app.options.container import Container, container_of
 from function_app.scheduling import cost
@@ -92,32 +93,14 @@ def preprocess(job: Job) -> Work:
     style = styles.usable(job.style)
     reader = _reader(job)
     blend, form = blend_of(reader.metadata), container_of(reader.metadata)
-    file = buffered(reader)
-    with open_video(file, job.name) as container:
-        stream = find_video(container, job.name)
-        header = header_of(file, container, stream)
-        check_readable(header, job.name)
-        check_limits(container, stream, job.name, settings())
-        seekable = seeks_exactly(container, stream)
-        exact = seekable or not can_be_copied(stream)
-        clock, assembler = Clock(container, stream.index), Assembler(stream)
-        index = FrameIndex(stream, job.name, settings(), untimed=assembler.untimed)
-        reading = _Reading(container, clock, assembler, index)
-        strangers = foreign(file, container, stream)
-        notes = _one_pass(job, reading, None if exact else stream, form, strangers)
-        picture = picture_of(first := index.first_frame(), stream, header)
-        picture = replace(picture, interlaced=index.interlaced)
-        notes += [*_notes(reading), *header_notes(header)]
-        needs_proxy = not style.makes_lines and not is_playable(container, stream, job.name)
-    notes += picture_notes(picture, int(first.color_trc))
-    work, source, timeline = _source(job, index, exact, clock.origin)
-    amount = cost.megapixels(len(index.pts), picture, style.flop_per_pixel)
+    upload = _read(job, buffered(reader), form)
+    work, source, timeline = _source(job, upload)
+    amount = cost.megapixels(len(upload.frames.pts), upload.picture, style.flop_per_pixel)
     nodes = cost.nodes_for(amount, settings())
     estimate = cost.estimate(amount, nodes, settings())
     _check_cost(job, estimate)
-    entries = source.entries if seekable or not exact else ()
-    plan = replace(_plan(job, index, picture, source, entries, blend, nodes), source=timeline)
-    plan = replace(plan, needs_proxy=needs_proxy)
+    plan = replace(_plan(job, upload, source, blend, nodes), source=timeline)
+    plan = replace(plan, needs_proxy=not style.makes_lines and not upload.playable)
     if style.makes_lines:
         plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
     expected = {shares.EXPECTED: f"{cost.node_seconds(amount, settings()):.1f}"}
@@ -126,7 +109,7 @@ def preprocess(job: Job) -> Work:
         *work,
         plan.frame_count,
         nodes,
-        tuple(notes),
+        upload.notes,
         estimate,
         awaits_style=style.job_id is not None,
         makes_lines=plan.makes_lines,
@@ -162,6 +145,63 @@ def _reader(job: Job) -> BlobReader:
         )
     check_declared(job, reader)
     return reader
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """An uploaded file, once it was read.
+
+    Attributes:
+        frames: of what is painted.
+        picture: likewise.
+        notes: what of it is not kept, or not as it was.
+        origin: time of the file's that became zero, in seconds.
+        seekable: whether a decoder can start at any of its timestamps.
+        exact: whether the worker reads it as it is, and no copy.
+        playable: whether browsers play it.
+    """
+
+    frames: FrameIndex | Animation
+    picture: Picture
+    notes: tuple[str, ...]
+    origin: Fraction = Fraction(0)
+    seekable: bool = False
+    exact: bool = True
+    playable: bool = False
+
+
+def _read(job: Job, file: IO[bytes], form: Container) -> _Upload:
+    """Read an uploaded file once through, and keep aside all but its picture."""
+    head = file.read(WEBP_HEAD)
+    file.seek(0)
+    if is_animated_webp(head):
+        return _animation(job, file, form)
+    with open_video(file, job.name) as container:
+        stream = find_video(container, job.name)
+        header = header_of(file, container, stream)
+        check_readable(header, job.name)
+        check_limits(container, stream, job.name, settings())
+        seekable = seeks_exactly(container, stream)
+        exact = seekable or not can_be_copied(stream)
+        clock, assembler = Clock(container, stream.index), Assembler(stream)
+        index = FrameIndex(stream, job.name, settings(), untimed=assembler.untimed)
+        reading = _Reading(container, clock, assembler, index)
+        strangers = foreign(file, container, stream)
+        notes = _one_pass(job, reading, None if exact else stream, form, strangers)
+        picture = picture_of(first := index.first_frame(), stream, header)
+        picture = replace(picture, interlaced=index.interlaced)
+        notes += [*_notes(reading), *header_notes(header)]
+        playable = is_playable(container, stream, job.name)
+    notes += picture_notes(picture, int(first.color_trc))
+    return _Upload(index, picture, tuple(notes), clock.origin, seekable, exact, playable)
+
+
+def _animation(job: Job, file: IO[bytes], form: Container) -> _Upload:
+    """Read an animated WebP, beside whose picture is nothing to keep."""
+    found = read_animation(file, job.name, settings())
+    nothing = Sidecar(container=form)
+    storage.write(paths.JOBS, job.folder.sidecar, nothing.to_json(), "application/json")
+    return _Upload(found, found.picture, found.notes)
 
 
 @dataclass(slots=True)
@@ -341,15 +381,14 @@ class _Remuxer:
         self._blob.commit()
 
 
-def _source(
-    job: Job, index: FrameIndex, exact: bool, origin: Fraction
-) -> tuple[tuple[str, str], FrameIndex, Timeline]:
+def _source(job: Job, upload: _Upload) -> tuple[tuple[str, str], FrameIndex | Animation, Timeline]:
     """Return which blob the worker reads, and the frames and their timestamps in that file."""
-    if not exact:
+    index = upload.frames
+    if not upload.exact:
         blob_name = job.folder.source(".mkv")
-        copied = _index_again(blob_name, index)
+        copied = _index_again(blob_name, job.name, len(index.pts))
         return (paths.JOBS, blob_name), copied, _timeline(copied, copied.pts)
-    ticks = round(origin / index.time_base)
+    ticks = round(upload.origin / index.time_base)
     timeline = _timeline(index, [tick + ticks for tick in index.times])
     if job.video.has_plain_name:
         return (paths.VIDEOS, job.video.blob), index, timeline
@@ -359,18 +398,18 @@ def _source(
     return (paths.JOBS, blob_name), index, timeline
 
 
-def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
+def _index_again(blob_name: str, name: str, frames: int) -> FrameIndex:
     """Read the timestamps of the remuxed file, which Matroska rounds to milliseconds."""
     reader = BlobReader(storage.blob(paths.JOBS, blob_name))
-    with open_video(buffered(reader), original.name) as container:
+    with open_video(buffered(reader), name) as container:
         stream = container.streams.video[0]
-        index = FrameIndex(stream, original.name, settings())
+        index = FrameIndex(stream, name, settings())
         for packet in container.demux(stream):
             index.add(packet)
         index.flush()
-    if len(index.pts) != len(original.pts):
+    if len(index.pts) != frames:
         raise InputError(
-            f"{original.name} has frames too close in time to tell apart, or too far apart: give "
+            f"{name} has frames too close in time to tell apart, or too far apart: give "
             "them other times by converting it to MP4",
             Code.BAD_TIMESTAMPS,
         )
@@ -378,16 +417,10 @@ def _index_again(blob_name: str, original: FrameIndex) -> FrameIndex:
 
 
 def _plan(
-    job: Job,
-    index: FrameIndex,
-    picture: Picture,
-    source: FrameIndex,
-    entries: Iterable[int],
-    blend: Blend,
-    nodes: int,
+    job: Job, upload: _Upload, source: FrameIndex | Animation, blend: Blend, nodes: int
 ) -> Plan:
     limits = settings()
-    result = _timeline(index, index.times)
+    result = _timeline(upload.frames, upload.frames.times)
     # Frames that lead up to the first are shown before it, and before all sound.
     result = replace(result, first=max(0, result.first))
     # A player counts from zero, wherever the first frame is.
@@ -396,17 +429,17 @@ def _plan(
         raise too_long(f"{job.name} is {float(minutes):.1f} minutes long", limits)
     shards = cut_shards(
         source.pts,
-        entries,
+        source.entries if upload.seekable or not upload.exact else (),
         longest=max(1, round(SHARD_SECONDS * result.frame_rate)),
         at_least=SHARDS_PER_RANK * nodes * limits.aml_processes_per_node,
-        lead=picture.interlaced,
+        lead=upload.picture.interlaced,
     )
     return Plan(
         job_id=job.job_id,
         stream=source.stream_index,
         source=result,
         result=result,
-        picture=picture,
+        picture=upload.picture,
         shards=shards,
         encoding=Encoding(limits.encoder_crf, limits.encoder_preset, limits.encoder),
         blend=blend,
@@ -414,5 +447,5 @@ def _plan(
     )
 
 
-def _timeline(index: FrameIndex, pts: Sequence[int]) -> Timeline:
+def _timeline(index: FrameIndex | Animation, pts: Sequence[int]) -> Timeline:
     return Timeline.of(pts, index.last_duration, index.time_base)

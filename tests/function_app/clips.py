@@ -200,6 +200,7 @@ RECIPES: dict[str, list[str]] = {
     "wmv2.asf": [*numbered(), "-c:v", "wmv2"],
     "newton.gif": [*numbered(frames=12, rate="25")],
     "newton.apng": [*numbered(frames=12, rate="25")],
+    "newton.webp": [*numbered(frames=12, rate="25"), "-c:v", "libwebp_anim", "-lossless", "1"],
     "mpeg4.mp4": [*numbered(), "-c:v", "mpeg4", "-bf", "2"],
     "mpeg2.mpg": [*numbered(rate="25"), *tone(), "-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"],
     "audio.mp4": [*tone(), "-c:a", "aac"],

@@ -12,6 +12,7 @@ from function_app.media.extras import Sidecar
 from function_app.stages.preprocess import preprocess
 from function_app.store import paths, storage
 from function_app.store.jobs import Job, Work
+from gpu_worker.frames.decode import frames
 from gpu_worker.plan import Blend, Plan
 from tests.function_app.clips import PLAYLISTS, Clips, frames_of, packets_of, zero_of
 
@@ -256,3 +257,21 @@ def test_what_matroska_cannot_hold_is_decoded_from_its_start(
     assert (work.source_container, work.source_blob) == (paths.VIDEOS, f"plain/{name}")
     assert {shard.entry for shard in plan.shards} == {0}
     assert result_times(plan) == [frame.time for frame in frames_of(clips[name])]
+
+
+@pytest.mark.parametrize(("name", "container"), [("newton.webp", "mp4"), ("a b.webp", "mkv")])
+def test_an_animated_webp_is_planned_and_decoded_frame_by_frame(
+    clips: Clips, upload: Upload, tmp_path: Path, name: str, container: str
+) -> None:
+    job = upload(clips["newton.webp"], name, metadata={"container": container})
+    work, plan = preprocess(job), plan_of(job)
+    (source := tmp_path / "source").write_bytes(content(work.source_container, work.source_blob))
+    decoded = [each for shard in plan.shards for each in frames(source, plan, shard, 1)]
+    assert result_times(plan) == [Fraction(number, 25) for number in range(12)]
+    assert [int(each.planes[8, 8]) for each in decoded] == pytest.approx(
+        [20 + 4 * number for number in range(12)], abs=2
+    )
+    assert not any(each.damaged for each in decoded)
+    sidecar = Sidecar.from_json(content(paths.JOBS, job.folder.sidecar))
+    assert (sidecar.tracks, sidecar.container) == ((), container)
+    assert plan.needs_proxy
