@@ -1,11 +1,11 @@
 """From a video file to a painted video file: the worker, beside the reference's way.
 
 Both paint the same clip with the same weights of TransformerNet, width 32, 5 blocks; the worker
-paints it with the default style too, on one core, on all cores as one rank, and on all cores as a
-rank each. All time counts, that of starting Python included. What starting takes is measured by
-starting once more when nothing is left to paint, and given beside. The two ways take turns, several
-rounds, for a machine is not as fast at one time as at another: each round has its own ratio, and
-the figures are those of the median one.
+paints it with the default style too, steadied as in a job, on one core, on all cores as one rank,
+and on all cores as a rank each. All time counts, that of starting Python included. What starting
+takes is measured by starting once more when nothing is left to paint, and given beside. The two
+ways take turns, several rounds, for a machine is not as fast at one time as at another: each round
+has its own ratio, and the figures are those of the median one.
 
     python -m benchmarks.end_to_end [--size 640x360] [--seconds 10] [--style-seconds 20]
                                     [--rounds 3]
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +34,7 @@ from benchmarks.timing import children_seconds, seconds
 from function_app.media.extras import Sidecar
 from function_app.media.join import join
 from gpu_worker.networks.architectures import build
-from gpu_worker.plan import Plan, Shard
+from gpu_worker.plan import REACH, Plan, Shard
 from gpu_worker.styles.model import save_style
 
 PACKAGES = ("torch", "mpi4py", "imageio-ffmpeg")
@@ -185,9 +185,9 @@ def measure(
         torch.manual_seed(0)
         save_style(weights, build(REFERENCE), {})
         cores = len(_cpus())
-        one_core = _by_worker(long, STYLE, 1, 1)
-        one_rank = _by_worker(long, STYLE, 1, cores) if cores > 1 else one_core
-        all_ranks = _by_worker(long, STYLE, ranks, cores) if ranks > 1 else one_rank
+        one_core = _by_worker(long, STYLE, 1, 1, REACH)
+        one_rank = _by_worker(long, STYLE, 1, cores, REACH) if cores > 1 else one_core
+        all_ranks = _by_worker(long, STYLE, ranks, cores, REACH) if ranks > 1 else one_rank
         turns = [
             Round(_by_reference(short, weights, ranks), _by_worker(short, weights, ranks, cores))
             for _ in range(rounds)
@@ -212,9 +212,9 @@ def _by_reference(video: Path, style: Path, ranks: int) -> Run:
     return Run(way, len(_cpus()), ranks, frames, round(taken, 2), 0.0, core_seconds)
 
 
-def _by_worker(video: Path, style: Path, ranks: int, cores: int) -> Run:
+def _by_worker(video: Path, style: Path, ranks: int, cores: int, reach: int = 0) -> Run:
     """Paint a video by the worker, join it, and add the sound."""
-    plan = plan_of(video, SHARDS_PER_RANK * ranks)
+    plan = replace(plan_of(video, SHARDS_PER_RANK * ranks), reach=reach)
     with tempfile.TemporaryDirectory(dir=video.parent) as name:
         folder = Path(name)
         plan_file, shards = folder / "plan.json", folder / "shards"

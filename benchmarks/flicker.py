@@ -5,9 +5,10 @@ difference, RGB in [0, 1], between a frame and the frame before it brought to th
 the optical flow of the *input* (DIS, Kroeger et al. 2016, preset medium, on luma), over the
 pixels that flow forth and back finds again (Sundaram et al. 2010: squared distance under
 0.01 of both squared lengths + 0.5). Every clip is scaled to a short side of 360 pixels; 30 frames,
-a second in. Beside each style stand the input as it is, and the style's twin: a network of the
-same size, start, painting and pictures, with instance norm and without the stability terms, learnt
-for fewer steps (`benchmarks.twin` learns it).
+a second in. A style's frames are steadied with their neighbours, as a job's are, and not coded.
+Beside each style stand the input as it is, what its network paints ("alone"), and its twin: a
+network of the same size, start, painting and pictures, with instance norm and without the
+stability terms, learnt for fewer steps (`benchmarks.twin` learns it) and not steadied.
 
     python -m benchmarks.flicker [CLIP...]
 """
@@ -27,7 +28,10 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import report, twin
+from gpu_worker.frames.motion import Watcher
+from gpu_worker.frames.steady import Painting, averaged
 from gpu_worker.networks.architectures import Network
+from gpu_worker.plan import REACH
 from gpu_worker.styles.model import load_style
 from tools.clip import make
 
@@ -35,6 +39,7 @@ FRAMES = 30
 SKIPPED = 24
 SHORT_SIDE = 360
 INPUT = "identity"  # the style that changes nothing
+TWIN, ALONE = " twin", " alone"
 
 type Picture = NDArray[np.float32]
 type Pixels = NDArray[np.uint8]
@@ -55,7 +60,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Frames `(H, W, 3)` float32 RGB in [0, 1], and the steps between them."""
+    """Frames `(H, W, 3)` float32 RGB in [0, 1], and the steps between them.
+
+    Attributes:
+        frames: those that are measured, and `REACH` more on either side.
+        steps: between those that are measured.
+    """
 
     frames: Sequence[Picture]
     steps: Sequence[Step]
@@ -81,11 +91,10 @@ def read_clip(path: Path) -> Clip:
     """Read frames of a video, scaled, with their flow."""
     with av.open(str(path)) as container:
         decoded = container.decode(container.streams.video[0])
-        pixels = [_scaled(frame) for frame in islice(decoded, SKIPPED + FRAMES)]
-    kept = pixels[-FRAMES:]
-    greys = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in kept]
-    frames = [frame.astype(np.float32) / np.float32(255) for frame in kept]
-    return Clip(frames, [_step(*pair) for pair in pairwise(greys)])
+        wanted = FRAMES + 2 * REACH
+        pixels = [_scaled(frame) for frame in islice(decoded, SKIPPED + wanted)][-wanted:]
+    frames = [frame.astype(np.float32) / np.float32(255) for frame in pixels]
+    return Clip(frames, [_step(*map(_grey, pair)) for pair in pairwise(_measured(pixels))])
 
 
 def warping_error(frames: Sequence[Picture], steps: Sequence[Step]) -> float:
@@ -98,21 +107,52 @@ def warping_error(frames: Sequence[Picture], steps: Sequence[Step]) -> float:
     return squares / seen
 
 
+def steadied(painted: Sequence[Picture], frames: Sequence[Picture]) -> list[Picture]:
+    """Average what was painted of frames with its neighbours; return those that are measured."""
+    watcher = Watcher()
+    paintings = [
+        Painting([*np.ascontiguousarray(picture.transpose(2, 0, 1))], watcher.see(_grey(pixels)))
+        for picture, pixels in zip(painted, map(_rounded, frames), strict=True)
+    ]
+    return [
+        np.stack(
+            averaged(
+                paintings[at],
+                paintings[at - REACH : at][::-1],
+                paintings[at + 1 : at + 1 + REACH],
+            ),
+            axis=-1,
+        )
+        for at in _measured(range(len(paintings)))
+    ]
+
+
+def _measured[Item](items: Sequence[Item]) -> Sequence[Item]:
+    return items[REACH : len(items) - REACH]
+
+
 def _painters() -> dict[str, Network]:
     """Each style, and its twin where there is one; the style `identity` stands for the input."""
     painters: dict[str, Network] = {}
     for name, path in twin.styles().items():
         painters[name] = load_style(path).network
         if brother := twin.load(name):
-            painters[f"{name} twin"] = brother
+            painters[name + TWIN] = brother
     return painters
 
 
 def _measure(clip: Clip, painters: Mapping[str, Network]) -> dict[str, float]:
-    return {
-        name: warping_error([_paint(network, frame) for frame in clip.frames], clip.steps)
-        for name, network in painters.items()
-    }
+    """Return the warping error of the input, of each style, of its network alone, of its twin."""
+    errors: dict[str, float] = {}
+    for name, network in painters.items():
+        painted = [_paint(network, frame) for frame in clip.frames]
+        error = warping_error(_measured(painted), clip.steps)
+        if name == INPUT or name.endswith(TWIN):
+            errors[name] = error
+        else:
+            errors[name + ALONE] = error
+            errors[name] = warping_error(steadied(painted, clip.frames), clip.steps)
+    return errors
 
 
 def _row(name: str, errors: Mapping[str, float]) -> dict[str, object]:
@@ -129,6 +169,14 @@ def _made_clip(folder: Path) -> Path:
     path = folder / "balloon.mp4"
     make(path)
     return path
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+
+
+def _rounded(picture: Picture) -> Pixels:
+    return np.rint(picture * 255).astype(np.uint8)
 
 
 def _scaled(frame: av.VideoFrame) -> Pixels:

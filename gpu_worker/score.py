@@ -29,17 +29,18 @@ from gpu_worker import logs
 from gpu_worker.errors import ToolError
 from gpu_worker.failure import report_failure
 from gpu_worker.files import is_json, is_sealed, write_whole
-from gpu_worker.frames.decode import frames
+from gpu_worker.frames.context import frames_around
 from gpu_worker.frames.encode import write_shard
 from gpu_worker.frames.frame import Frame
 from gpu_worker.frames.proxy import write_proxy
 from gpu_worker.frames.sheet import Sampler
+from gpu_worker.frames.steady import steadied, watched
 from gpu_worker.hardware import memory
 from gpu_worker.hardware.compilation import Compilation
 from gpu_worker.hardware.machine import Machine
 from gpu_worker.hardware.precision import PRECISIONS, Precision
 from gpu_worker.plan import FAILURE_NAME, PROGRESS_PREFIX, SWATCHES_NAME, Plan, Shard
-from gpu_worker.ranks.describe import Described, describe, frames_with_context, write_lines
+from gpu_worker.ranks.describe import Described, describe, write_lines
 from gpu_worker.ranks.metrics import Metrics
 from gpu_worker.ranks.paint import paint
 from gpu_worker.ranks.pipeline import prefetch
@@ -159,6 +160,8 @@ def _painting(task: Task, plan: Plan, machine: Machine, comm: MPI.Intracomm) -> 
         decoding = _decoded(shards, task, plan, sampler, machine.threads)
         decoded = prefetch(decoding, _AHEAD)
         painting = paint(decoded, network, plan, machine.device, compilation.wanted)
+        if plan.reach:
+            painting = steadied(painting, plan.reach, machine.threads)
         painted = prefetch(painting, _AHEAD)
         with closing(decoded), closing(painted):
             seen = reporter.watch(sampler.after(painted))
@@ -183,7 +186,7 @@ def _describing(task: Task, plan: Plan, machine: Machine, comm: MPI.Intracomm) -
         decoding = (
             frame
             for shard in shards
-            for frame in frames_with_context(task.video, plan, shard, scorer.before, threads)
+            for frame in frames_around(task.video, plan, shard, threads, before=scorer.before)
         )
         with closing(prefetch(decoding, _AHEAD)) as decoded:
             described = describe(decoded, scorer, plan, machine.device)
@@ -222,7 +225,9 @@ def _decoded(
     shards: Iterator[Shard], task: Task, plan: Plan, sampler: Sampler, threads: int
 ) -> Generator[Frame]:
     for shard in shards:
-        decoded = sampler.before(frames(task.video, plan, shard, threads))
+        reach = plan.reach
+        around = frames_around(task.video, plan, shard, threads, before=reach, after=reach)
+        decoded = sampler.before(watched(around) if reach else around)
         if plan.needs_proxy:
             decoded = write_proxy(decoded, plan, shard, task.out)
         yield from decoded

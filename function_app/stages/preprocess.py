@@ -56,6 +56,7 @@ from function_app.store.streams import BlobReader, BlobWriter, buffered, copy_bl
 from function_app.store.uploads import check_declared
 from gpu_worker.plan import (
     LINES_SUFFIX,
+    REACH,
     Blend,
     Encoding,
     Picture,
@@ -67,6 +68,8 @@ from gpu_worker.plan import (
 
 SHARDS_PER_RANK = 4
 SHARD_SECONDS = 4
+SHORTEST_STEADIED = 4 * REACH
+"""Frames in a shard at least where neighbours are painted along: then these are half as many."""
 REMUX_HEAD = 2**20
 UNKNOWN_TYPE = "application/octet-stream"
 _JUMPS_NAMED = 5
@@ -99,7 +102,8 @@ def preprocess(job: Job) -> Work:
     nodes = cost.nodes_for(amount, settings())
     estimate = cost.estimate(amount, nodes, settings())
     _check_cost(job, estimate)
-    plan = replace(_plan(job, upload, source, blend, nodes), source=timeline)
+    reach = REACH if style.paints and blend.strength else 0
+    plan = replace(_plan(job, upload, source, blend, nodes, reach), source=timeline)
     plan = replace(plan, needs_proxy=not style.makes_lines and not upload.playable)
     if style.makes_lines:
         plan = replace(plan, shards=tuple(_for_lines(shard) for shard in plan.shards))
@@ -417,7 +421,12 @@ def _index_again(blob_name: str, name: str, frames: int) -> FrameIndex:
 
 
 def _plan(
-    job: Job, upload: _Upload, source: FrameIndex | Animation, blend: Blend, nodes: int
+    job: Job,
+    upload: _Upload,
+    source: FrameIndex | Animation,
+    blend: Blend,
+    nodes: int,
+    reach: int,
 ) -> Plan:
     limits = settings()
     result = _timeline(upload.frames, upload.frames.times)
@@ -431,8 +440,8 @@ def _plan(
         source.pts,
         source.entries if upload.seekable or not upload.exact else (),
         longest=max(1, round(SHARD_SECONDS * result.frame_rate)),
-        at_least=SHARDS_PER_RANK * nodes * limits.aml_processes_per_node,
-        lead=upload.picture.interlaced,
+        at_least=_at_least(len(result), nodes * limits.aml_processes_per_node, reach),
+        lead=upload.picture.interlaced + reach,
     )
     return Plan(
         job_id=job.job_id,
@@ -444,7 +453,14 @@ def _plan(
         encoding=Encoding(limits.encoder_crf, limits.encoder_preset, limits.encoder),
         blend=blend,
         x264_build=source.x264_build,
+        reach=reach,
     )
+
+
+def _at_least(frames: int, ranks: int, reach: int) -> int:
+    """Return how many shards there should be, as far as that is not too short for them."""
+    wanted = SHARDS_PER_RANK * ranks
+    return max(1, min(wanted, frames // SHORTEST_STEADIED)) if reach else wanted
 
 
 def _timeline(index: FrameIndex | Animation, pts: Sequence[int]) -> Timeline:

@@ -66,7 +66,7 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
     Args:
         video: a file of the MP4 or Matroska family.
         plan: names the timestamps, and how the pixels are to be read.
-        shard: one of the plan's, or one that begins earlier.
+        shard: one of the plan's, or one that begins earlier or ends later.
         threads: of the decoder.
 
     Raises:

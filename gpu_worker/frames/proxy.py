@@ -38,7 +38,7 @@ def write_proxy(frames: Iterable[Frame], plan: Plan, shard: Shard, folder: Path)
     """Pass the frames of a shard on, and write them small; there once the last is asked for.
 
     Args:
-        frames: of the shard as they were, in order.
+        frames: of the shard as they were, in order, and those that come along with them.
         plan: how to tag them.
         shard: one of the plan's.
         folder: where finished shards are.
@@ -51,7 +51,8 @@ def write_proxy(frames: Iterable[Frame], plan: Plan, shard: Shard, folder: Path)
     with TemporaryFile() as file:
         with running(encoder(plan, file.fileno(), size, _CODEC), [file.fileno()]) as child:
             for frame in frames:
-                child.write(frame.planes)
+                if frame.is_of_shard:
+                    child.write(frame.planes)
                 yield frame
             child.succeed()
         file.seek(0)

@@ -50,7 +50,7 @@ class Sampler:
     def before(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass frames on as they were, keeping those that are wanted."""
         for frame in frames:
-            if frame.index in self._wanted:
+            if frame.is_of_shard and frame.index in self._wanted:
                 self._before[frame.index] = self._still(frame)
             yield frame
 

@@ -6,7 +6,7 @@ names of the files that a worker leaves in its output folder, and what stands in
 the same contract and stand here too. Standard library only, so that both sides can import it.
 """
 
-from gpu_worker.plan.document import NEEDS_GPU, Blend, Encoding, Picture, Plan
+from gpu_worker.plan.document import NEEDS_GPU, REACH, Blend, Encoding, Picture, Plan
 from gpu_worker.plan.reading import PlanError
 from gpu_worker.plan.reports import (
     BUDGET_PARTS,
@@ -36,6 +36,7 @@ __all__ = [
     "PREVIEW_NAME",
     "PROGRESS_NAME",
     "PROGRESS_PREFIX",
+    "REACH",
     "SEAL_BYTES",
     "SHEET_NAME",
     "SMOKE_PREFIX",

@@ -12,6 +12,8 @@ from gpu_worker.plan.timeline import Timeline
 VERSION = 1
 NEEDS_GPU = "ATELIER_NEEDS_GPU"
 """Environment variable of a worker's job that is set where its nodes are known to have GPUs."""
+REACH = 3
+"""Frames on either side with which a painted frame is steadied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Plan:
         x264_build: of the x264 that encoded the source, by which FFmpeg knows of its faults; only
             the stream's first frame tells. -1 if it does not.
         needs_proxy: browsers do not play the source, so that a small copy is made for them.
+        reach: how many frames before and after each painted frame it is steadied with; 0 for none.
         version: of this format.
     """
 
@@ -126,6 +129,7 @@ class Plan:
     blend: Blend = Blend()
     x264_build: int = -1
     needs_proxy: bool = False
+    reach: int = 0
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -183,6 +187,7 @@ class Plan:
                 blend=Blend(**fields["blend"]),
                 x264_build=int(fields.get("x264_build", -1)),
                 needs_proxy=bool(fields.get("needs_proxy", False)),
+                reach=int(fields.get("reach", 0)),
             )
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise PlanError(f"the plan cannot be read: {error}") from error

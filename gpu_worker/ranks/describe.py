@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import batched, groupby
 from operator import attrgetter
 from pathlib import Path
@@ -16,7 +16,6 @@ from torch import Tensor
 from gpu_worker.errors import ToolError
 from gpu_worker.files import write_shard_file, write_whole
 from gpu_worker.frames.colour import Coding, to_rgb
-from gpu_worker.frames.decode import frames
 from gpu_worker.frames.frame import Frame
 from gpu_worker.plan import Plan, Shard
 from gpu_worker.ranks.paint import batch_size
@@ -29,20 +28,6 @@ class Described:
 
     frame: Frame
     line: Line
-
-
-def frames_with_context(
-    video: Path, plan: Plan, shard: Shard, before: int, threads: int
-) -> Generator[Frame]:
-    """Yield a shard's frames, and first the `before` frames before it, as far as there are any.
-
-    Raises:
-        InputError: nothing of it can be decoded.
-        ToolError: the decoder was killed.
-    """
-    longer = replace(shard, first=max(0, shard.first - before))
-    for frame in frames(video, plan, longer, threads):
-        yield replace(frame, shard=shard)
 
 
 def describe(

@@ -22,6 +22,7 @@ from gpu_worker.plan import (
     POSTER_NAME,
     PREVIEW_NAME,
     PROGRESS_NAME,
+    REACH,
     SHEET_NAME,
     SWATCHES_NAME,
     Failure,
@@ -142,6 +143,29 @@ def test_a_network_paints(job: Job):
     source = [frame.grey for frame in frames_of(job.video)]
     assert len(job.greys()) == len(source)
     assert np.mean(np.abs(np.subtract(job.greys(), source))) > 5
+
+
+def test_neighbours_steady_a_frame_however_the_video_is_cut(job: Job):
+    job.choose_style(Architecture("StyleNet", width=8, blocks=1))
+    job.plan_file.write_text(replace(job.plan, reach=REACH).to_json())
+    job.succeed()
+    cut = job.greys()
+    alone = replace(job.plan, shards=(Shard(0, 0, job.plan.frame_count),))
+    whole = Job(job.out.parent, job.video, replace(alone, reach=REACH))
+    whole.choose_style(Architecture("StyleNet", width=8, blocks=1))
+    for shard in job.shards:
+        shard.unlink()
+    whole.succeed(ranks=1)
+    assert len(cut) == job.plan.frame_count
+    assert whole.greys() == pytest.approx(cut, abs=3)  # codes, as the encoder rounds them
+
+
+def test_what_comes_along_for_steadying_is_in_no_copy_for_browsers(job: Job):
+    job.plan_file.write_text(replace(job.plan, reach=REACH, needs_proxy=True).to_json())
+    job.succeed()
+    for shard in job.plan.shards:
+        assert len(frames_of(job.out / shard.name)) == len(shard)
+        assert len(frames_of(job.out / shard.proxy_name)) == len(shard)
 
 
 def test_precision_can_be_forced_and_the_log_says_which(job: Job):
@@ -273,10 +297,12 @@ def test_a_fault_nobody_thought_of_is_the_worlds_and_its_trace_is_in_the_log(job
     assert "Traceback" in result.stderr
 
 
-def test_frames_that_do_not_decode_are_listed(tmp_path: Path):
+@pytest.mark.parametrize("reach", [0, REACH])
+def test_frames_that_do_not_decode_are_listed(tmp_path: Path, reach: int):
     video = tmp_path / "moving.mkv"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=128x96:r=25:d=2", "-c:v", "mjpeg", str(video))
-    job = Job(tmp_path, video, plan_of(video, 10, full_range=True))
+    plan = plan_of(video, 10, full_range=True)
+    job = Job(tmp_path, video, replace(plan, reach=reach))
     content = bytearray(video.read_bytes())
     middle = len(content) // 2
     content[middle : middle + len(content) // 20] = bytes(len(content) // 20)

@@ -12,9 +12,14 @@ from function_app.media.extras import Sidecar
 from function_app.stages.preprocess import preprocess
 from function_app.store import paths, storage
 from function_app.store.jobs import Job, Work
+<<<<<<< HEAD
 from gpu_worker.frames.decode import frames
 from gpu_worker.plan import Blend, Plan
+=======
+from gpu_worker.plan import REACH, Blend, Plan
+>>>>>>> 14a4ab0 (Painted frames are steadied: averaged with three neighbours on either side along the video's motion)
 from tests.function_app.clips import PLAYLISTS, Clips, frames_of, packets_of, zero_of
+from tests.function_app.made_styles import style_file
 
 IVF_HEADER, IVF_FRAME_HEADER = 32, 12
 
@@ -105,9 +110,36 @@ def test_shards_keep_every_rank_busy_though_there_is_one_keyframe(
     clips: Clips, upload: Upload, configure: Callable[..., None]
 ) -> None:
     configure(AML_PROCESSES_PER_NODE="3")
-    job = upload(clips["one_keyframe.mp4"], "clip.mp4")
+    same = style_file(flop_per_pixel="0.0")
+    storage.write(paths.STYLES, paths.style("same"), same, "application/octet-stream")
+    job = upload(clips["one_keyframe.mp4"], "clip.mp4", style="same")
     preprocess(job)
     assert [len(shard) for shard in plan_of(job).shards] == [4] * 12
+    assert plan_of(job).reach == 0
+
+
+def test_painted_frames_are_steadied_and_shards_so_long_that_it_pays(
+    clips: Clips, upload: Upload, configure: Callable[..., None]
+) -> None:
+    configure(AML_PROCESSES_PER_NODE="3")
+    job = upload(clips["one_keyframe.mp4"], "clip.mp4")
+    preprocess(job)
+    assert plan_of(job).reach == REACH
+    assert [len(shard) for shard in plan_of(job).shards] == [12] * 4
+
+
+def test_a_video_that_stays_as_it_is_is_not_steadied(clips: Clips, upload: Upload) -> None:
+    job = upload(clips["plain.mp4"], "clip.mp4", metadata={"strength": "0"})
+    preprocess(job)
+    assert plan_of(job).reach == 0
+
+
+def test_a_shard_is_entered_where_its_neighbours_can_be_decoded(
+    clips: Clips, upload: Upload
+) -> None:
+    job = upload(clips["plain.mp4"], "clip.mp4")
+    preprocess(job)
+    assert all(shard.entry <= max(0, shard.first - REACH) for shard in plan_of(job).shards)
 
 
 def test_the_encoder_is_told_what_the_settings_say(
