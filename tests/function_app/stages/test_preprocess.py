@@ -12,12 +12,8 @@ from function_app.media.extras import Sidecar
 from function_app.stages.preprocess import preprocess
 from function_app.store import paths, storage
 from function_app.store.jobs import Job, Work
-<<<<<<< HEAD
 from gpu_worker.frames.decode import frames
-from gpu_worker.plan import Blend, Plan
-=======
 from gpu_worker.plan import REACH, Blend, Plan
->>>>>>> 14a4ab0 (Painted frames are steadied: averaged with three neighbours on either side along the video's motion)
 from tests.function_app.clips import PLAYLISTS, Clips, frames_of, packets_of, zero_of
 from tests.function_app.made_styles import style_file
 
