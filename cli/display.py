@@ -1,18 +1,15 @@
-"""What people see: a line of progress for each video, tables, sentences."""
+"""What people read of jobs and styles: sentences and tables."""
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.filesize import decimal
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
 from cli import names
@@ -34,11 +31,8 @@ BEFORE = {"preprocess", "wait", "queue"}
 COLOURS = {"Completed": "green", "Failed": "red", "Cancelled": "yellow"}
 
 WIDE = 1000
-ROOM = 62
-"""Characters of a line of progress beside the video's name."""
-
-SHORTEST, LONGEST = 12, 40
-MINUTE_S = 60.0
+SHORTEST = 12
+"""Characters of a name, if it is shown at all."""
 
 console = Console(stderr=True)
 """For people; what programs read goes to standard output."""
@@ -55,104 +49,16 @@ def tell(document: Any) -> None:
     sys.stdout.flush()
 
 
-class Board:
-    """Lines of progress, one for each video; as a context manager it shows them meanwhile."""
-
-    def __init__(self) -> None:
-        """Start with no line."""
-        self._bars = Progress(
-            SpinnerColumn(finished_text=" "),
-            TextColumn("{task.fields[name]}", style="bold"),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=10 if console.width < 100 else 24),
-            TextColumn("{task.fields[count]}", justify="right"),
-            TextColumn("{task.fields[pace]}"),
-            console=console,
-        )
-
-    def __enter__(self) -> Board:
-        """Begin to show."""
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Show for the last time."""
-        self._bars.stop()
-
-    def line(self, name: str) -> Line:
-        """Add a line."""
-        short = names.middle(name, min(LONGEST, max(SHORTEST, console.width - ROOM)))
-        task = self._bars.add_task("", name=escape(short), total=None, count="", pace="")
-        return Line(self._bars, task, name)
-
-
-class Line:
-    """The progress of one video."""
-
-    def __init__(self, bars: Progress, task: TaskID, name: str) -> None:
-        """Keep where it is shown."""
-        self._bars = bars
-        self._task = task
-        self._name = name
-        self._said = time.monotonic()
-        self._waits = ""
-
-    def moving(self, what: str, size: int | None) -> None:
-        """Begin to show bytes on their way."""
-        name = self._bars.tasks[self._task].fields["name"]
-        self._bars.reset(self._task, description=what, name=name, count="", pace="")
-        # For the library, no total means the one before.
-        self._bars.tasks[self._task].total = size
-
-    def moved(self, size: int) -> None:
-        """Show that more bytes have arrived, how fast they come and how long the rest takes."""
-        self._bars.advance(self._task, size)
-        task = self._bars.tasks[self._task]
-        come, total = decimal(int(task.completed)), task.total and decimal(int(task.total))
-        said = [f"{decimal(int(task.speed))}/s"] if task.speed else []
-        said += [f"{duration(task.time_remaining)} left"] if task.time_remaining else []
-        self._show(count=f"{come} of {total}" if total else come, pace=", ".join(said))
-
-    def stands(self, job: Job) -> None:
-        """Show how a job stands; what it waits for is said once, above."""
-        waits = job.message if job.stage in WAITING else ""
-        if waits and console.is_terminal and self._waits != job.stage:
-            say(f"{self._name}: {waits}")
-        self._waits = job.stage
-        self._show(
-            description=STAGES[job.stage],
-            completed=job.done,
-            total=job.total or None,
-            count=count(job),
-            pace=", ".join(
-                filter(None, (pace(job), line(job), "" if console.is_terminal else waits))
-            ),
-        )
-
-    def ends(self, what: str) -> None:
-        """Show that nothing more will happen, and that all is well."""
-        total = self._bars.tasks[self._task].total or 1
-        self._bars.update(self._task, description=what, completed=total, total=total, pace="")
-        self._bars.stop_task(self._task)
-
-    def fails(self, what: str = "Failed") -> None:
-        """Show that nothing more will happen, and how far it went."""
-        total = self._bars.tasks[self._task].total or 1
-        self._bars.update(self._task, description=what, total=total, pace="")
-        self._bars.stop_task(self._task)
-
-    def _show(self, **fields: Any) -> None:
-        self._bars.update(self._task, **fields)
-        if not console.is_terminal and time.monotonic() - self._said > MINUTE_S:
-            self._said = time.monotonic()
-            task = self._bars.tasks[self._task]
-            said = (task.description, task.fields["count"], task.fields["pace"])
-            say(f"{self._name}: {', '.join(filter(None, said))}")
+def doing(job: Job) -> str:
+    """Say what is being done with a job; of one in line, for what it waits."""
+    if job.stage == "queue" and job.message:
+        return job.message[0].upper() + job.message[1:]
+    return STAGES[job.stage]
 
 
 def count(job: Job) -> str:
-    """Say how much of a job is done; nothing before anything can be."""
-    if not job.total or (job.stage in BEFORE and not job.done):
+    """Say how much of a job is done; nothing while nothing is done with it."""
+    if not job.total or job.stage in BEFORE:
         return ""
     if job.stage == "learn":
         return f"{100 * job.done // job.total} %"
@@ -166,11 +72,9 @@ def pace(job: Job) -> str:
     return ", ".join(filter(None, (fps, left)))
 
 
-def line(job: Job) -> str:
-    """Say for whom a job waits, or gives way."""
-    if job.stage == "queue":
-        return job.message
-    clips = job.fields.get("gives_way", 0)
+def gives_way(job: Job) -> str:
+    """Say to whom a job gives way; one in line says so by what it does."""
+    clips = 0 if job.stage == "queue" else job.fields.get("gives_way", 0)
     return f"gives way to {clips} clip{'s' if clips > 1 else ''}" if clips else ""
 
 

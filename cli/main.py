@@ -23,9 +23,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cli import names
+from cli.board import Board, Line
 from cli.client import LOCAL, Client, Fields, Job
 from cli.deployment import Deployment
-from cli.display import Board, Line, say, show_jobs, show_styles, tell
+from cli.display import say, show_jobs, show_styles, tell
 from cli.errors import CommandError, NotPaintedError, RefusedError
 from cli.network import spare_loopback
 from cli.studio import GOING_ON, POLL_S, Studio, Work
@@ -150,7 +151,7 @@ def _say_version(wanted: bool) -> None:
 def _a_url(url: str) -> str:
     """Refuse what is no URL before it is asked for anything."""
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise typer.BadParameter(f"{url!r} is no URL: it begins with https://")
+        raise typer.BadParameter(f"{url!r} is no URL: a URL begins with https://")
     return url
 
 
@@ -385,10 +386,12 @@ def learn(
     order |= {"md5": md5_of(painting)} | ({"replace": True} if replace else {})
     with _client(context) as client:
         granted = _leave_to_learn(client, order)
+        is_there = "url" not in granted
+        style: Fields = {}
         with Board() as board:
             line = board.line(name)
             try:
-                if "url" in granted:
+                if not is_there:
                     line.moving("Uploading", stamp.size)
                     upload(
                         painting,
@@ -399,15 +402,20 @@ def learn(
                         renew=lambda: client.learn({**order, "replace": True})["url"],
                         patience=client.patience,
                     )
+                is_there = True
                 line.moving("Learning", None)
                 if preview and not detach:
                     say(f"{names.printable(preview)} will show what it looks like so far.")
-                if detach:
-                    style = _learning(client, name)
-                else:
-                    style = _until_learnt(client, name, line, preview)
-            except (CommandError, KeyboardInterrupt):
+                for stands in _until_learnt(client, name, line, preview):
+                    style = stands
+                    if detach:
+                        break
+            except CommandError:
                 line.fails()
+                raise
+            except KeyboardInterrupt:
+                line.fails("Interrupted")
+                say(_left(name, style.get("job"), is_there))
                 raise
             line.ends("Uploaded" if detach else "Ready")
     if json:
@@ -453,31 +461,36 @@ def _learning(client: Client, name: str) -> Fields:
     return next(found, {"name": name, "state": "learning", "job": None})
 
 
-def _until_learnt(client: Client, name: str, line: Line, preview: Path | None) -> Fields:
-    """Wait until a style is ready; show how far it is and, in a file, what it looks like so far."""
-    job: str | None = None
+def _until_learnt(client: Client, name: str, line: Line, preview: Path | None) -> Iterator[Fields]:
+    """Yield how a style stands until it is ready; keep in a file what it looks like so far."""
     looked = -PREVIEW_S  # seconds; of the last look that showed something
-    try:
-        while True:
-            style = _learning(client, name)
-            if style["state"] == "failed":
-                raise NotPaintedError(f"{name}: {style['message']}")
-            if style["state"] == "ready":
-                if preview and looked < 0 and style["thumbnail"]:
-                    _keep(client.thumbnail(name), preview)
-                return style
-            job = style["job"]
-            if job and (known := _known(client, job)):
-                line.stands(known)
-                image = _preview(client, job) if preview and _is_time(looked) else None
-                if preview and image:
-                    _keep(image, preview)
-                    looked = time.monotonic()
-            client.patience.pause(POLL_S)
-    except KeyboardInterrupt:
-        end = f"atelier cancel {job or name} ends it"
-        say(f"Interrupted. {name} is learnt without this command; {end}.")
-        raise
+    while True:
+        style = _learning(client, name)
+        if style["state"] == "failed":
+            raise NotPaintedError(f"{name}: {style['message']}")
+        yield style
+        if style["state"] == "ready":
+            if preview and looked < 0 and style["thumbnail"]:
+                _keep(client.thumbnail(name), preview)
+            return
+        job = style["job"]
+        if job and (known := _known(client, job)):
+            line.stands(known)
+            image = _preview(client, job) if preview and _is_time(looked) else None
+            if preview and image:
+                _keep(image, preview)
+                looked = time.monotonic()
+        client.patience.pause(POLL_S)
+
+
+def _left(name: str, job: str | None, is_there: bool) -> str:
+    """Say what becomes of a style whose making nobody follows any longer."""
+    if not is_there:
+        return f"Interrupted. {name} is not uploaded; the same command goes on with it."
+    return (
+        f"Interrupted. {name} is learnt without this command; atelier styles shows how it stands, "
+        f"atelier cancel {job or name} ends it."
+    )
 
 
 def _is_time(looked: float) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from cli import names
+from cli.board import Board, Line
 from cli.client import Client, Fields, Job
-from cli.display import STAGES, Board, Line
+from cli.display import STAGES
 from cli.errors import CommandError, NotPaintedError, UnreachableError
 from cli.patience import Stopped
 from cli.transfer import Progress, Stamp, download, md5_of, upload
@@ -125,9 +127,11 @@ class Studio:
     def _each(self, works: Sequence[Work], bring: Callable[[Work, Line], None]) -> Iterator[Work]:
         self._pause_s = max(POLL_S, len(works) / MOST_POLLS_PER_S)
         self._follows_many = len(works) > 1
+        called = Counter(work.name for work in works)
 
         def run(work: Work) -> Work:
-            line = self._board.line(work.name)
+            file = work.file if called[work.name] > 1 else None
+            line = self._board.line(names.printable(file) if file else work.name)
             try:
                 bring(work, line)
             except UnreachableError as error:

@@ -18,9 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from cli.board import Board
 from cli.client import Client
 from cli.deployment import Deployment
-from cli.display import Board, console, say
+from cli.display import console, say
 from cli.errors import CommandError
 from cli.studio import POLL_S, Studio, Work
 from emulator import Config, Emulator, EmulatorError

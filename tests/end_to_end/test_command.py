@@ -267,6 +267,30 @@ def test_an_interrupt_leaves_the_job_to_go_on(
     assert atelier.wait(jobs[0]["id"])["status"] == "Completed"
 
 
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_leaves_a_painting_to_be_learnt(
+    shell: Shell, atelier: Atelier, tmp_path: Path
+) -> None:
+    (file := tmp_path / "left alone.png").write_bytes(painting(tmp_path))
+    arguments = command(shell.url, "learn", file)
+
+    def style() -> dict[str, Any]:
+        styles = atelier.http.get("/api/styles").raise_for_status().json()["styles"]
+        return next((each for each in styles if each["name"] == "left-alone"), {})
+
+    with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while not (job := style().get("job")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == INTERRUPTED
+    assert "Interrupted. left-alone is learnt without this command" in errors
+    assert re.search(r"atelier cancel left-alone\S* ends it", errors)
+    assert atelier.wait(job)["status"] == "Completed"
+    assert style()["state"] == "ready"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
