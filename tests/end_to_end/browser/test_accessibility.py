@@ -36,6 +36,14 @@ WAITING = made_up(4) | {"status": "Pending", "stage": "queue", "result": None}
 # The name of what has the focus; "end" where that is the browser's own.
 WHERE = """(({ activeElement: { id, name, dataset, tagName } }) =>
   tagName === "BODY" ? "end" : id || name || dataset.part || tagName)(document)"""
+# Whether something drawn tells where the focus is: by the element itself, or by what stands for it.
+IS_MARKED = """(({ activeElement: at, body }) => at === body || [
+    at, at.closest(".painting")?.querySelector(".mount"), at.closest(".drop"), at.closest(".stage"),
+  ].some((each) => {
+    const { outlineStyle, opacity } = each ? getComputedStyle(each) : { outlineStyle: "none" };
+    return outlineStyle !== "none" && opacity !== "0";
+  }))(document)"""
+VIEWER = ["play", "seek", "back", "on", "zoom", "mute", "full", "download"]
 # As cameras and people name files, with nowhere to break.
 LONG = made_up(6) | {"name": f"{'GX010001_final_' * 8}{'x' * 90}.mp4"}
 LONG_FAILED = FAILED | {"name": LONG["name"], "error": FAILED["error"] | {"detail": LONG["name"]}}
@@ -133,19 +141,83 @@ def test_axe_finds_nothing_in_dialogs(room: Visitor, dialog: str) -> None:
     assert violations(room) == []
 
 
-def test_the_keyboard_leads_from_the_paintings_to_a_work_and_back(visit: Visit) -> None:
+def walk(visitor: Visitor) -> list[str]:
+    """Press Tab from where the focus is to the end; each stop must be seen to be one."""
+    reached: list[str] = []
+    while "end" not in reached:
+        visitor.page.keyboard.press("Tab")
+        reached.append(visitor.page.evaluate(WHERE))
+        assert visitor.page.evaluate(IS_MARKED), f"nothing marks {reached[-1]}"
+    return reached
+
+
+def test_tab_leads_through_the_page_in_its_order_and_each_stop_is_marked(visit: Visit) -> None:
+    visitor = visit(path="about:blank")
+    hang(visitor, [PAINTED, FAILED])
+    skip, studio = "A", ["style", "open", "SUMMARY", "files", "SUMMARY"]
+    gallery = ["remove-failed", "filter", "open", "download", "remove", "remove", "more"]
+    assert walk(visitor) == [skip, *studio, *gallery, "A", "end"]
+
+
+def test_the_link_at_the_top_skips_the_studio(visit: Visit) -> None:
+    visitor = visit(path="about:blank")
+    hang(visitor, [PAINTED])
+    for key in ("Tab", "Enter", "Tab"):
+        visitor.page.keyboard.press(key)
+    assert visitor.page.evaluate(WHERE) == "filter"
+
+
+def test_the_keyboard_alone_chooses_how_a_video_is_painted(visit: Visit) -> None:
+    visitor = visit(path="about:blank")
+    hang(visitor, [])
+    page = visitor.page
+    chosen = page.locator("input[name=style]:checked")
+    first = chosen.get_attribute("value") or ""
+    chosen.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(f"input[value='{first}']")).not_to_be_checked()
+    page.get_by_text("More", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Identity")).to_be_visible()
+    page.get_by_text("How it is painted").focus()
+    page.keyboard.press("Space")
+    page.get_by_label("Strength").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#strength-value")).to_have_text("95 %")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Keep the colours of the video")).to_be_checked()
+
+
+@pytest.mark.parametrize(
+    ("button", "dialog"),
+    [("A new painting", "ask-painting"), (f"Delete {PAINTED['name']}", "ask-removal")],
+)
+def test_a_dialog_holds_the_focus_and_gives_it_back(visit: Visit, button: str, dialog: str) -> None:
     visitor = visit(path="about:blank")
     hang(visitor, [PAINTED])
     page = visitor.page
-    reached: list[str] = []
-    while "end" not in reached:
+    page.get_by_role("button", name=button).focus()
+    page.keyboard.press("Enter")
+    for _ in range(8):
         page.keyboard.press("Tab")
-        reached.append(page.evaluate(WHERE))
-    assert reached[1:3] == ["style", "open"]
-    assert {"files", "filter", "open", "download", "remove"} <= set(reached)
+        where = page.evaluate(WHERE)
+        within = f"document.getElementById('{dialog}').contains(document.activeElement)"
+        assert where == "end" or page.evaluate(within)
+        assert page.evaluate(IS_MARKED), f"nothing marks {where}"
+    page.keyboard.press("Escape")
+    expect(page.locator(f"#{dialog}")).not_to_be_visible()
+    expect(page.get_by_role("button", name=button)).to_be_focused()
+
+
+def test_the_keyboard_opens_a_work_looks_closely_and_comes_back(visit: Visit) -> None:
+    visitor = visit(path="about:blank")
+    hang(visitor, [PAINTED])
+    page, viewer = visitor.page, visitor.viewer
     page.get_by_role("button", name="Before and after").focus()
     page.keyboard.press("Enter")
-    expect(visitor.viewer).to_be_visible()
+    expect(viewer.locator("[data-part=play]")).to_be_focused()
+    assert walk(visitor) == [*VIEWER[1:], "end"]
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Before and after")).to_be_focused()
 
