@@ -1,4 +1,4 @@
-"""A film gives way to clips that come while it is painted, on a cluster of two nodes."""
+"""Who gives way to whom, and who need not, on a cluster of two nodes."""
 
 import hashlib
 import os
@@ -6,17 +6,27 @@ import re
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier, running
 from tests.end_to_end.media import Media
 from tests.end_to_end.test_faults import some_shards
+from tests.end_to_end.test_styles import drop, painting
 
 NODES = 2
 LIMIT = 3 * LIMIT_SECONDS
 # Times are multiples of a restart, here a second; by this rate a clip is short, and a film is not.
-SETTINGS = {"RESTART_SECONDS": "1", "MEGAPIXELS_PER_SECOND": "0.5", "TARGET_MINUTES": "0.1"}
+SETTINGS = {
+    "RESTART_SECONDS": "1",
+    "MEGAPIXELS_PER_SECOND": "0.5",
+    "TARGET_MINUTES": "0.1",
+    # Longer than any test: a learning ends when it is cancelled.
+    "LEARN_OPTIONS": "--steps 1000000 --size 72 --width 8 --blocks 1",
+    "LEARN_MINUTES": "10",
+}
 PAINTED = re.compile(r"shard (\d+): frames (\d+) to (\d+)")
 
 
@@ -43,11 +53,30 @@ def digest(atelier: Atelier, job_id: str) -> str:
     return hashlib.sha256(atelier.result(job_id)).hexdigest()
 
 
+def styles(atelier: Atelier) -> list[dict[str, Any]]:
+    return atelier.http.get("/api/styles").raise_for_status().json()["styles"]
+
+
 def painted(atelier: Atelier, job_id: str) -> tuple[Counter[int], int]:
     """How often each shard was painted to its end, and in how many attempts."""
     logs = list((atelier.config.state / "jobs").glob(f"{job_id}-a*/user_logs/std_log.txt"))
     found = (PAINTED.finditer(log.read_text()) for log in logs)
     return Counter(int(each[1]) for matches in found for each in matches), len(logs)
+
+
+def test_a_video_is_painted_beside_a_learning(
+    two_nodes: Atelier, media: Media, tmp_path: Path
+) -> None:
+    drop(two_nodes, "endless", "endless.png", painting(tmp_path))
+    (learning,) = (each["job"] for each in styles(two_nodes) if each["name"] == "endless")
+    learnt = two_nodes.wait(learning, until=lambda job: job["frames"]["done"], limit=LIMIT)
+    clip = two_nodes.upload(media.moving(1), "beside.mp4")
+    assert two_nodes.wait(clip)["status"] == "Completed"
+    before = learnt["frames"]["done"]
+    went_on = two_nodes.wait(learning, lambda job: job["frames"]["done"] > before, LIMIT)
+    assert (went_on["attempt"], went_on["gives_way"], painted(two_nodes, learning)[1]) == (1, 0, 1)
+    two_nodes.http.delete("/api/styles/endless").raise_for_status()
+    assert two_nodes.wait(learning)["status"] == "Cancelled"
 
 
 def test_a_film_gives_way_to_clips_and_is_the_same(two_nodes: Atelier, media: Media) -> None:
