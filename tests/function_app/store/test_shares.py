@@ -100,6 +100,20 @@ def test_the_learning_of_a_style_makes_way_too(configure: Callable[..., None]) -
     assert shares.take(learning, works=True, left=3000).nodes == 0
 
 
+def test_the_learning_of_a_style_does_not_wait_for_a_film(
+    configure: Callable[..., None],
+) -> None:
+    configure(AML_NODES_MAX="2", RESTART_SECONDS="60", LEARN_MINUTES="10")
+    film = at_work(video("film", 7200, 2), 2, 7000)
+    job = Job.of_style("soon.jpg", "etag")
+    turns.enter(job, ASKED)
+    state = State(job, Work(paths.STYLES, job.blob, 100, 1), started=ASKED, since=now())
+    assert shares.take(state).nodes == 0
+    assert shares.take(film, works=True, left=7000).nodes == 1
+    at_work(replace(film, gave_way=1, changes=1), 1, 7000)
+    assert shares.take(state).nodes == 1
+
+
 def test_estimates_are_corrected_by_what_is_measured() -> None:
     """What was thought to take 300 s has 1200 left: a clip thought short may not be."""
     at_work(video("slow", 300, 3), 3, 1200)
