@@ -73,16 +73,27 @@ export class Gallery {
     if (!failed) return;
     const wish = await confirm("Delete all failed?", `${works(failed.length)}, with the reports.`, { offersUpload: true });
     if (!wish) return;
+    this.#removeFailed.disabled = true;
+    const deleted = await this.#remove(failed, wish).catch((error) => this.complain(error));
+    if (deleted) announce(`${works(deleted)} deleted.`);
+    await this.refresh();
+    this.#removeFailed.disabled = false;
+    say(this.#removeFailed, "Delete all failed");
+  }
+
+  /** Delete jobs, a few at a time, and show how many are; return the number. */
+  async #remove(jobs, wish) {
+    const all = jobs.length;
     let deleted = 0;
     const lane = async () => {
-      for (let job = failed.pop(); job; job = failed.pop()) {
+      for (let job = jobs.pop(); job; job = jobs.pop()) {
+        say(this.#removeFailed, `Deleting ${deleted} of ${all}`);
         await patiently(() => removeJob(job, wish));
         deleted += 1;
       }
     };
-    await Promise.all(Array.from({ length: LANES }, lane)).catch((error) => this.complain(error));
-    announce(`${works(deleted)} deleted.`);
-    await this.refresh();
+    await Promise.all(Array.from({ length: LANES }, lane));
+    return deleted;
   }
 
   async #allFailed() {

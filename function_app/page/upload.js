@@ -99,6 +99,7 @@ export class Upload extends EventTarget {
     } finally {
       this.#abort.abort();
       this.#onWay.clear();
+      this.memory.release();
     }
   }
 
@@ -238,6 +239,7 @@ class Memory {
   #place = null;
   #file;
   #about;
+  #letGo = null;
   there = new Set();
 
   constructor(file) {
@@ -252,9 +254,22 @@ class Memory {
   /** Take up what is known of the upload of this file to a blob. */
   bind(blob) {
     const place = `${MEMORY}${this.#file}.${blob}`;
+    if (!this.#letGo || this.#place !== place) this.#hold(place);
     if (this.#place === place) return;
     this.#place = place;
     this.there = new Set(recall(place)?.there ?? []);
+  }
+
+  /** Let other tabs know that the upload goes on, and has not been cut off; until it is released. */
+  #hold(place) {
+    this.release();
+    const held = new Promise((resolve) => (this.#letGo = resolve));
+    navigator.locks?.request(place, { mode: "shared" }, () => held);
+  }
+
+  release() {
+    this.#letGo?.();
+    this.#letGo = null;
   }
 
   /** The name of a slice: of one length for all, and no other file's. */
@@ -276,14 +291,18 @@ class Memory {
 
 /**
  * Return the uploads of videos that were cut off, each {place, name, size, sent}; `sent` counts
- * bytes. Those whose slices storage has dropped by now are forgotten.
+ * bytes. Those whose slices storage has dropped by now are forgotten, those that go on in another
+ * tab are left to that.
  */
-export function cutOff() {
+export async function cutOff() {
+  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  const goingOn = new Set(held.map((lock) => lock.name));
   const places = Object.keys(localStorage).filter((key) => key.startsWith(MEMORY));
   return places.flatMap((place) => {
     const { name, size, there, time } = recall(place) ?? {};
     // What stands before the blob's name is of one length.
     const blob = place.slice(MEMORY.length + 25);
+    if (goingOn.has(place)) return [];
     if (!name || Date.now() - time > KEPT_MS) localStorage.removeItem(place);
     else if (blob.includes("/")) return [{ place, name, size, sent: sizeOf(there, size) }];
     return [];

@@ -18,7 +18,7 @@ export class Uploads {
 
   /** Args: what to do for who wants to choose a file. */
   constructor(onChoose) {
-    for (const left of cutOff()) this.#showLeft(left, onChoose);
+    cutOff().then((all) => all.forEach((left) => this.#showLeft(left, onChoose)));
   }
 
   /** Queue files to be painted as an order says: {style, strength, preserve_colour}. */

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.end_to_end.browser.conftest import Visit
+from tests.end_to_end.browser.visitor import Visitor
 from tests.end_to_end.conftest import Atelier
 from tests.end_to_end.media import Media
 
@@ -154,6 +155,21 @@ def test_an_upload_that_was_cut_off_can_be_forgotten(visit: Visit, files: Files)
     expect(row).to_have_count(0)
     visitor.page.reload()
     expect(row).to_have_count(0)
+
+
+def test_an_upload_that_goes_on_in_another_tab_is_not_cut_off(visit: Visit, files: Files) -> None:
+    visitor = visit()
+    slices = Slices(visitor.page)
+    slices.break_at(2)
+    visitor.drop(files("elsewhere.mp4", BIG))
+    slices.wait_for(3)
+    other = Visitor(visitor.page.context.new_page())
+    other.open()
+    expect(other.page.locator("#styles .painting").first).to_be_visible()
+    expect(other.upload("elsewhere.mp4")).to_have_count(0)
+    visitor.page.close(run_before_unload=False)
+    other.page.reload()
+    expect(other.upload("elsewhere.mp4")).to_contain_text("Cut off at 8.4 MB of 12.6 MB.")
 
 
 def test_two_videos_of_one_name_are_both_painted(
