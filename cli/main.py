@@ -251,25 +251,32 @@ def status(
     """Show how jobs stand; without ID, the latest."""
     wanted = ",".join(["Failed"] * failed + [GOING_ON] * running)
     with _client(context) as client:
+        works = _asked(client, ids or [])
         if ids:
-            jobs, missed = [client.job(each) for each in ids], list[Fields]()
+            jobs, missed = [work.job for work in works if work.job], list[Fields]()
         else:
             filters = {"status": wanted} if wanted else {}
             jobs, missed = client.jobs_and_missed(top, **filters)
     for each in missed:
         say(f"{each['upload']} has no job yet: {each['message']}")
-    if not json:
+    if not json and jobs:
         show_jobs(jobs)
+    elif not json and not ids:
+        say("No job is like that." if wanted else "There is no job yet.")
     for job in jobs if json else ():
         tell(job.fields)
+    _report(works, (work for work in works if work.error), json)
 
 
 @command()
 def watch(context: typer.Context, ids: MaybeIds = None, json: Json = False) -> None:
     """Follow jobs until they end; without ID, all that go on."""
     with _client(context) as client, Board() as board:
-        found = map(client.job, ids) if ids else client.jobs(sys.maxsize, status=GOING_ON)
-        works = [Work(None, job=job) for job in found]
+        if ids:
+            works = _asked(client, ids)
+        else:
+            going_on = client.jobs(sys.maxsize, status=GOING_ON)
+            works = [Work(None, job=job) for job in going_on]
         _report(works, Studio(client, board).watch(works), json)
     if not works and not json:
         say("No job goes on.")
@@ -304,8 +311,10 @@ def save(
 ) -> None:
     """Save what jobs have painted; wait for those that go on."""
     with _client(context) as client, Board() as board:
-        jobs = [client.job(each) for each in ids]
-        works = [Work(out / names.painted(Path(job.name).stem, job.style), job=job) for job in jobs]
+        works = _asked(client, ids)
+        for work in works:
+            if work.job:
+                work.out = out / names.painted(Path(work.job.name).stem, work.job.style)
         _report(works, Studio(client, board, overwrite=overwrite).watch(works), json)
 
 
@@ -560,6 +569,17 @@ def _for_each(
                 say(_sentence(error) if error else f"{each} {done}")
     if failure:
         raise typer.Exit(failure.status)
+
+
+def _asked(client: Client, ids: Sequence[str]) -> list[Work]:
+    """Return the jobs of some ids, each once; of an id that is none, why."""
+    works: list[Work] = []
+    for each in dict.fromkeys(ids):
+        try:
+            works.append(Work(None, job=client.job(each), asked=each))
+        except RefusedError as error:
+            works.append(Work(None, error=error, asked=each))
+    return works
 
 
 def _report(works: Sequence[Work], ended: Iterator[Work], json: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cli.errors import CommandError
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LONGEST = 240
 """Bytes of a name; most file systems hold 255, and a number may have to be added."""
 
@@ -20,8 +21,8 @@ def shown(file: Path) -> str:
 
 
 def printable(text: str | Path) -> str:
-    """Return text that can be printed, of bytes that may be none."""
-    return os.fsencode(text).decode("utf-8", "replace")
+    """Return text that can be printed on one line, of bytes that may be none."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", os.fsencode(text).decode("utf-8", "replace"))
 
 
 def check(file: Path) -> None:

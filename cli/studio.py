@@ -44,17 +44,21 @@ class Work:
         file: to upload; None where its job is there already.
         job: how it stands; None before it has started.
         error: why it ended early.
+        asked: id by which the user asked for it; empty where it is a file.
     """
 
     out: Path | None
     file: Path | None = None
     job: Job | None = None
     error: CommandError | None = None
+    asked: str = ""
 
     @property
     def name(self) -> str:
         """What people call it."""
-        return names.shown(self.file) if self.file else self.job.name if self.job else ""
+        if self.file:
+            return names.shown(self.file)
+        return self.job.name if self.job else self.asked
 
     @property
     def is_well(self) -> bool:
@@ -72,7 +76,7 @@ class Work:
         """Return what a program wants to know of it."""
         return {
             "file": names.printable(self.file) if self.file else None,
-            "id": self.job.id if self.job else None,
+            "id": self.job.id if self.job else self.asked or None,
             "status": self.job.status if self.job else None,
             "path": str(self.out) if self.out and self.is_well else None,
             "code": self.failure.code if self.failure else None,
@@ -139,7 +143,7 @@ class Studio:
             except CommandError as error:
                 work.error = error
             except OSError as error:
-                work.error = CommandError(_sentence(error))
+                work.error = _unwritten(error, work)
             if work.error:
                 line.fails()
             return work
@@ -252,8 +256,10 @@ def _with_a_way_on(error: UnreachableError, work: Work) -> UnreachableError:
     return UnreachableError(f"{error} ({way})" if work.job or work.file else str(error))
 
 
-def _sentence(error: OSError) -> str:
-    """Say what the system refuses, without its number."""
-    file = names.printable(error.filename) if error.filename else ""
-    said = error.strerror or str(error)
-    return f"{file}: {said}" if file else said
+def _unwritten(error: OSError, work: Work) -> CommandError:
+    """Say what the system refuses, without its number, and how a result is still to be had."""
+    file = error.filename or (work.out.parent if work.job and work.out else "")
+    said = ": ".join(filter(None, (names.printable(file), error.strerror or str(error))))
+    if work.job and work.job.status == "Completed":
+        said += f" (it is painted; atelier download {work.job.id} --out FOLDER saves it)"
+    return CommandError(said)

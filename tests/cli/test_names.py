@@ -20,6 +20,13 @@ def test_a_name_that_is_no_text_is_refused_in_a_sentence() -> None:
     str(refusal.value).encode()
 
 
+def test_a_name_keeps_to_its_line() -> None:
+    assert names.printable(
+        "new\nline \x1b[31m\u202f☃.mp4"
+    ) == "new\N{REPLACEMENT CHARACTER}line " + ("\N{REPLACEMENT CHARACTER}[31m\u202f☃.mp4")
+    assert names.printable(NO_TEXT) == "caf\N{REPLACEMENT CHARACTER}.mp4"
+
+
 @given(st.text(st.characters(codec="utf-8"), min_size=1), st.text("abc_", min_size=1, max_size=100))
 def test_a_painted_video_has_a_name_that_file_systems_take(stem: str, style: str) -> None:
     name = names.painted(stem, style)

@@ -172,6 +172,14 @@ def test_nothing_in_the_folder_is_written_over(
 def test_a_failure_ends_no_list(shell: Shell, media: Media, tmp_path: Path) -> None:
     (file := tmp_path / "in a list.mp4").write_bytes(media.moving(4))
     (work,) = shell.json("restyle", file, "--style", "identity", "--out", tmp_path)
+    answer = shell.run("status", "none", work["id"])
+    assert (answer.returncode, work["id"] in answer.stdout) == (REFUSED, True)
+    assert "there is no job 'none' (no-job)" in answer.stderr
+    first, second = shell.json(
+        "download", "none", work["id"], "--out", tmp_path / "again", status=REFUSED
+    )
+    assert (first["id"], first["code"]) == ("none", "no-job")
+    assert frames(Path(second["path"])) == frames(file)
     answer = shell.run("delete", "none", work["id"])
     assert answer.returncode == REFUSED
     assert f"{work['id']} is deleted." in answer.stderr
@@ -232,7 +240,11 @@ def test_a_result_that_cannot_be_written_is_said_so(
     out = tmp_path / "out" / "deeper"
     answer = shell.run("restyle", videos[0], "--style", "identity", "--out", out)
     assert (answer.returncode, "Traceback" in answer.stderr) == (NOT_PAINTED, False)
-    assert "Not a directory" in answer.stderr
+    (said,) = re.findall(r"out/deeper: Not a directory \((.+)\)", answer.stderr)
+    command = re.fullmatch(r"it is painted; (atelier download \S+ --out) FOLDER saves it", said)
+    assert command
+    saved = shell.run(*command[1].split()[1:], tmp_path / "elsewhere")
+    assert frames(Path(saved.stdout.strip())) == frames(videos[0])
 
 
 def test_styles_are_listed(shell: Shell) -> None:
