@@ -113,7 +113,13 @@ class Studio:
             works: with a file each.
             order: style and options, as the API takes them.
         """
-        return self._each(works, lambda work, line: self._start(work, line, order))
+
+        def bring(work: Work, line: Line) -> None:
+            self._start(work, line, order)
+            has_ended = work.job is not None and work.job.has_ended
+            line.ends("Painted before" if has_ended else "Started")
+
+        return self._each(works, bring)
 
     def restyle(self, works: Sequence[Work], order: Fields) -> Iterator[Work]:
         """Upload videos, follow their jobs, fetch the results; yield each work as it ends."""

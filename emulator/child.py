@@ -50,7 +50,8 @@ class Child:
         if _answers(service.port):
             raise EmulatorError(
                 f"Port {service.port} for {service.name} is in use: "
-                "end what listens there, or choose another port."
+                "end what listens there, another `make run` perhaps, or choose another port as "
+                "`.venv/bin/python -m emulator --help` says."
             )
         self._spawn()
 

@@ -102,8 +102,9 @@ def test_a_job_is_started_watched_saved_and_deleted(
     shell: Shell, atelier: Atelier, media: Media, tmp_path: Path
 ) -> None:
     (file := tmp_path / "steps.mp4").write_bytes(media.moving(4))
-    (started,) = shell.json("restyle", file, "--style", "identity", "--detach")
-    job = started["id"]
+    answer = shell.run("restyle", file, "--style", "identity", "--detach")
+    job = answer.stdout.strip()
+    assert re.search("steps.mp4 .* Started", answer.stderr)
     (watched,) = shell.json("watch", job)
     assert (watched["id"], watched["status"]) == (job, "Completed")
     (saved,) = shell.json("download", job, "--out", tmp_path)
