@@ -37,7 +37,8 @@ SETTLE_S = 30.0
 MAY_FAIL = {"video replaced", "video deleted", "plan deleted"}
 MAY_CANCEL = {"job cancelled", "instance terminated"}
 TERMINAL = {"Completed", "Failed", "Canceled"}
-SHARD = re.compile(r"PUT .*/work/(\d+)\.mp4$")
+SHARD = re.compile(r"PUT .*/([^/]+)/work/(\d+)\.mp4$")
+"""A request that writes a shard: id of its job, and index."""
 RESULT = re.compile(r"PUT .*/results/.*\.mp4(\?|$)")
 
 
@@ -68,7 +69,8 @@ class Observed:
 
     def note_write(self, line: str, body: bytes, scene: Scene) -> None:
         """Look at a request that writes: a seal proves what is before it, a result is whole."""
-        if (shard := SHARD.match(line)) and not self._is_sound(int(shard[1]), body, scene):
+        shard = SHARD.match(line)
+        if shard and shard[1] == self.job_id and not self._is_sound(int(shard[2]), body, scene):
             self.half_files.append(line)
         if RESULT.match(line) and not self.is_whole(scene.read("results", self.names.painted)):
             self.half_files.append(f"before {line}")

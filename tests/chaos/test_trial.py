@@ -90,6 +90,8 @@ def test_the_oracle_sees_a_shard_that_is_sealed_before_it_is_whole(scene: Scene)
     for sound in (content[:100], content + proof):
         seen.note_write(line, sound, scene)
     assert seen.half_files == []
+    seen.note_write(line.replace(job_id, "another-000000000000"), bytes(200) + proof, scene)
+    assert seen.half_files == []
     seen.note_write(line, bytes(200) + proof, scene)
     assert seen.half_files == [line]
 
