@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
 
 from function_app.errors import Code, InputError
 from function_app.store import paths, storage
@@ -77,8 +76,8 @@ def _damaged_note(damaged: list[int]) -> str:
 def _concealed_note(concealed: list[int], plan: Plan) -> str:
     if not concealed:
         return ""
-    pts, tick = list(plan.result), plan.result.seconds_per_tick
-    begin, end = (_clock(pts[frame] * tick) for frame in (concealed[0], concealed[-1]))
+    pts = list(plan.result)
+    begin, end = (plan.result.clock(pts[frame]) for frame in (concealed[0], concealed[-1]))
     return (
         f"{len(concealed)} of {plan.frame_count} frames decode with errors, from {begin} to {end}: "
         "painted as FFmpeg conceals them"
@@ -89,15 +88,8 @@ def _scaled_note(scaled: list[int], plan: Plan) -> str:
     # Where all have another size than was planned, it does not change.
     if not scaled or len(scaled) == plan.frame_count:
         return ""
-    first = _clock(list(plan.result)[scaled[0]] * plan.result.seconds_per_tick)
+    first = plan.result.clock(list(plan.result)[scaled[0]])
     return (
         f"the size of the picture changes: {len(scaled)} frames from {first} on were scaled to "
         "that of the first"
     )
-
-
-def _clock(seconds: Fraction) -> str:
-    """Write a time as people do: 1:02:03.4."""
-    minutes, rest = divmod(float(seconds), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:04.1f}"

@@ -85,7 +85,7 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
                 yield held
             held = Frame(shard, index, planes, damaged)
     if held is None or planned:
-        begin, end = (_clock(edges[at], plan) for at in (shard.first, shard.last))
+        begin, end = (plan.source.clock(edges[at]) for at in (shard.first, shard.last))
         raise InputError(
             f"Nothing can be decoded from {begin} to {end} of the video;"
             " cut that part out, or repair the file."
@@ -446,10 +446,3 @@ def _converted(stream: FilterableStream, picture: Picture) -> FilterableStream:
 
 def _seconds(time: Fraction) -> str:
     return f"{float(time):.6f}"
-
-
-def _clock(tick: int, plan: Plan) -> str:
-    """Write a timestamp as people do: 1:02:03.4."""
-    minutes, seconds = divmod(float(tick * plan.source.seconds_per_tick), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{seconds:04.1f}"

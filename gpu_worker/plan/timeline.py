@@ -84,6 +84,12 @@ class Timeline:
         """Average frames per second."""
         return len(self) / self.duration
 
+    def clock(self, pts: int) -> str:
+        """Write a timestamp, in ticks, as people do: 1:02:03.4."""
+        seconds, tenth = divmod(round(10 * pts * self.seconds_per_tick), 10)
+        minutes, second = divmod(seconds, 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{second:02}.{tenth}"
+
 
 def _run_lengths(values: Iterable[int]) -> Iterator[tuple[int, int]]:
     run: tuple[int, int] | None = None

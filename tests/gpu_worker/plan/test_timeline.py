@@ -33,6 +33,20 @@ def test_timestamps_that_do_not_rise_are_refused(pts: list[int]):
         Timeline.of(pts, 1, Fraction(1, 24))
 
 
+@pytest.mark.parametrize(
+    ("milliseconds", "said"),
+    [
+        (0, "0:00:00.0"),
+        (949, "0:00:00.9"),
+        (59_960, "0:01:00.0"),
+        (3_723_420, "1:02:03.4"),
+        (3_599_999, "1:00:00.0"),
+    ],
+)
+def test_a_timestamp_is_written_as_people_do(milliseconds: int, said: str):
+    assert even(1, rate=1000).clock(milliseconds) == said
+
+
 @pytest.mark.parametrize("last_duration", [0, -1])
 def test_a_last_frame_that_is_never_shown_is_refused(last_duration: int):
     with pytest.raises(PlanError):
