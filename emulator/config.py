@@ -1,9 +1,11 @@
 """Where the emulator's services listen, where they keep their state, and what they serve."""
 
 import os
+import random
 import secrets
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -11,6 +13,8 @@ from typing import Self
 CORE_TOOLS, HOST_KEY = "EMULATOR_CORE_TOOLS", "EMULATOR_HOST_KEY"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
+PORTS = range(10_240, 32_768)
+"""From above those of known services to below those that Linux lends (macOS from 49152 on)."""
 
 # Azurite's published development account: the same on every machine, no secret.
 # https://learn.microsoft.com/azure/storage/common/storage-use-azurite
@@ -158,9 +162,17 @@ class Config:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return `count` different TCP ports that nothing listens on."""
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in sockets]
-    for listener in sockets:
-        listener.close()
-    return ports
+    """Return `count` different TCP ports that nothing listens on.
+
+    None that the system lends to outgoing connections: one of them could take the port before the
+    service does that it is meant for.
+    """
+    with ExitStack() as held:
+        found: list[int] = []
+        for port in random.sample(PORTS, len(PORTS)):
+            if len(found) == count:
+                break
+            with suppress(OSError):
+                held.enter_context(socket.create_server((HOST, port)))
+                found.append(port)
+        return found

@@ -1,10 +1,17 @@
-"""Options of all tests."""
+"""Options of all tests, and how hypothesis tries."""
 
 import os
 
+import hypothesis
 import pytest
 
 from emulator.config import CORE_TOOLS
+
+# No test is about how long something takes: a busy machine would fail it.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -38,7 +38,7 @@ def test_the_busy_time_is_that_of_the_frames():
     assert simulate(CALM, 50, SHARDS, 4, random.Random(0))[1] == pytest.approx(1200 / 50)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(shards=st.lists(st.integers(1, 300), min_size=1, max_size=40), nodes=st.integers(1, 20))
 def test_it_is_never_faster_than_its_parts(shards: list[int], nodes: int):
     """Graham's bounds on list scheduling, from below and from above."""

@@ -39,7 +39,6 @@ EXAMPLES = 12
 # The same requests each time.
 examples = settings(
     derandomize=True,
-    deadline=None,
     max_examples=EXAMPLES,
     database=None,
     suppress_health_check=list(HealthCheck),

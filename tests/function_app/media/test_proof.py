@@ -86,7 +86,7 @@ def differs(result: io.BytesIO, plan: Plan, tracks: Sequence[bytes] = ()) -> str
     lengths=st.lists(st.integers(1, 7), min_size=1, max_size=30),
     late=st.sampled_from([0, 2, 700, 2706, 90_000]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_the_times_every_frame_is_reached(
     shards: Callable[[Plan], dict[Shard, bytes]], steps: list[int], lengths: list[int], late: int
 ) -> None:

@@ -53,7 +53,7 @@ def share(crowd: Sequence[Claim], nodes: int, now: float = NOW) -> dict[str, int
     return shares(crowd, nodes, now, RESTART)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(crowds(), st.integers(1, 20))
 def test_no_more_nodes_are_given_than_there_are(crowd: list[Claim], nodes: int):
     given_out = share(crowd, nodes)
@@ -64,7 +64,7 @@ def test_no_more_nodes_are_given_than_there_are(crowd: list[Claim], nodes: int):
     assert there <= max(nodes, 1, sum(claim.held for claim in crowd if claim.works))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(crowds(), st.integers(1, 20), st.randoms())
 def test_the_order_in_which_jobs_are_told_of_is_nothing_to_it(
     crowd: list[Claim], nodes: int, chance: Random
@@ -73,7 +73,7 @@ def test_the_order_in_which_jobs_are_told_of_is_nothing_to_it(
     assert share(shuffled, nodes) == share(crowd, nodes)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(crowds(), st.integers(1, 20))
 def test_who_waits_never_makes_anybody_give_way_for_nothing(crowd: list[Claim], nodes: int):
     """Nobody gives a node up while there is no job that lacks one."""
@@ -84,7 +84,7 @@ def test_who_waits_never_makes_anybody_give_way_for_nothing(crowd: list[Claim], 
     assert all(given_out[claim.job_id] >= claim.held for claim in fresh)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(crowds(), st.integers(1, 20))
 def test_for_who_is_not_short_nobody_gives_way(crowd: list[Claim], nodes: int):
     """However long it has waited: two that are long would else take turns, and neither end."""
@@ -173,7 +173,7 @@ def test_nodes_that_are_gone_are_taken_from_who_does_not_have_them():
     assert share([film(), queued], 6) == {"film": 4, "queued": 2}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 4), st.lists(st.integers(1, 2000), min_size=1, max_size=4))
 def test_films_are_painted_and_seldom_interrupted_though_clips_never_end(
     nodes: int, videos: list[int]
@@ -205,7 +205,7 @@ def after(claim: Claim, held: int, now: float) -> Claim:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(crowds(), st.integers(1, 20))
 def test_who_waits_is_told_for_how_long_and_behind_how_many(crowd: list[Claim], nodes: int):
     told = begins_in(crowd, nodes, NOW, RESTART)

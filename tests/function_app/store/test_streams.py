@@ -71,7 +71,7 @@ def test_reader_seeks_as_a_file_does(new_blob: NewBlob) -> None:
     )
 
     @given(st.lists(st.tuples(moves, st.integers(0, 30)), max_size=8))
-    @trials(max_examples=20, deadline=None)
+    @trials(max_examples=20)
     def check(steps: list[tuple[tuple[int, int], int]]) -> None:
         file, stream = io.BytesIO(content), io.BufferedReader(BlobReader(client))
         for (offset, whence), length in steps:
@@ -216,7 +216,7 @@ def test_writer_writes_what_a_file_would_hold(new_blob: NewBlob) -> None:
     rewrite = st.tuples(st.integers(0, HEAD - 1), st.binary(min_size=1, max_size=20))
 
     @given(st.lists(st.one_of(append, rewrite), min_size=1, max_size=12))
-    @trials(max_examples=25, deadline=None)
+    @trials(max_examples=25)
     def check(steps: list[tuple[int | None, bytes]]) -> None:
         file, writer = io.BytesIO(), BlobWriter(client, HEAD, "video/mp4")
         for place, data in steps:

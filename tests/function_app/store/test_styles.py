@@ -180,7 +180,6 @@ def test_a_long_header_is_read_whole(name: str, put: Put) -> None:
 
 @hypothesis_settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.binary(max_size=200))

@@ -16,7 +16,7 @@ from tests.gpu_worker.small import SMALL, SMALL_TRANSFORMER, paint, seeded
 SIDES = st.integers(16, 45)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(height=SIDES, width=SIDES, frames=st.integers(1, 3))
 @pytest.mark.parametrize("architecture", [SMALL, SMALL_TRANSFORMER, Architecture("Identity")])
 def test_any_size_keeps_its_shape_and_range(

@@ -13,7 +13,7 @@ SIDES = st.integers(1, 20)
 CHANNELS = st.integers(1, 9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(frames=st.integers(1, 3), height=SIDES, width=SIDES, inputs=CHANNELS, outputs=CHANNELS)
 def test_the_products_left_out_do_not_show(
     frames: int, height: int, width: int, inputs: int, outputs: int
