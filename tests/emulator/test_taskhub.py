@@ -202,7 +202,7 @@ def hubs(tmp_path: Path) -> Generator[Callable[..., Hub]]:
 def test_a_timer_is_set_again(hubs: Callable[..., Hub]):
     first = hubs()
     name = first.client.schedule_new_orchestration(sleep, input=2.0)
-    first.client.wait_for_orchestration_start(name, timeout=10)
+    first.client.wait_for_orchestration_start(name, timeout=60)
     first.stop()
     assert hubs().wait(name).get_output() == "awake"
 
@@ -210,7 +210,7 @@ def test_a_timer_is_set_again(hubs: Callable[..., Hub]):
 def test_an_event_that_nobody_took_yet_is_kept(hubs: Callable[..., Hub]):
     first = hubs()
     name = first.client.schedule_new_orchestration(wait)
-    first.client.wait_for_orchestration_start(name, timeout=10)
+    first.client.wait_for_orchestration_start(name, timeout=60)
     first.worker.stop()
     first.client.raise_orchestration_event(name, "go", data="kept")
     first.stop()
@@ -220,7 +220,7 @@ def test_an_event_that_nobody_took_yet_is_kept(hubs: Callable[..., Hub]):
 def test_the_version_is_kept_through_continuing_as_new(hubs: Callable[..., Hub]):
     first = hubs(OF_SEVEN)
     name = first.client.schedule_new_orchestration(tell_version, version="7")
-    first.client.wait_for_orchestration_start(name, timeout=10)
+    first.client.wait_for_orchestration_start(name, timeout=60)
     first.stop()
     second = hubs(OF_SEVEN)
     for _ in range(2):
@@ -231,7 +231,7 @@ def test_the_version_is_kept_through_continuing_as_new(hubs: Callable[..., Hub])
 def test_events_that_an_orchestrator_had_in_hand_are_kept(hubs: Callable[..., Hub]):
     first = hubs()
     name = first.client.schedule_new_orchestration(think)
-    assert THINKING.wait(timeout=10)
+    assert THINKING.wait(timeout=60)
     first.client.raise_orchestration_event(name, "go", data="kept")
     first.backend.stop()
     GO_ON.set()
@@ -243,7 +243,7 @@ def test_a_result_that_comes_after_the_end_changes_nothing(hubs: Callable[..., H
     WORKING.clear()
     FINISH.clear()
     name = hub.client.schedule_new_orchestration(delegate)
-    assert WORKING.wait(timeout=10)
+    assert WORKING.wait(timeout=60)
     hub.client.terminate_orchestration(name)
     hub.wait(name)
     before = hub.client.get_orchestration_history(name)
@@ -255,7 +255,7 @@ def test_a_result_that_comes_after_the_end_changes_nothing(hubs: Callable[..., H
 def test_an_event_for_a_suspended_instance_is_kept(hubs: Callable[..., Hub], wait_until: WaitUntil):
     first = hubs()
     name = first.client.schedule_new_orchestration(wait)
-    first.client.wait_for_orchestration_start(name, timeout=10)
+    first.client.wait_for_orchestration_start(name, timeout=60)
     first.client.suspend_orchestration(name)
     wait_until(lambda: first.state(name).runtime_status is OrchestrationStatus.SUSPENDED)
     first.client.raise_orchestration_event(name, "go", data="kept")
@@ -293,7 +293,7 @@ def works(hubs: Callable[..., Hub]) -> Hub:
     FINISH.clear()
     hub = hubs(HubRules(activities_hidden_s=2))
     hub.client.schedule_new_orchestration(delegate, instance_id="delegate")
-    assert WORKING.wait(timeout=10)
+    assert WORKING.wait(timeout=60)
     return hub
 
 

@@ -74,8 +74,18 @@ def described(folder: Path, film: Path, length: int, ranks: int) -> list[dict[st
     return lines_of(folder, plan)
 
 
-def test_each_frame_is_described_alike_however_the_film_is_cut(tmp_path: Path, film: Path) -> None:
-    whole = described(tmp_path / "whole", film, 40, 1)
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory, film: Path) -> Path:
+    """The folder of a job that described the film in one shard."""
+    folder = tmp_path_factory.mktemp("jobs") / "whole"
+    described(folder, film, 40, 1)
+    return folder
+
+
+def test_each_frame_is_described_alike_however_the_film_is_cut(
+    tmp_path: Path, film: Path, job: Path
+) -> None:
+    whole = lines_of(job, lines_plan(film, 40))
     assert [line["frame"] for line in whole] == list(range(40))
     assert [line["time"] for line in whole] == pytest.approx([frame / 20 for frame in range(40)])
     assert described(tmp_path / "cut", film, 7, 3) == whole
@@ -85,11 +95,10 @@ def test_each_frame_is_described_alike_however_the_film_is_cut(tmp_path: Path, f
     assert whole[0]["contrast"] < 0.01 < whole[30]["contrast"]
 
 
-def test_progress_and_a_preview_are_there_as_for_a_painting(tmp_path: Path, film: Path) -> None:
-    described(tmp_path / "job", film, 40, 1)
-    names = {file.name for file in (tmp_path / "job" / "out").iterdir()}
+def test_progress_and_a_preview_are_there_as_for_a_painting(job: Path) -> None:
+    names = {file.name for file in (job / "out").iterdir()}
     assert names == {"00000.jsonl", "preview.jpg", "progress-000.json"}
-    progress = json.loads((tmp_path / "job" / "out" / "progress-000.json").read_bytes())
+    progress = json.loads((job / "out" / "progress-000.json").read_bytes())
     assert progress["frames"] == 40
 
 
@@ -106,14 +115,17 @@ def test_shards_that_are_there_are_left_alone(tmp_path: Path, film: Path) -> Non
 
 def test_a_scorer_that_is_not_there_is_the_inputs_fault(tmp_path: Path, clips: Clips) -> None:
     video = clips["plain.mp4"]
-    for scorer in ("os", "..motion", "missing"):
-        folder = tmp_path / f"for {scorer}"
-        folder.mkdir()
-        result = run(1, *words(folder, lines_plan(video, FRAMES), video, scorer))
-        assert result.returncode != 0
-        failure = Failure.from_json((folder / "out" / FAILURE_NAME).read_bytes())
-        assert (failure.fault, failure.code) == ("input", "unusable-style")
-        assert f"needs the scorer '{scorer}'; there are motion." in failure.message
+    result = run(1, *words(tmp_path, lines_plan(video, FRAMES), video, "missing"))
+    assert result.returncode != 0
+    failure = Failure.from_json((tmp_path / "out" / FAILURE_NAME).read_bytes())
+    assert (failure.fault, failure.code) == ("input", "unusable-style")
+    assert "needs the scorer 'missing'; there are motion." in failure.message
+
+
+@pytest.mark.parametrize("scorer", ["os", "..motion", "missing"])
+def test_only_what_lies_beside_the_scorers_is_one(tmp_path: Path, scorer: str) -> None:
+    with pytest.raises(StyleError, match=f"needs the scorer '{re.escape(scorer)}'"):
+        load_scorer(style(tmp_path, scorer), CPU)
 
 
 def test_a_style_that_paints_is_no_scorer(tmp_path: Path) -> None:

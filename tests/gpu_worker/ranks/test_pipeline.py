@@ -28,7 +28,7 @@ def test_items_are_made_in_another_thread_while_the_taker_is_busy():
 
     with closing(prefetch(items(), 2)) as ahead:
         assert next(ahead) != threading.current_thread().name
-        assert made.wait(timeout=10), "the second item was not made ahead"
+        assert made.wait(timeout=60), "the second item was not made ahead"
 
 
 def test_no_more_than_depth_items_wait():
@@ -44,7 +44,7 @@ def test_no_more_than_depth_items_wait():
 
     with closing(prefetch(items(), 3)) as ahead:
         assert next(ahead) == 0
-        assert fourth.wait(timeout=10)
+        assert fourth.wait(timeout=60)
     assert made == [0, 1, 2, 3]
 
 
