@@ -7,6 +7,7 @@ import io
 import json
 import os
 import resource
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from gpu_worker.plan import Plan
 
 HUNG_S = 60.0
 STYLE = "identity"
+PIECE = 2**16
 LONGEST_SENTENCE = 500
 NEAR_S = {Container.MP4: 0.0001, Container.MKV: 0.001}
 """By which a result's frame may come at another time: it has ticks too."""
@@ -91,22 +93,24 @@ def in_child(step: Step, job: Job, most_s: float = HUNG_S) -> tuple[str, str, in
         faulthandler.dump_traceback_later(most_s / 2, file=writing)
         _live(step, job, writing, limited=step is not _paint)
     os.close(writing)
-    status, usage = _await(pid, time.monotonic() + most_s)
-    with os.fdopen(reading, "rb") as answers:
-        outcome, detail, peak_of_children = _judge(status, answers.read(), most_s)
+    with os.fdopen(reading, "rb", buffering=0) as answers:
+        answer, in_time = _hear(answers, time.monotonic() + most_s)
+    if not in_time:
+        os.kill(pid, signal.SIGKILL)
+    _, status, usage = os.wait4(pid, 0)
+    ended = os.waitstatus_to_exitcode(status) if in_time else None
+    outcome, detail, peak_of_children = _judge(ended, answer, most_s)
     return outcome, detail, max(usage.ru_maxrss, peak_of_children)
 
 
-def _await(pid: int, deadline: float) -> tuple[int | None, resource.struct_rusage]:
-    """Wait for a child; kill it, and return None for its status, where it hangs."""
-    while time.monotonic() < deadline:
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status), usage
-        time.sleep(0.002)
-    os.kill(pid, signal.SIGKILL)
-    _, _, usage = os.wait4(pid, 0)
-    return None, usage
+def _hear(answers: io.FileIO, deadline: float) -> tuple[bytes, bool]:
+    """Read what a child says until it ends; return whether that was in time, too."""
+    heard = b""
+    while select.select([answers], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        if not (piece := answers.read(PIECE)):
+            return heard, True
+        heard += piece
+    return heard, False
 
 
 def _judge(status: int | None, answer: bytes, most_s: float) -> tuple[str, str, int]:

@@ -118,9 +118,11 @@ type _Part = tuple[bytes, int, int]
 
 def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[_Part]:
     for _ in range(_MOST_BOXES):
+        if start + _BOX_HEADER > end:
+            return
         file.seek(start)
         head = file.read(_ENTRY_HEADER)
-        if start + _BOX_HEADER > end or len(head) < _BOX_HEADER:
+        if len(head) < _BOX_HEADER:
             return
         size, kind = struct.unpack_from(">I4s", head)
         skip = _BOX_HEADER
@@ -209,9 +211,11 @@ _CLUSTER = b"\x1f\x43\xb6\x75"
 def _elements(file: IO[bytes], start: int, end: int) -> Iterator[_Part]:
     """Yield the elements of a part of a Matroska file (RFC 8794)."""
     for _ in range(_MOST_BOXES):
+        if start >= end:
+            return
         file.seek(start)
         head = file.read(12)
-        if start >= end or not head or not head[0]:
+        if not head or not head[0]:
             return
         id_size = 9 - head[0].bit_length()
         if id_size >= len(head) or not head[id_size]:

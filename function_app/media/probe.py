@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from function_app.errors import Code, InputError
 from function_app.media.clock import JUMPING
+from function_app.media.headers import encrypted, read_headers
 from function_app.media.inventory import painted_track
 from function_app.settings import Settings
 
@@ -83,6 +84,8 @@ def open_video(file: IO[bytes], name: str) -> Generator[InputContainer]:
     try:
         container = av.open(file, "r", options=options)
     except (FFmpegError, ValueError) as error:
+        if any(each.encrypted for each in read_headers(file, _formats(head))):
+            raise encrypted(name) from error
         raise _unreadable(name, head) from error
     with container:
         yield container
@@ -97,6 +100,11 @@ def _not_a_video(head: bytes) -> str:
     if head.startswith(_STILL_IMAGES) or png or webp or heif:
         return STILL
     return ""
+
+
+def _formats(head: bytes) -> tuple[str, ...]:
+    """Name the container that a file begins as, among those that may say that it is encrypted."""
+    return ("mov",) if head[4:8] == b"ftyp" else ("matroska",)
 
 
 def _unreadable(name: str, head: bytes) -> InputError:

@@ -154,6 +154,10 @@ class Track:
 
     def _begin(self, packet: Packet[Any]) -> None:
         """Find the way for a track by its first packet; give it up where there is none."""
+        if packet.has_sidedata("encryption_info"):
+            self._is_given_up = True
+            self.notes = [f"{self._named} is encrypted (DRM): left out"]
+            return
         if is_held(self._container, self._source, packet):
             self._open(_Copy)
         elif isinstance(self._source, SubtitleStream) and self._codec in TEXT_SUBTITLES:

@@ -9,7 +9,8 @@ from function_app.store import paths, storage
 from function_app.store.jobs import Job
 from gpu_worker.plan import Plan
 
-MOST_DAMAGED = 0.05
+MOST_DAMAGED = 0.5
+"""Share of the frames that may not decode: beyond, less than half of the film would be there."""
 MOST_CONCEALED = 0.9
 """Share of the frames that may decode with errors: beyond, what is painted is no picture."""
 
@@ -44,7 +45,11 @@ def damage_note(job: Job, plan: Plan) -> str:
             "frames decode with errors: use a copy that plays",
             Code.DAMAGED_VIDEO,
         )
-    notes = _damaged_note(damaged), _concealed_note(concealed, plan), _scaled_note(scaled, plan)
+    notes = (
+        _damaged_note(damaged, plan),
+        _concealed_note(concealed, plan),
+        _scaled_note(scaled, plan),
+    )
     return "; ".join(filter(None, notes))
 
 
@@ -67,21 +72,29 @@ def _found(job: Job, plan: Plan) -> tuple[list[int], list[int], list[int]]:
     return damaged, concealed, scaled
 
 
-def _damaged_note(damaged: list[int]) -> str:
+def _damaged_note(damaged: list[int], plan: Plan) -> str:
     if not damaged:
         return ""
-    return f"{len(damaged)} frames could not be decoded; the frame before stands in for each"
+    return (
+        f"{len(damaged)} of {plan.frame_count} frames cannot be decoded, {_span(damaged, plan)}: "
+        "the frame before stands in for each"
+    )
 
 
 def _concealed_note(concealed: list[int], plan: Plan) -> str:
     if not concealed:
         return ""
-    pts = list(plan.result)
-    begin, end = (plan.result.clock(pts[frame]) for frame in (concealed[0], concealed[-1]))
     return (
-        f"{len(concealed)} of {plan.frame_count} frames decode with errors, from {begin} to {end}: "
-        "painted as FFmpeg conceals them"
+        f"{len(concealed)} of {plan.frame_count} frames decode with errors, "
+        f"{_span(concealed, plan)}: painted as FFmpeg conceals them"
     )
+
+
+def _span(frames: list[int], plan: Plan) -> str:
+    """Say from when to when frames are."""
+    pts = list(plan.result)
+    begin, end = (plan.result.clock(pts[frame]) for frame in (frames[0], frames[-1]))
+    return f"from {begin} to {end}"
 
 
 def _scaled_note(scaled: list[int], plan: Plan) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -73,6 +75,8 @@ SHORTEST_STEADIED = 4 * REACH
 REMUX_HEAD = 2**20
 UNKNOWN_TYPE = "application/octet-stream"
 _JUMPS_NAMED = 5
+_LONGEST_NOTE, _MOST_OF_NOTES = 400, 2**13
+"""Characters of a note, and of all in JSON: the status that holds them may have 16 KiB."""
 # Containers whose header says how long all is; of others FFmpeg guesses, or the index tells.
 _SAYING = {"matroska", "flv"}
 _MISSING_S, _MISSING = 1.0, 0.02
@@ -113,11 +117,20 @@ def preprocess(job: Job) -> Work:
         *work,
         plan.frame_count,
         nodes,
-        upload.notes,
+        _told(upload.notes),
         estimate,
         awaits_style=style.job_id is not None,
         makes_lines=plan.makes_lines,
     )
+
+
+def _told(notes: Sequence[str]) -> tuple[str, ...]:
+    """Return as many notes as a job's status holds, and how many there are beyond."""
+    short = [note if len(note) <= _LONGEST_NOTE else f"{note[:_LONGEST_NOTE]}..." for note in notes]
+    sizes = accumulate(len(json.dumps(note)) for note in short)
+    kept = sum(size <= _MOST_OF_NOTES for size in sizes)
+    beyond = [f"there are {more} notes more"] if (more := len(short) - kept) else []
+    return (*short[:kept], *beyond)
 
 
 def _for_lines(shard: Shard) -> Shard:

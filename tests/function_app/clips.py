@@ -176,6 +176,13 @@ RECIPES: dict[str, list[str]] = {
         *("-i", "@plain.mp4", "-i", "@anamorphic_large.mp4", "-i", "@long.mp4"),
         *("-map", "0:v", "-map", "1:v", "-map", "2:v", "-c", "copy"),
     ],
+    "hundred_pictures.mkv": [
+        *("-i", "@three_frames.mp4", *(["-map", "0:v"] * 100), "-c", "copy"),
+    ],
+    "long_name.mkv": [
+        *("-i", "@one_frame.mp4", "-c", "copy", "-attach", "@words.srt"),
+        *("-metadata:s:t", "mimetype=text/plain", "-metadata:s:t", f"filename={'a' * 2000}"),
+    ],
     "anamorphic_large.mp4": [*numbered(size="96x64"), *B_FRAMES],
     "long.mp4": [*numbered(frames=96, size="32x32"), *B_FRAMES],
     "two_pictures.mkv": [

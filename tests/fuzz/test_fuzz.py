@@ -27,7 +27,8 @@ def waits_for_ever(job):
     sleep(1000)
 
 os.environ.update(Config.on_free_ports(Path("nowhere")).app_settings)
-print(in_child(waits_for_ever, Job.of("plain/video.mp4", "etag"), most_s=2))
+job = Job.of("plain/video.mp4", "etag")
+print([in_child(waits_for_ever, job, most_s=2), in_child(lambda _: "much" * 2**16, job)])
 """
 MUTANTS = 60
 FOUND = (984,)
@@ -57,9 +58,10 @@ def test_the_command_keeps_how_each_mutant_ended(tmp_path: Path) -> None:
     }
 
 
-def test_of_a_step_that_hangs_it_is_said_where() -> None:
+def test_of_a_step_that_hangs_it_is_said_where_and_one_that_says_much_does_not() -> None:
     done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, check=True)
-    outcome, said, _ = ast.literal_eval(done.stdout.decode())
+    (outcome, said, _), (other, much, _) = ast.literal_eval(done.stdout.decode())
+    assert (other, len(much)) == (RESULT, 2**18)
     assert outcome == VIOLATION
     assert said.startswith("hung for 2 s: ")
     assert "in waits_for_ever" in said

@@ -210,6 +210,11 @@ def a_sample_apart() -> Callable[[av.Packet], bool]:
     return change
 
 
+def test_encrypted_sound_is_left_out(clips: Clips) -> None:
+    tracks, notes = extract(clips["encrypted.mp4"])
+    assert (tracks, notes) == ([], ["the aac sound of track 1 is encrypted (DRM): left out"])
+
+
 def test_packets_that_go_back_are_counted(clips: Clips) -> None:
     def back(packet: av.Packet) -> bool:
         if packet.dts is not None and 20 * 1024 <= packet.dts < 24 * 1024:

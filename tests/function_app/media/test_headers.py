@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from av.error import FFmpegError
 
 from function_app.errors import Code, InputError
 from function_app.media.headers import Header, read_headers
@@ -12,7 +13,7 @@ from function_app.stages.preprocess import preprocess
 from function_app.store.jobs import Job
 from fuzz.boxes import clean_aperture, dolby_vision, with_box
 from gpu_worker.frames.decode import frames
-from tests.function_app.clips import Clips
+from tests.function_app.clips import Clips, opened
 from tests.function_app.stages.test_preprocess import plan_of
 
 CROP = bytes.fromhex("54aa8102 54bb8104 54cc8106 54dd8108")
@@ -87,6 +88,19 @@ def test_headers_of_no_sense_say_nothing(clips: Clips) -> None:
         read(whole[-size:] if size else b"", "mov")
         read(whole[:size], "matroska")
     assert read(b"\0\0\0\1moov" + bytes(8), "mov") == []
+
+
+def test_an_encrypted_video_that_does_not_open_is_refused_as_such(
+    clips: Clips, upload: Callable[..., Job]
+) -> None:
+    content = bytearray(clips["encrypted.mp4"].read_bytes())
+    count = content.index(b"senc") + 8
+    content[count : count + 4] = (10**6).to_bytes(4)  # samples, of which few are there
+    with pytest.raises(FFmpegError):
+        opened(bytes(content))
+    with pytest.raises(InputError, match=r"locked\.mp4 is encrypted \(DRM\)") as refusal:
+        preprocess(upload(bytes(content), "locked.mp4"))
+    assert refusal.value.code == Code.ENCRYPTED_VIDEO
 
 
 def test_an_encrypted_video_is_refused_as_such(clips: Clips, upload: Callable[..., Job]) -> None:

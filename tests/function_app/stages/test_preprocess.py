@@ -1,5 +1,6 @@
 """From an uploaded video to its plan, through Azurite."""
 
+import json
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -179,6 +180,20 @@ def test_a_silent_video_has_no_extras(clips: Clips, upload: Upload) -> None:
 def test_sound_that_mp4_cannot_hold_is_noted(clips: Clips, upload: Upload) -> None:
     work = preprocess(upload(clips["mulaw.mov"], "mulaw.mov"))
     assert work.notes == ("the pcm_mulaw sound of track 1 was encoded to AAC",)
+
+
+def test_no_more_is_noted_than_a_status_holds(clips: Clips, upload: Upload) -> None:
+    notes = preprocess(upload(clips["hundred_pictures.mkv"], "hundred.mkv")).notes
+    *told, beyond = notes
+    assert len(json.dumps(notes)) < 9000
+    assert all(note.startswith("of several pictures track 0 is painted") for note in told)
+    assert beyond == f"there are {99 - len(told)} notes more"
+
+
+def test_a_note_that_a_stranger_wrote_at_length_is_cut(clips: Clips, upload: Upload) -> None:
+    (note,) = preprocess(upload(clips["long_name.mkv"], "long.mkv")).notes
+    assert note.startswith("the attachment aaa")
+    assert len(note) == 403
 
 
 @pytest.mark.parametrize("name", ["empty.mp4", "text.mp4", "audio.mp4", "cover.mp4", "picture.png"])

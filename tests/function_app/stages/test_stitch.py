@@ -597,16 +597,23 @@ def damage(
     storage.write(paths.JOBS, name, json.dumps(said), "application/json")
 
 
-def test_a_few_damaged_frames_are_noted(clips: Clips, painted: Callable[[Path], Job]) -> None:
+def test_damaged_frames_are_noted_with_their_times(
+    clips: Clips, painted: Callable[[Path], Job]
+) -> None:
     job = painted(clips["plain.mp4"])
-    damage(job, [2, 3])
-    assert stitch(job).note.startswith("2 frames could not be decoded")
+    damage(job, range(12, 36))
+    assert stitch(job).note == (
+        "24 of 48 frames cannot be decoded, from 0:00:00.5 to 0:00:01.5: "
+        "the frame before stands in for each"
+    )
 
 
-def test_too_many_damaged_frames_are_refused(clips: Clips, painted: Callable[[Path], Job]) -> None:
+def test_a_video_of_which_the_most_is_damaged_is_refused(
+    clips: Clips, painted: Callable[[Path], Job]
+) -> None:
     job = painted(clips["plain.mp4"])
-    damage(job, [1, 2, 3])
-    with pytest.raises(InputError, match="is damaged: 3 of its 48 frames cannot be decoded"):
+    damage(job, range(25))
+    with pytest.raises(InputError, match="is damaged: 25 of its 48 frames cannot be decoded"):
         stitch(job)
 
 
