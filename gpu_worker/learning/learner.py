@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from gpu_worker.learning.optimizer import Optimizer
 from gpu_worker.learning.pictures import Pair, in_other_light, random_crops, random_views
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.stability import disturb, equivariance_loss, frame_difference_loss
+from gpu_worker.learning.strokes import stroke_loss
 from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import StyleNet, place
 from gpu_worker.networks.canvas import Canvas, Origin
@@ -96,6 +98,7 @@ class Learner:
         rgb = torch.cat([views.first, frames.first])
         painted = self._paint(rgb, origins)
         losses = self._objective.losses(painted, rgb, spent)
+        losses |= self._strokes(rgb, painted, origins)
         losses |= self._stability(views, frames, painted, origins)
         self._descend(losses, self._learning_rate(spent))
 
@@ -155,6 +158,14 @@ class Learner:
         with torch.autocast(self._device.type, torch.bfloat16, self._dtype == torch.bfloat16):
             change = self._network.change(rgb, origins)
         return rgb + change.float()
+
+    def _strokes(
+        self, rgb: Tensor, painted: Tensor, origins: Sequence[Origin]
+    ) -> dict[str, Tensor]:
+        """Compare what is painted with the way strokes lie on the canvas."""
+        with torch.no_grad():
+            lie = self._network.canvas.lie(F.avg_pool2d(rgb, Canvas.PIXEL), origins)
+        return {"strokes": self._recipe.stroke_weight * stroke_loss(painted, *lie)}
 
     def _stability(
         self, views: Pair, frames: Pair, painted: Tensor, origins: Sequence[Origin]

@@ -66,10 +66,24 @@ class Canvas(nn.Module):
         laid = torch.stack([self._laid(rgb, *origin) for origin in origins])
         smooth, swirl, strokes = laid.split_with_sizes([2, 2, 2 * self._DIRECTIONS], dim=1)
         light = rgb.float().mean(1, keepdim=True)
-        weights = self._weights(self._edges(light) + self._FAINT**2 * swirl)
+        weights = self._weights(self._field(light, swirl))
         drawn = (strokes.view(-1, 2, self._DIRECTIONS, *light.shape[2:]) * weights[:, None]).sum(2)
         ground = torch.cat((smooth.expand(len(rgb), -1, -1, -1), drawn), 1)
         return ground * self._bare(light) / 2
+
+    def lie(self, rgb: Tensor, origins: Sequence[Origin]) -> tuple[Tensor, Tensor]:
+        """Tell along what strokes lie, and how much of the canvas is seen.
+
+        Args:
+            rgb: `(N, 3, H, W)`, [0, 1], at the canvas's size.
+            origins: row and column of the canvas where each of the N begins.
+
+        Returns:
+            Cosine and sine of twice the angle, `(N, 2, H, W)`; shares from 0 to 1, `(N, 1, H, W)`.
+        """
+        swirl = torch.stack([self._laid(rgb, *origin) for origin in origins])[:, 2:4]
+        light = rgb.float().mean(1, keepdim=True)
+        return F.normalize(self._field(light, swirl), dim=1), self._bare(light)
 
     def _laid(self, rgb: Tensor, top: int, left: int) -> Tensor:
         """Cut the noise `(28, H, W)` out that lies below pixels."""
@@ -83,6 +97,10 @@ class Canvas(nn.Module):
             for first, end in ((top, bottom), (left, right))
         )
         return noise[:, rows][:, :, columns]
+
+    def _field(self, light: Tensor, swirl: Tensor) -> Tensor:
+        """Directions `(N, 2, H, W)` like those of edges: swirls where there are none."""
+        return self._edges(light) + self._FAINT**2 * swirl
 
     def _edges(self, light: Tensor) -> Tensor:
         """Directions of edges `(N, 2, H, W)`: cosine and sine of twice the angle, by strength.

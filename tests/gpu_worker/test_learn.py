@@ -38,6 +38,7 @@ LOSSES = {
     "stranger",
     "light",
     "range",
+    "strokes",
     "equivariance",
     "frame_difference",
     "total",

@@ -39,6 +39,21 @@ def test_where_there_are_no_edges_strokes_swirl() -> None:
     assert (across < 1.5 * down).all()
 
 
+def test_along_what_strokes_lie_is_told_by_the_double_angle() -> None:
+    upright, _ = Canvas().lie(waves(), [(0, 0)])
+    assert upright[:, :, 16:-16, 16:-16].mean((0, 2, 3)) == pytest.approx([-1, 0], abs=0.2)
+    lying, _ = Canvas().lie(waves().mT, [(0, 0)])
+    assert lying[:, :, 16:-16, 16:-16].mean((0, 2, 3)) == pytest.approx([1, 0], abs=0.2)
+
+
+def test_swirls_are_those_of_the_canvas_where_it_begins() -> None:
+    here, bare = Canvas().lie(FLAT, [(0, 0)])
+    there, _ = Canvas().lie(FLAT, [(0, 40)])
+    assert torch.allclose(here[..., 40:], there[..., : SIDE - 40], atol=1e-3)
+    assert torch.allclose(here.square().sum(1), torch.ones(1, SIDE, SIDE), atol=1e-3)
+    assert (bare == 1).all()
+
+
 def test_all_four_are_there_on_what_is_flat() -> None:
     ground = lay(FLAT.repeat(1, 1, 4, 4))
     assert ground.shape == (1, Canvas.CHANNELS, 4 * SIDE, 4 * SIDE)

@@ -1,0 +1,63 @@
+"""Strokes: lines that lie as the canvas says are wanted, dots and lines across it are not."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from gpu_worker.learning.strokes import stroke_loss
+
+SIDE = 64
+
+
+def lines(angle: float) -> Tensor:
+    """Waves `(1, 3, SIDE, SIDE)` that change across a direction, an angle from the right down."""
+    down, right = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    across = right * -math.sin(angle) + down * math.cos(angle)
+    return (0.5 + 0.3 * torch.sin(across / 2)).expand(1, 3, -1, -1)
+
+
+def lying(angle: float, bare: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Directions that are the same everywhere, at half the size, and how bare the canvas is."""
+    doubled = torch.tensor([math.cos(2 * angle), math.sin(2 * angle)])
+    directions = doubled.view(1, 2, 1, 1).expand(1, 2, SIDE // 2, SIDE // 2)
+    return directions, torch.full((1, 1, SIDE // 2, SIDE // 2), bare)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 90, 135, 170])
+def test_lines_along_the_strokes_cost_nothing_and_lines_across_them_all(degrees: float) -> None:
+    angle = math.radians(degrees)
+    assert stroke_loss(lines(angle), *lying(angle)) < 0.02
+    assert stroke_loss(lines(angle), *lying(angle + math.pi / 2)) > 0.95
+
+
+def test_dots_cost_a_half() -> None:
+    dots = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    assert float(stroke_loss(dots, *lying(0.5))) == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_is_hardly_seen_costs_nothing() -> None:
+    assert stroke_loss(0.5 + 0.001 * lines(0.0), *lying(math.pi / 2)) < 0.05
+
+
+def test_where_the_canvas_is_covered_nothing_counts() -> None:
+    """On the left lines as they are to be, on the right, where it is covered, across."""
+    painted = torch.cat([lines(0.0)[..., : SIDE // 2], lines(math.pi / 2)[..., SIDE // 2 :]], 3)
+    directions, bare = lying(0.0)
+    covered = bare.clone()
+    covered[..., SIDE // 4 :] = 0
+    assert stroke_loss(painted, directions, bare) > 0.4
+    assert stroke_loss(painted, directions, covered) < 0.05
+
+
+def test_beads_turn_into_lines_when_they_are_taught() -> None:
+    painted = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    before = float(stroke_loss(painted, *lying(0.3)))
+    painted.requires_grad_()
+    optimiser = torch.optim.Adam([painted], 0.02)
+    for _ in range(30):
+        optimiser.zero_grad()
+        stroke_loss(painted, *lying(0.3)).backward()
+        optimiser.step()
+    assert float(stroke_loss(painted.detach(), *lying(0.3))) < before / 2
