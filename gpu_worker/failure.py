@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gpu_worker.errors import InputError, NoGpuError, WorkerError
-from gpu_worker.files import write_whole
+from gpu_worker.files import write_first, write_whole
 from gpu_worker.plan import FAILURE_NAME, Failure, PlanError
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,16 @@ def reported(folder: Path | None, code: str = InputError.code) -> Generator[None
         raise
 
 
-def report_failure(error: BaseException, folder: Path, code: str = InputError.code) -> None:
+def report_failure(
+    error: BaseException, folder: Path, code: str = InputError.code, *, among_ranks: bool = False
+) -> None:
     """Say what went wrong: in a sentence for people, and with all its details in the log.
 
     Args:
         error: for which the worker gives up.
         folder: where `failure.json` goes.
         code: of a fault of the input that has none of its own.
+        among_ranks: whether others may fail at the same time; the first says why.
     """
     known = isinstance(error, WorkerError | PlanError)
     failure = Failure(
@@ -46,7 +49,8 @@ def report_failure(error: BaseException, folder: Path, code: str = InputError.co
     )
     log.error("giving up: %s", failure.message, exc_info=error)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / FAILURE_NAME, failure.to_json().encode())
+    write = write_first if among_ranks else write_whole
+    write(folder / FAILURE_NAME, failure.to_json().encode())
 
 
 def _code(error: BaseException, otherwise: str) -> str:

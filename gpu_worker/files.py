@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +17,28 @@ from gpu_worker.plan import SEAL_BYTES, Plan, Shard, seal
 
 _DIGEST: Final = hashlib.sha256
 _SERIAL_BYTES: Final = 8
+_OTHERS_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 0.01
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file at once, over what was there."""
     path.write_bytes(content)
+
+
+def write_first(path: Path, content: bytes) -> None:
+    """Write a JSON document unless another rank was first; then see to it that its file is whole.
+
+    Ranks that fail at one time end each other: written over, the file would be empty when the
+    second is ended before its bytes are out, and so it would when the first is ended by the second.
+    """
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        end = time.monotonic() + _OTHERS_SECONDS
+        while not is_json(path) and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
 
 
 def write_shard_file(path: Path, content: bytes, plan: Plan, shard: Shard) -> None:

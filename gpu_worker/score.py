@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         comm.Abort(_INTERRUPTED)
     except BaseException as error:
         try:
-            report_failure(error, task.out)
+            report_failure(error, task.out, among_ranks=True)
         finally:
             comm.Abort(1)
 

@@ -10,8 +10,11 @@ from tests.end_to_end.conftest import Atelier, running
 from tests.end_to_end.media import Media
 
 CANARY = "canary-7c1f0e5b9d"
-SECRETS = (ACCOUNT_KEY, CANARY, "AccountKey=", "sig=")
-"""The account's key, a secret setting, and what signed URLs hold."""
+SECRETS = (ACCOUNT_KEY, CANARY, "AccountKey=", "?sig=", "&sig=")
+"""The account's key, a secret setting, and what signed URLs hold.
+
+Each is so long that the weights of a style do not hold it by chance.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,12 @@ def test_no_blob_holds_a_secret(run: Atelier, container: str) -> None:
 def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(f"connecting with AccountKey={ACCOUNT_KEY};")
     assert _in((tmp_path / "log").read_bytes()) == [ACCOUNT_KEY, "AccountKey="]
+
+
+def test_the_search_finds_a_signed_url(run: Atelier) -> None:
+    wish = {"filename": "film.mp4", "style": "identity", "bytes": 1}
+    url = run.http.post("/api/uploads", json=wish).raise_for_status().json()["url"]
+    assert _in(url.encode()) == ["&sig="]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,12 +1,20 @@
 """Files on a mount that shows them before they are whole, and loses what a node did not upload."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_worker.files import Kept, is_json, is_sealed, write_shard_file, write_whole
+from gpu_worker.files import (
+    Kept,
+    is_json,
+    is_sealed,
+    write_first,
+    write_shard_file,
+    write_whole,
+)
 from gpu_worker.plan import SEAL_BYTES
 from tests.gpu_worker.plans import even, synthetic_plan
 
@@ -20,6 +28,24 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path):
     write_whole(file, b"second")
     assert file.read_bytes() == b"second"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_of_ranks_that_write_at_one_time_the_first_is_read(tmp_path: Path):
+    file = tmp_path / "failure.json"
+    write_first(file, b'{"of": "the first"}')
+    write_first(file, b'{"of": "the second"}')
+    assert file.read_bytes() == b'{"of": "the first"}'
+
+
+def test_a_rank_does_not_go_on_before_the_file_of_the_first_is_whole(tmp_path: Path):
+    file = tmp_path / "failure.json"
+    file.touch()
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(write_first, file, b'{"of": "the second"}')
+        assert not wait([second], timeout=0.1).done
+        file.write_bytes(b'{"of": "the first"}')
+        second.result(timeout=5)
+    assert file.read_bytes() == b'{"of": "the first"}'
 
 
 def test_a_shard_is_there_when_its_seal_is(tmp_path: Path):
