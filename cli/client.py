@@ -17,7 +17,9 @@ LOCAL = "http://127.0.0.1:7071"
 """Where `make run` serves."""
 
 ENDED = {"Completed", "Failed", "Cancelled"}
-ERRNO = re.compile(r"\[Errno -?\d+\] ")
+CODES = re.compile(r"\[(Errno -?\d+|SSL: \w+)\] | \(_ssl\.c:\d+\)")
+"""What libraries put around their sentences, and people cannot read."""
+
 PROBLEM = "application/problem+json"
 LOCKED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
@@ -187,11 +189,11 @@ class Client:
         try:
             answer = self._session.request(method, path, **request)
         except httpx.TransportError as error:
-            why = ERRNO.sub("", str(error)) or "it takes too long"
+            why = CODES.sub("", str(error)) or "it takes too long"
             said = f"{url} does not answer ({why})"
             if self._has_answered:
                 raise Passing(said) from error
-            raise UnreachableError(f"{said}: {self._first_advice}") from error
+            raise UnreachableError(f"{said}: {self._first_advice(why)}") from error
         if answer.status_code in LOCKED and not _is_ours(answer):
             raise UnreachableError(
                 f"{url} lets nobody in without a key: give one with --key or in ATELIER_KEY, or "
@@ -204,21 +206,37 @@ class Client:
             if self._has_answered or _is_ours(answer):
                 raise Passing(said, _wait_s(answer))
             raise UnreachableError(said)
+        if not self._has_answered and _is_strange(answer):
+            said = f"{answer.status_code} {answer.reason_phrase}".strip()
+            raise UnreachableError(
+                f"{url} answered {said}, and not as Atelier does: is it the right URL?"
+            )
         self._has_answered = True
         if answer.is_client_error:
             raise _refusal(answer)
         return answer
 
-    @property
-    def _first_advice(self) -> str:
+    def _first_advice(self, why: str) -> str:
         if str(self._session.base_url).rstrip("/") == LOCAL:
             return "run `make run` first, or name another deployment with --url"
+        if "wrong version number" in why:
+            return "it speaks no HTTPS, so its URL begins with http://"
+        if "certificate verify failed" in why:
+            return "name a file in SSL_CERT_FILE that holds the certificate of its authority"
         return "is it the right URL?"
 
 
 def _is_ours(answer: httpx.Response) -> bool:
     """Whether the app itself answers, and not what stands before it."""
     return answer.headers.get("Content-Type", "").startswith(PROBLEM)
+
+
+def _is_strange(answer: httpx.Response) -> bool:
+    """Whether it is another's: a redirect, a page, or a refusal without the app's own sentence."""
+    if answer.is_client_error:
+        return not _is_ours(answer)
+    is_page = answer.headers.get("Content-Type", "").startswith("text/html")
+    return is_page or answer.has_redirect_location
 
 
 def _wait_s(answer: httpx.Response) -> float:

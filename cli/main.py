@@ -6,19 +6,20 @@ refuses, 4 the deployment does not answer or lets nobody in, 130 interrupted.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from functools import partial
 from importlib import metadata
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any, override
-from urllib.parse import urlsplit
 
+import httpx
 import typer
 from typer.core import TyperCommand, TyperGroup
 
@@ -37,14 +38,28 @@ LATEST = 20
 OF_DEPLOYMENT = {"--url", "--key", "--audience"}
 PREVIEW_S = 20.0
 """Seconds between looks at what a style looks like so far, which changes each minute."""
-EXAMPLES = """Examples:
+PLAINER = (
+    (r"Input should be a valid number\b.*", "it is no number"),
+    (r"Input should be a valid integer\b.*", "it is no whole number"),
+    (r"Input should be greater than or equal to (\S+)", r"it must be \1 or more"),
+    (r"Input should be less than or equal to (\S+)", r"it must be \1 or less"),
+    (r"Value error, (.+)\.", r"\1"),
+    (r"file (.+) is a directory\.", r"\1 is a folder: name the files in it"),
+    (r"dir (.+) is a file\.", r"\1 is a file, not a folder"),
+)
+"""What the library says of values, as patterns, and what people are told instead."""
 
-atelier restyle holiday.mp4 beach.mov --style great_wave
 
-atelier learn "Starry Night.jpg" --name starry
+def _examples(*lines: str) -> str:
+    """Show what might be typed, line for line as it is here."""
+    return "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
 
-atelier status --failed
-"""
+
+EXAMPLES = _examples(
+    "atelier restyle holiday.mp4 beach.mov --style great_wave",
+    'atelier learn "Starry Night.jpg" --name starry',
+    "atelier status --failed",
+)
 
 
 class Container(StrEnum):
@@ -60,7 +75,26 @@ class Anywhere(TyperGroup):
     @override
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line, those options first."""
-        return super().parse_args(ctx, _deployment_first(args))
+        with _plainly():
+            return super().parse_args(ctx, _deployment_first(args))
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except OSError:  # it is too long to be one
+        return False
+
+
+@contextmanager
+def _plainly() -> Generator[None]:
+    """Have what is wrong with a value said as people would."""
+    try:
+        yield
+    except typer.BadParameter as error:
+        for pattern, words in PLAINER:
+            error.message = re.sub(f"^{pattern}$", words, error.message)
+        raise
 
 
 def _deployment_first(arguments: Sequence[str]) -> list[str]:
@@ -82,7 +116,7 @@ def _deployment_first(arguments: Sequence[str]) -> list[str]:
 app = typer.Typer(
     name="atelier",
     cls=Anywhere,
-    epilog=f"{EXAMPLES}\n{(__doc__ or '').partition(chr(10) * 2)[2]}",
+    epilog=f"{EXAMPLES}\n\n{(__doc__ or '').partition(chr(10) * 2)[2]}",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -91,14 +125,24 @@ app = typer.Typer(
 
 
 class Command(TyperCommand):
-    """Writes in its usage what is to be typed: `FILE...`."""
+    """Writes in its usage what is to be typed: `FILE...`; takes files that look like options."""
 
     @override
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage, without the library's braces for what is required."""
-        return [
-            piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)
+        pieces = super().collect_usage_pieces(ctx)
+        return [re.sub("[{}]", "", piece).replace("]...", "...]") for piece in pieces]
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line; what is no option and is there is a file, dash or not."""
+        options = {name for each in self.params for name in each.opts}
+        words = [
+            f"./{word}" if word.startswith("-") and word not in options and _is_file(word) else word
+            for word in args
         ]
+        with _plainly():
+            return super().parse_args(ctx, words)
 
 
 command = partial(app.command, cls=Command)
@@ -150,9 +194,22 @@ def _say_version(wanted: bool) -> None:
 
 def _a_url(url: str) -> str:
     """Refuse what is no URL before it is asked for anything."""
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise typer.BadParameter(f"{url!r} is no URL: a URL begins with https://")
+    try:
+        known = httpx.URL(url)
+    except httpx.InvalidURL:
+        known = httpx.URL()
+    if known.scheme not in {"http", "https"} or not known.host:
+        message = f"{url!r} is no URL: a URL begins with https://, or http:// on this machine"
+        raise typer.BadParameter(message)
     return url
+
+
+def _a_key(key: str) -> str:
+    """Refuse what no header can hold; the key is a secret, and not repeated."""
+    if not (key.isascii() and key.isprintable()):
+        message = "it holds characters that no key has: copy it anew, from its first to its last"
+        raise typer.BadParameter(message)
+    return key
 
 
 @app.callback()
@@ -163,7 +220,8 @@ def choose_deployment(
         typer.Option(metavar="URL", envvar="ATELIER_URL", help="The deployment.", callback=_a_url),
     ] = LOCAL,
     key: Annotated[
-        str, typer.Option(metavar="KEY", envvar="ATELIER_KEY", help="One of its keys.")
+        str,
+        typer.Option(metavar="KEY", envvar="ATELIER_KEY", help="One of its keys.", callback=_a_key),
     ] = "",
     audience: Annotated[
         str,
@@ -183,12 +241,23 @@ def choose_deployment(
     context.obj = Deployment(url, key, audience)
 
 
-@command()
+@command(
+    epilog=_examples(
+        "atelier restyle holiday.mp4 --style scream",
+        "atelier restyle *.mov --style great_wave --strength 0.6 --out painted",
+        "atelier restyle film.mkv --style starry_night --container mkv --detach",
+    )
+)
 def restyle(
     context: typer.Context,
     files: Files,
     style: Annotated[
-        str, typer.Option(metavar="STYLE", help="To paint in.", autocompletion=_style_names)
+        str,
+        typer.Option(
+            metavar="STYLE",
+            help="To paint in; atelier styles lists them.",
+            autocompletion=_style_names,
+        ),
     ],
     out: Out = OUT,
     strength: Annotated[
@@ -239,7 +308,13 @@ def restyle(
         )
 
 
-@command()
+@command(
+    epilog=_examples(
+        "atelier status",
+        "atelier status --failed --top 100",
+        "atelier status --running --json",
+    )
+)
 def status(
     context: typer.Context,
     ids: MaybeIds = None,
@@ -268,7 +343,12 @@ def status(
     _report(works, (work for work in works if work.error), json)
 
 
-@command()
+@command(
+    epilog=_examples(
+        "atelier watch",
+        "atelier watch holiday-0123456789ab",
+    )
+)
 def watch(context: typer.Context, ids: MaybeIds = None, json: Json = False) -> None:
     """Follow jobs until they end; without ID, all that go on."""
     with _client(context) as client, Board() as board:
@@ -282,7 +362,12 @@ def watch(context: typer.Context, ids: MaybeIds = None, json: Json = False) -> N
         say("No job goes on.")
 
 
-@command()
+@command(
+    epilog=_examples(
+        "atelier cancel holiday-0123456789ab",
+        "atelier cancel starry",
+    )
+)
 def cancel(context: typer.Context, ids: Ids, json: Json = False) -> None:
     """End jobs, or the making of styles.
 
@@ -301,7 +386,13 @@ def _cancel(client: Client, job_or_style: str) -> None:
         client.cancel(job)
 
 
-@command("download")
+@command(
+    "download",
+    epilog=_examples(
+        "atelier download holiday-0123456789ab",
+        "atelier download holiday-0123456789ab --out painted --overwrite",
+    ),
+)
 def save(
     context: typer.Context,
     ids: Ids,
@@ -318,7 +409,12 @@ def save(
         _report(works, Studio(client, board, overwrite=overwrite).watch(works), json)
 
 
-@command()
+@command(
+    epilog=_examples(
+        "atelier delete holiday-0123456789ab",
+        "atelier delete --upload holiday-0123456789ab beach-ba9876543210",
+    )
+)
 def delete(
     context: typer.Context,
     ids: Ids,
@@ -347,7 +443,7 @@ def styles(context: typer.Context, json: Json = False) -> None:
         tell(style)
 
 
-@command()
+@command(epilog=_examples("atelier forget starry"))
 def forget(
     context: typer.Context,
     styles: Annotated[
@@ -362,7 +458,13 @@ def forget(
     _for_each(context, styles, Client.forget, "is forgotten.", json)
 
 
-@command()
+@command(
+    epilog=_examples(
+        'atelier learn "Starry Night.jpg" --name starry',
+        "atelier learn mine.png --replace --preview mine-so-far.jpg",
+        "atelier learn candy.pth",
+    )
+)
 def learn(
     context: typer.Context,
     painting: Annotated[

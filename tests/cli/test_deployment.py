@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cli import main
 from cli.client import Client
 from cli.deployment import Deployment
-from cli.errors import RefusedError, UnreachableError
+from cli.errors import UnreachableError
 
 KEY = "0123456789"
 
@@ -52,6 +52,32 @@ class Other(Locked):
     @override
     def answer(self) -> tuple[HTTPStatus, bytes]:
         return HTTPStatus.NOT_FOUND, b"<html>no</html>"
+
+
+class Page(Locked):
+    """Answers everything with a page, as who asks for a password does."""
+
+    @override
+    def answer(self) -> tuple[HTTPStatus, bytes]:
+        return HTTPStatus.OK, b"<html>sign in</html>"
+
+    @override
+    def end_headers(self) -> None:
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        super().end_headers()
+
+
+class Redirect(Locked):
+    """Sends everybody elsewhere."""
+
+    @override
+    def answer(self) -> tuple[HTTPStatus, bytes]:
+        return HTTPStatus.FOUND, b""
+
+    @override
+    def end_headers(self) -> None:
+        self.send_header("Location", "https://login.example/")
+        super().end_headers()
 
 
 class Missing(Locked):
@@ -147,6 +173,18 @@ def test_a_host_that_fails_is_no_refusal() -> None:
         app.styles()
 
 
-def test_what_is_no_deployment_is_said_to_refuse() -> None:
-    with client(Other) as app, pytest.raises(RefusedError, match="answered 404 Not Found"):
+@pytest.mark.parametrize("handler", [Other, Page, Redirect])
+def test_what_is_no_deployment_is_said_to_be_none(handler: type[Locked]) -> None:
+    said = "answered .* and not as Atelier does: is it the right URL"
+    with client(handler) as app, pytest.raises(UnreachableError, match=said):
+        app.styles()
+
+
+def test_what_speaks_no_https_is_said_in_words() -> None:
+    said = r"does not answer \(wrong version number\): .*, so its URL begins with http:"
+    with (
+        served(Locked) as url,
+        Deployment(url.replace("http:", "https:")).client() as app,
+        pytest.raises(UnreachableError, match=said),
+    ):
         app.styles()

@@ -312,7 +312,7 @@ def test_an_interrupt_leaves_a_painting_to_be_learnt(
         (
             ["restyle", __file__, "--style", "x", "--strength", "2"],
             USAGE,
-            "less than or equal to 1",
+            "it must be 1 or less",
         ),
         (["restyle", __file__], USAGE, "Missing option '--style'"),
         (["paint"], USAGE, "No such command 'paint'"),
