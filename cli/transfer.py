@@ -39,6 +39,7 @@ from cli.patience import Passing, Patience
 BLOCK = 8 * 2**20
 MOST_BLOCKS = 50_000
 LANES = 4
+META = "x-ms-meta-"
 SOON_S = 60.0
 """Seconds in which no URL expires that was just signed."""
 
@@ -143,7 +144,7 @@ def upload(
             client.commit_block_list(blocks, headers=with_type)
         except (ResourceExistsError, ResourceModifiedError):
             # An earlier try may have succeeded, and its answer been lost.
-            if not _holds(client, headers.get("x-ms-blob-content-md5", "")):
+            if not _holds(client, headers):
                 raise
 
     blob.do(commit)
@@ -268,7 +269,9 @@ def _blocks_there(blob: BlobClient) -> dict[str, int]:
     return {block.id: block.size for block in uncommitted}
 
 
-def _holds(blob: BlobClient, md5: str) -> bool:
-    """Whether a blob holds the content of that MD5, which is in base64."""
-    there = blob.get_blob_properties().content_settings.content_md5
-    return bool(md5) and base64.b64encode(there or b"").decode() == md5
+def _holds(blob: BlobClient, headers: Mapping[str, str]) -> bool:
+    """Whether a blob is what those headers would make it: of their MD5, with their metadata."""
+    there = blob.get_blob_properties()
+    md5 = base64.b64encode(there.content_settings.content_md5 or b"").decode()
+    said = {each.removeprefix(META): headers[each] for each in headers if each.startswith(META)}
+    return md5 == headers.get("x-ms-blob-content-md5") and said == there.metadata

@@ -61,7 +61,7 @@ def post_upload(req: func.HttpRequest, client: Client) -> func.HttpResponse:
             continue
         if there and (job_id := _job_of_the_same(upload, video, there, client)):
             return as_json({"blob": video.blob, "job": job_id})
-        if there:
+        if there or upload.replace:
             uploads.declare(video, upload.size, expires, upload.identity)
         elif not uploads.claim(video, upload.size, expires, upload.identity):
             continue

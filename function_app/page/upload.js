@@ -18,7 +18,7 @@ const MEMORY = "atelier.upload.";
 /** Storage drops slices of which no blob is made within a week. */
 const KEPT_MS = 7 * 86_400_000;
 const REFUSALS = {
-  412: "Another video of that name was uploaded meanwhile. Try again to replace it.",
+  412: "Another file of that name was uploaded meanwhile. Try again.",
 };
 
 /** Storage refuses; another try may change that or not. */

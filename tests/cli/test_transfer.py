@@ -168,6 +168,13 @@ def test_an_upload_whose_answer_was_lost_has_succeeded(file: Path, url: str) -> 
     assert content(url) == file.read_bytes()
 
 
+def test_the_same_file_with_other_options_is_anothers_upload(file: Path, url: str) -> None:
+    known = NEW | {"x-ms-blob-content-md5": md5_of(file)}
+    upload(file, url, known, lambda _: None)
+    with pytest.raises(RefusedError, match="was uploaded by someone else meanwhile"):
+        upload(file, url, known | {"x-ms-meta-strength": "0.7"}, lambda _: None)
+
+
 def test_md5_of_is_what_http_has(tmp_path: Path) -> None:
     (file := tmp_path / "empty").touch()
     assert md5_of(file) == "1B2M2Y8AsgTpgAmY7PhCfg=="

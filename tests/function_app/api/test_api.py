@@ -246,6 +246,17 @@ def test_a_video_is_replaced_where_that_is_wanted(worker: Worker, durable: Any) 
 
 
 @pytest.mark.usefixtures("style")
+def test_a_video_that_is_on_its_way_may_be_replaced_too(worker: Worker, durable: Any) -> None:
+    first = granted(worker, durable, "going.mp4", fingerprint="a")
+    second = granted(worker, durable, "going.mp4", fingerprint="b", replace=True)
+    assert first["blob"] == second["blob"]
+    assert (put(second, b"other"), put(first, b"first")) == (
+        HTTPStatus.CREATED,
+        HTTPStatus.CONFLICT,
+    )
+
+
+@pytest.mark.usefixtures("style")
 def test_who_does_not_say_what_is_in_a_file_is_taken_at_its_size(
     worker: Worker, durable: Any
 ) -> None:
