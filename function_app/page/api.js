@@ -12,8 +12,12 @@ export class Problem extends Error {
   }
 }
 
-/** The API does not answer. */
-export class Unreachable extends Error {}
+/** Nobody answers: not whom the sentence names, or nobody at all. */
+export class Unreachable extends Error {
+  constructor(sentence, options) {
+    super(navigator.onLine ? sentence : "You are offline.", options);
+  }
+}
 
 /** Return the JSON at a path of the API. */
 export async function get(path) {

@@ -83,6 +83,8 @@ export class Picture {
       break;
     }
     this.#isWaiting = false;
+    // Another may have been wanted meanwhile, and found this one on its way.
+    if (this.#place.isInSight) this.#enqueue();
   }
 
   async #replace(url) {

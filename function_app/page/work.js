@@ -15,7 +15,7 @@ const STAGES = {
   stitch: "Joining what is painted",
   cancelled: "Being cancelled",
 };
-const VIDEO = /\.mp4$/;
+const VIDEO = /\.(mp4|mkv)$/;
 
 export class Work {
   #part = stamp("work");

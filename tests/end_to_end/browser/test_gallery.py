@@ -1,5 +1,6 @@
 """The gallery: how jobs stand, what can be done with them, and that there may be many."""
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from tests.end_to_end.browser.conftest import Visit
@@ -17,6 +19,8 @@ from tests.end_to_end.media import Media
 type Files = Callable[[str, bytes], Path]
 
 RUNNING = re.compile("Pending|Running")
+PICTURE = io.BytesIO()
+Image.new("RGB", (64, 40), "teal").save(PICTURE, "JPEG")
 
 
 def test_progress_moves_and_a_preview_appears_while_a_video_is_painted(
@@ -137,7 +141,11 @@ class Many:
         following = str(start + top) if start + top < len(jobs) else None
         page = {"jobs": jobs[start : start + top], "next": following}
         body = page | {"missed": self.missed}
-        route.fulfill(json=body, headers={"ETag": f'W/"{hash(json.dumps(body))}"'})
+        tag = f'W/"{hash(json.dumps(body))}"'
+        if route.request.headers.get("if-none-match") == tag:
+            route.fulfill(status=304)
+        else:
+            route.fulfill(json=body, headers={"ETag": tag})
 
     def _refuse(self, route: Route) -> None:
         self.asked.append(route.request.url)
@@ -182,6 +190,25 @@ def test_a_work_tells_its_figures(visit: Visit, many: Many) -> None:
     )
     expect(visitor.work("video 0001.mp4")).to_contain_text("2 jobs are before this one")
     expect(visitor.work("video 0002.mp4")).to_contain_text("100 frames in 1 min")
+
+
+def test_a_preview_that_comes_late_does_not_keep_the_poster_away(visit: Visit, many: Many) -> None:
+    ended = many.jobs[0]
+    begun = {"status": "Running", "stage": "score", "frames": {"done": 1, "total": 9}}
+    many.jobs = [ended | begun | {"result": None}]
+    held: list[Route] = []
+    visitor = visit(path="about:blank")
+    many.hang(visitor.page)
+    visitor.page.route("**/api/jobs/*/preview", lambda route: held.append(route))
+    poster = {"body": PICTURE.getvalue(), "content_type": "image/jpeg"}
+    visitor.page.route("**/api/jobs/*/poster", lambda route: route.fulfill(**poster))
+    visitor.open()
+    visitor.wait_until(lambda: bool(held))
+    many.jobs = [ended]
+    work = visitor.work(ended["name"])
+    expect(work).to_have_attribute("data-status", "Completed")
+    held[0].fulfill(status=404, json={})
+    expect(work.locator("img")).to_be_visible()
 
 
 def test_all_that_failed_are_deleted_also_those_that_are_not_shown(

@@ -24,9 +24,12 @@ def test_who_is_offline_is_told_so_until_it_is_over(visit: Visit) -> None:
     visitor = visit()
     expect(visitor.page.locator(".skeleton")).to_have_count(0)
     visitor.page.context.set_offline(True)
-    expect(visitor.connection).to_have_text(
-        "You are offline. This page goes on by itself once that is over."
-    )
+    said = "You are offline. This page goes on by itself once that is over."
+    expect(visitor.connection).to_have_text(said)
+    with visitor.page.expect_event("requestfailed"):
+        visitor.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    visitor.page.evaluate("new Promise((resolve) => setTimeout(resolve))")
+    expect(visitor.connection).to_have_text(said)
     visitor.page.context.set_offline(False)
     expect(visitor.connection).not_to_be_visible()
 

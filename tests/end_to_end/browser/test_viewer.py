@@ -1,6 +1,7 @@
 """Before and after: two videos in step."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -154,6 +155,21 @@ def unplayed(painted: Painted, tmp_path_factory: pytest.TempPathFactory) -> str:
     video = tmp_path_factory.mktemp("unplayed") / "old.avi"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=1", "-c:v", "mpeg4", str(video))
     return painted(video.read_bytes(), "old.avi")
+
+
+def test_a_result_that_keeps_every_track_is_looked_at_likewise(
+    visit: Visit, files: Callable[[str, bytes], Path], media: Media
+) -> None:
+    visitor = visit(reduced_motion="reduce")
+    visitor.page.get_by_text("How it is painted").click()
+    visitor.page.get_by_label("Keep every track as it is").check()
+    visitor.drop(files("tracks.mp4", media.moving(1)))
+    visitor.wait_until_painted("tracks.mp4")
+    visitor.view("tracks.mp4")
+    visitor.wait_for(
+        "[...document.querySelectorAll('#viewer video')].every((video) => video.readyState >= 3)"
+    )
+    assert [".mkv?" in source for source in visitor.videos("video.src")] == [True, False]
 
 
 @pytest.mark.usefixtures("unplayed")
