@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import override
 
 import httpx
+from azure.core.exceptions import ClientAuthenticationError
 
 from cli.client import LOCAL, Client
 from cli.display import say
+from cli.errors import UnreachableError
 from cli.network import authorities
 from cli.patience import Patience
 
@@ -51,11 +54,20 @@ class _Entra(httpx.Auth):
     def __init__(self, audience: str) -> None:
         from azure.identity import DefaultAzureCredential
 
+        # It tells of each way to sign in that is not open; what counts is whether one is.
+        logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
+        self._audience = audience
         self._credential = DefaultAzureCredential(exclude_interactive_browser_credential=False)
         self._scope = f"{audience}/.default"
 
     @override
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
-        token = self._credential.get_token(self._scope).token
+        try:
+            token = self._credential.get_token(self._scope).token
+        except ClientAuthenticationError as error:
+            raise UnreachableError(
+                f"nobody could be signed in for {self._audience!r}: run `az login` first, and look "
+                "whether --audience is the application's id"
+            ) from error
         request.headers["Authorization"] = f"Bearer {token}"
         yield request

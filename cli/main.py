@@ -381,8 +381,10 @@ def _cancel(client: Client, job_or_style: str) -> None:
         client.cancel(job_or_style)
     except RefusedError:
         making = {style["name"]: style["job"] for style in client.styles()}
-        if not (job := making.get(job_or_style)):
+        if job_or_style not in making:
             raise
+        if not (job := making[job_or_style]):
+            raise RefusedError(f"the style {job_or_style!r} is not being learnt") from None
         client.cancel(job)
 
 
@@ -492,6 +494,9 @@ def learn(
     """
     names.check(painting)
     name = name or names.of_style(painting)
+    if not name:
+        message = f"{names.shown(painting)} names no style: give it a name with --name"
+        raise RefusedError(message, "bad-name")
     stamp = Stamp.of(painting)
     order: Fields = {"name": name, "filename": painting.name, "bytes": stamp.size}
     order |= {"md5": md5_of(painting)} | ({"replace": True} if replace else {})

@@ -237,11 +237,11 @@ class StyleSource:
         if found := _FORBIDDEN_IN_STYLE.search(self.style):
             raise InputError(
                 f"the name {self.style!r} holds the character {found[0]!r}: "
-                "rename the file without slashes, quotes, backslashes and control characters",
+                "choose a name without slashes, quotes, backslashes and control characters",
                 Code.BAD_NAME,
             )
         if self.style in {"", ".", ".."}:
-            message = f"{self.blob!r} names no style: give the file another name"
+            message = f"{self.style!r} is no name for a style: choose another"
             raise InputError(message, Code.BAD_NAME)
 
 

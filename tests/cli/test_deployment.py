@@ -5,10 +5,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import override
 
 import pytest
+from azure import identity
+from azure.identity import AzureCliCredential
 from typer.testing import CliRunner
 
 from cli import main
@@ -188,3 +191,16 @@ def test_what_speaks_no_https_is_said_in_words() -> None:
         pytest.raises(UnreachableError, match=said),
     ):
         app.styles()
+
+
+def test_who_cannot_be_signed_in_is_told_how(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # One way to sign in, and no tool for it: the last, a browser, would wait for somebody.
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(identity, "DefaultAzureCredential", lambda **_: AzureCliCredential())
+    with served(Locked) as url:
+        asked = CliRunner().invoke(main.app, ["--url", url, "--audience", "mine", "styles"])
+    assert isinstance(asked.exception, UnreachableError)
+    assert str(asked.exception).startswith("nobody could be signed in for 'mine': run `az login`")
+    assert asked.stderr == ""

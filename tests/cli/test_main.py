@@ -87,3 +87,9 @@ def test_help_shows_what_might_be_typed(name: str) -> None:
     assert examples
     assert all(line.startswith(f"    atelier {name}") for line in examples)
     assert max(map(len, lines)) <= 80
+
+
+def test_a_painting_whose_name_is_none_for_a_style_wants_one(folder: Path) -> None:
+    (folder / "!!!.jpg").write_bytes(b"painting")
+    asked = run("--url", NOWHERE, "learn", "!!!.jpg")
+    assert str(asked.exception) == "!!!.jpg names no style: give it a name with --name"

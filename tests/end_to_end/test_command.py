@@ -229,6 +229,10 @@ def test_a_style_is_replaced_where_that_is_said_and_forgotten(shell: Shell, tmp_
     assert shell.run("learn", file, "--name", "scream").returncode == REFUSED
     assert "mine" not in {style["name"] for style in shell.json("styles")}
     assert shell.run("learn", file).returncode == NOT_PAINTED
+    idle = shell.run("cancel", "mine", "identity")
+    assert idle.stderr == (
+        "the style 'mine' is not being learnt\nthe style 'identity' is not being learnt\n"
+    )
     assert shell.run("forget", "mine", "scream").returncode == REFUSED
     names = {style["name"] for style in shell.json("styles")}
     assert ("mine" in names, "scream" in names) == (False, True)

@@ -151,7 +151,7 @@ def test_a_source_names_its_style(blob: str, style: str, suffix: str) -> None:
 
 @pytest.mark.parametrize("blob", ["it's.jpg", "a/b.jpg", 'x"y.pth', "a\\b.jpg", ".jpg", "...png"])
 def test_a_source_whose_style_could_not_be_a_folder_is_refused(blob: str) -> None:
-    with pytest.raises(InputError, match=r"rename the file|names no style"):
+    with pytest.raises(InputError, match=r"choose a name|is no name for a style"):
         StyleSource(blob).check()
 
 
