@@ -643,7 +643,7 @@ def main() -> None:
         say(_sentence(error))
         sys.exit(error.status)
     except OSError as error:
-        say(f"{names.printable(error.filename or '')}: {error.strerror or error}".lstrip(": "))
+        say(names.refused(error))
         sys.exit(CommandError.status)
 
 

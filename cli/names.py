@@ -25,6 +25,12 @@ def printable(text: str | Path) -> str:
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", os.fsencode(text).decode("utf-8", "replace"))
 
 
+def refused(error: OSError, file: str | Path = "") -> str:
+    """Say what the system refuses, without its number; of which file, if it does not say itself."""
+    named = printable(error.filename or file)
+    return ": ".join(filter(None, (named, error.strerror or str(error))))
+
+
 def check(file: Path) -> None:
     """Refuse a name that is no text.
 

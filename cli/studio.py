@@ -263,9 +263,8 @@ def _with_a_way_on(error: UnreachableError, work: Work) -> UnreachableError:
 
 
 def _unwritten(error: OSError, work: Work) -> CommandError:
-    """Say what the system refuses, without its number, and how a result is still to be had."""
-    file = error.filename or (work.out.parent if work.job and work.out else "")
-    said = ": ".join(filter(None, (names.printable(file), error.strerror or str(error))))
+    """Say what the system refuses, and how a result is still to be had."""
+    said = names.refused(error, work.out.parent if work.job and work.out else "")
     if work.job and work.job.status == "Completed":
         said += f" (it is painted; atelier download {work.job.id} --out FOLDER saves it)"
     return CommandError(said)

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from cli import names
 from cli.board import Board
 from cli.client import Client
 from cli.deployment import Deployment
@@ -95,7 +96,10 @@ def main() -> int:
     except KeyboardInterrupt:
         say("Stopped.")
         return INTERRUPTED
-    except (DemoError, EmulatorError, CommandError, OSError) as error:
+    except OSError as error:
+        say(names.refused(error))
+        return 1
+    except (DemoError, EmulatorError, CommandError) as error:
         say(str(error))
         return 1
     print(order.out)

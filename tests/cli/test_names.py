@@ -60,3 +60,22 @@ def test_no_file_is_written_over(tmp_path: Path) -> None:
     assert placed == ["a.mp4", "a (1).mp4", "a.mp4", "a (1).mp4", "a (2).mp4"]
     assert put(tmp_path, b"4", overwrite=True) == "a.mp4"
     assert (tmp_path / "a.mp4").read_bytes() == b"4"
+
+
+@pytest.mark.parametrize(
+    ("error", "file", "sentence"),
+    [
+        (OSError(28, "No space left on device", "a.mp4"), "b", "a.mp4: No space left on device"),
+        (OSError(28, "No space left on device"), Path("out"), "out: No space left on device"),
+        (OSError("the disk is gone"), "", "the disk is gone"),
+        (
+            OSError(36, "File name too long", "a\nb"),
+            "",
+            "a\N{REPLACEMENT CHARACTER}b: File name too long",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_said_without_its_number(
+    error: OSError, file: str | Path, sentence: str
+) -> None:
+    assert names.refused(error, file) == sentence

@@ -76,6 +76,11 @@ def test_a_file_of_any_name_is_painted_and_everything_stopped(video: Path, tmp_p
     assert left_running(demo) == []
 
 
+def test_a_file_that_there_cannot_be_is_said_in_words() -> None:
+    output, errors = start(VIDEO="x" * 300).communicate()
+    assert (output, "File name too long" in errors, "Errno" in errors) == ("", True, False)
+
+
 def test_a_bad_file_ends_with_its_sentence_and_the_place_of_the_logs(tmp_path: Path) -> None:
     (text := tmp_path / "text.mp4").write_text("not a video")
     demo = start(VIDEO=text, STYLE="identity")
