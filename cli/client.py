@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
@@ -40,7 +41,7 @@ class Job:
         total: frames of the video; 0 before they are counted.
         fps: frames painted a second at present; None when nothing is.
         eta_s: seconds of painting left; None when that cannot be told.
-        message: one sentence for people.
+        message: for people; of a job that failed what is wrong, and what to do.
         notes: what the result cannot keep, each a sentence.
         code: of the error, where the job failed.
         fields: all that the API says.
@@ -63,7 +64,7 @@ class Job:
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """Read the JSON of the API."""
-        error: dict[str, str] = fields.get("error") or {}
+        error: dict[str, str | None] = fields.get("error") or {}
         return cls(
             id=fields["id"],
             name=fields["name"],
@@ -74,7 +75,7 @@ class Job:
             total=fields["frames"]["total"],
             fps=fields["fps"],
             eta_s=fields["eta_s"],
-            message=error.get("detail") or fields["message"],
+            message=_whole(error) or fields["message"],
             notes=tuple(fields["notes"]),
             code=error.get("code"),
             fields=fields,
@@ -224,6 +225,12 @@ class Client:
         if "certificate verify failed" in why:
             return "name a file in SSL_CERT_FILE that holds the certificate of its authority"
         return "is it the right URL?"
+
+
+def _whole(error: Mapping[str, str | None]) -> str:
+    """Say of an error what is wrong, and then what to do if that is not within it already."""
+    detail, action = error.get("detail") or "", error.get("action")
+    return f"{detail.removesuffix('.')}. {action}" if action else detail
 
 
 def _is_ours(answer: httpx.Response) -> bool:

@@ -34,6 +34,24 @@ def test_a_long_name_gives_way_and_the_id_stays_whole(capsys: pytest.CaptureFixt
     assert lines[1].rstrip().endswith("l.mp4")
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            {"detail": "Painting failed. Why.", "code": "painting-failed", "action": "See logs."},
+            "Painting failed. Why. See logs.",
+        ),
+        (
+            {"detail": "it is text: upload a video", "code": "not-a-video", "action": None},
+            "it is text: upload a video",
+        ),
+        (None, "what the status says"),
+    ],
+)
+def test_a_job_that_failed_says_what_to_do(error: dict[str, Any] | None, message: str) -> None:
+    assert job(error=error, message="what the status says").message == message
+
+
 @pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize(
     ("fields", "is_said"),
@@ -74,7 +92,7 @@ def test_a_style_that_is_learnt_says_how_far_it_is(
         ("restyle", "restyle [OPTIONS] FILE..."),
         ("learn", "learn [OPTIONS] PAINTING"),
         ("forget", "forget [OPTIONS] STYLE..."),
-        ("status", "status [OPTIONS] [ID]..."),
+        ("status", "status [OPTIONS] [ID...]"),
     ],
 )
 def test_help_names_what_is_to_be_typed(name: str, usage: str) -> None:
