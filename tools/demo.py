@@ -92,6 +92,7 @@ def main() -> int:
         signal.signal(ending, _interrupt)
     try:
         order = Order.of(arguments.video, arguments.style, arguments.out)
+        _prove_writable(order.out.parent)
         paint(order)
     except KeyboardInterrupt:
         say("Stopped.")
@@ -129,6 +130,20 @@ def paint(order: Order) -> None:
             raise work.failure
     for note in work.job.notes if work.job else ():
         say(f"Note: {note}")
+
+
+def _prove_writable(folder: Path) -> None:
+    """Have what would keep the result away known before hours of painting, not after.
+
+    Raises:
+        DemoError: a file is in its place.
+        OSError: nothing can be written there.
+    """
+    if folder.is_file():
+        raise DemoError(f"{folder} is a file, not a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 @contextmanager

@@ -81,6 +81,21 @@ def test_a_file_that_there_cannot_be_is_said_in_words() -> None:
     assert (output, "File name too long" in errors, "Errno" in errors) == ("", True, False)
 
 
+@pytest.mark.parametrize(
+    ("out", "sentence"),
+    [
+        ("file/a.mp4", "file is a file, not a folder"),
+        ("file/deeper/a.mp4", "file/deeper: Not a directory"),
+    ],
+)
+def test_a_result_that_could_not_be_written_is_not_painted(
+    video: Path, tmp_path: Path, out: str, sentence: str
+) -> None:
+    (tmp_path / "file").touch()
+    output, errors = start(VIDEO=video, STYLE="identity", OUT=tmp_path / out).communicate()
+    assert (output, errors.splitlines()[0]) == ("", f"{tmp_path}/{sentence}")
+
+
 def test_a_bad_file_ends_with_its_sentence_and_the_place_of_the_logs(tmp_path: Path) -> None:
     (text := tmp_path / "text.mp4").write_text("not a video")
     demo = start(VIDEO=text, STYLE="identity")
