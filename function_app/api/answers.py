@@ -115,6 +115,12 @@ def _wrong(error: ValidationError) -> str:
         case "required":
             missing = next(name for name in bound if name not in value)
             return f"{missing} is missing from {field}"
+        case "additionalProperties":
+            known = cast("Mapping[str, Any]", error.schema)["properties"]
+            other = next(name for name in value if name not in known)
+            return f"there is no field {other!r}: known are {', '.join(known)}"
+        case "enum":
+            return f"{field} must be one of {', '.join(bound)}, not {shown}"
         case "type":
             return f"{field} must be {KINDS.get(str(bound), str(bound))}, not {shown}"
         case "minimum":

@@ -21,6 +21,11 @@ def _object(properties: Schema, optional: Iterable[str] = ()) -> Schema:
     return {"type": "object", "properties": properties, "required": required}
 
 
+def _request(properties: Schema, optional: Iterable[str]) -> Schema:
+    """Describe a body; a field that is not known is refused, for it may be one that is misspelt."""
+    return _object(properties, optional) | {"additionalProperties": False}
+
+
 def _or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
@@ -119,7 +124,7 @@ JOBS = _object(
         },
     }
 )
-UPLOAD_REQUEST = _object(
+UPLOAD_REQUEST = _request(
     {
         "filename": _text("may have folders of its own", pattern=FILENAME, maxLength=500),
         "style": _text("name of a style", minLength=1),
@@ -170,7 +175,7 @@ STYLE = _object(
     }
 )
 STYLE_SUFFIXES = (*PAINTING_SUFFIXES, *CHECKPOINT_SUFFIXES, STYLE_SUFFIX)
-STYLE_REQUEST = _object(
+STYLE_REQUEST = _request(
     {
         "name": _text("that the style is to have", pattern=STYLE_NAME, maxLength=100),
         "filename": _text(

@@ -372,6 +372,16 @@ def test_an_upload_is_painted_anew_where_its_style_is_another_by_now(
             "400",
             "strength must be 1",
         ),
+        (
+            {"filename": "a.mp4", "style": "plain", "bytes": 1, "strenght": 0.5},
+            "400",
+            "there is no field 'strenght': known are filename, style, bytes, strength, ",
+        ),
+        (
+            {"filename": "a.mp4", "style": "plain", "bytes": 1, "container": "avi"},
+            "400",
+            "container must be one of mp4, mkv, not 'avi'",
+        ),
         ({"filename": "a.mp4", "style": "plane", "bytes": 1}, "400", "did you mean 'plain'?"),
         ({"filename": "a.mp4", "style": "", "bytes": 1}, "400", "style is empty"),
         (
