@@ -98,6 +98,7 @@ class _Order:
         self._step = _nominal_step(stream)
         self._count = 0
         self._shown = 0
+        self._known_so_far = 0
         self._waiting: dict[int, Packet[Any]] = {}
         self._places: dict[int, int] = {}
         self._unpack = (
@@ -115,8 +116,6 @@ class _Order:
     def add(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
         for whole in self._unpacked(packet):
             number, self._count = self._count, self._count + 1
-            if whole.dts is None:
-                whole.dts = number * self._step
             self._waiting[number] = whole
             self._decode(whole, number)
             yield from self._known(self._count - _MOST_HELD)
@@ -159,6 +158,9 @@ class _Order:
             packet = self._waiting.pop(number)
             place = self._places.pop(number, None)
             if place is not None:
+                if packet.dts is None:
+                    packet.dts = self._known_so_far * self._step
+                self._known_so_far += 1
                 packet.pts = (place + _MOST_HELD) * self._step
                 yield packet
 

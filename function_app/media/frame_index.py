@@ -61,6 +61,7 @@ class FrameIndex:
         self._entries: set[int] = set()
         self._packets = 0
         self._hidden = 0
+        self._untimely = 0
         self._looked_at = 0
         self._first: VideoFrame | None = None
         self._first_pts: int | None = None
@@ -85,10 +86,11 @@ class FrameIndex:
         pts, dts, duration = packet.pts, packet.dts, packet.duration or 0
         hidden = _is_hidden(packet, self._codec)
         if not hidden and pts is None:
-            raise InputError(
-                f"{self.name} has frames without timestamps: convert it to MP4",
-                Code.BAD_TIMESTAMPS,
-            )
+            # What leads up to the first frame may lie before a container's zero, and so be without
+            # a time. It does no harm where it does not decode.
+            if self._looked_at >= _FRAMES_TO_LOOK_AT:
+                raise self._without_timestamps()
+            self._untimely += 1
         self._look_at(packet)
         if hidden or pts is None:
             self._hidden += 1
@@ -111,7 +113,7 @@ class FrameIndex:
         """When the frames are shown, in ticks, rising: their timestamps, where they are timed."""
         if not self._untimed or len(set(self._decoding)) < len(self._frames):
             return self.pts
-        return sorted(set(self._decoding))[self.undecodable :]
+        return sorted(set(self._decoding))[len(self._frames) - len(self.pts) :]
 
     @property
     def entries(self) -> set[int]:
@@ -147,7 +149,7 @@ class FrameIndex:
     @property
     def undecodable(self) -> int:
         """How many frames come before the first that decodes, for want of what they refer to."""
-        return len(self._frames) - len(self.pts)
+        return self._untimely + len(self._frames) - len(self.pts)
 
     def first_frame(self) -> VideoFrame:
         """Return the first decoded frame.
@@ -188,11 +190,19 @@ class FrameIndex:
         except FFmpegError:
             return
         for frame in frames:
+            if frame.pts is None and self._untimely:
+                raise self._without_timestamps()
             self._looked_at += 1
             self.interlaced |= bool(frame.interlaced_frame)
             if frame.pts is not None and (self._first_pts is None or frame.pts < self._first_pts):
                 self._first_pts = frame.pts
             self._first = self._first or frame
+
+    def _without_timestamps(self) -> InputError:
+        return InputError(
+            f"{self.name} has frames without timestamps: convert it to MP4",
+            Code.BAD_TIMESTAMPS,
+        )
 
     def flush(self) -> None:
         """Take the frames that the decoder held back, where the stream is that short."""

@@ -79,7 +79,7 @@ def lost(
             yield _unpainted(stream, painted)
         elif isinstance(stream, VideoStream):
             continue  # a cover, which who keeps those speaks of
-        elif not _is_timecode(stream):
+        elif not _is_timecode(stream) and not _is_chapters(container, stream):
             yield f"the data of track {stream.index} ({_label(stream)}) are not kept"
 
 
@@ -105,6 +105,14 @@ def _label(stream: Stream) -> str:
 def _is_timecode(stream: Stream) -> bool:
     """Whether a track is a timecode, which the metadata hold too."""
     return "timecode" in {key.lower() for key in stream.metadata}
+
+
+def _is_chapters(container: InputContainer, stream: Stream) -> bool:
+    """Whether a track is what MP4 and MOV have their chapters in: a text at the start of each."""
+    starts = [each["start"] * (each["time_base"] or 1) for each in container.chapters()]
+    if not starts or stream.time_base is None or len(stream.index_entries) != len(starts):
+        return False
+    return starts == [each.timestamp * stream.time_base for each in stream.index_entries]
 
 
 def _has_decoder(stream: VideoStream) -> bool:

@@ -251,6 +251,8 @@ class _Copy:
         self._longest = Fraction(0)
 
     def take(self, packet: Packet[Any]) -> None:
+        if packet.dts is not None and packet.dts < self._last and packet.is_discard:
+            return  # it leads a decoder into the next part of an edit list, and is not heard
         if packet.dts is None or packet.dts < self._last:
             raise ValueError(f"a time of decoding of {packet.dts} comes after {self._last}")
         # Matroska has times of milliseconds, which short frames share; MP4 knows no such thing.

@@ -25,7 +25,7 @@ from gpu_worker.frames.frame import Frame, Planes
 from gpu_worker.frames.process import Ffmpeg, Limits, running
 from gpu_worker.plan import Picture, Plan, Shard
 
-_FORMATS: Final = "mov,matroska,avi,asf,flv,rm,gif,apng,webp_anim,mxf,yuv4mpegpipe"
+_FORMATS: Final = "mov,matroska,avi,asf,flv,rm,gif,apng,webp_anim,mxf,yuv4mpegpipe,dv"
 """Demuxers of one file; a playlist, whatever its name, is not among them. The first two seek
 exactly, what the others read is entered at its start alone."""
 _MOST_ENTRIES: Final = 4

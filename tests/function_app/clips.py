@@ -87,6 +87,9 @@ RECIPES: dict[str, list[str]] = {
     "offset.mkv": ["-i", "@plain.mp4", "-c", "copy", "-output_ts_offset", "1.25"],
     # Cut between keyframes: the frames from the keyframe to the cut are there, but not shown.
     "cut.mp4": ["-ss", "0.7", "-i", "@plain.mp4", "-c", "copy"],
+    "open_gop.mp4": [*numbered(), *X264, "open-gop=1:keyint=12:bframes=3:b-adapt=0:scenecut=0"],
+    # Cut at a keyframe whose leading frames come before zero, and refer to what was cut off.
+    "open_at_zero.mkv": ["-ss", "0.7", "-i", "@open_gop.mp4", "-c", "copy"],
     "before_zero.mkv": [
         *("-i", "@one_keyframe.mp4", "-c", "copy"),
         *("-output_ts_offset", "-0.25", "-avoid_negative_ts", "disabled"),
@@ -147,6 +150,11 @@ RECIPES: dict[str, list[str]] = {
         *("-metadata:s:a:1", "language=deu", "-metadata:s:a:1", "title=Kommentar"),
         *("-metadata:s:s:0", "language=eng", "-metadata:s:s:1", "language=nld"),
         *("-disposition:a:0", "0", "-disposition:a:1", "default"),
+    ],
+    "chapters.mp4": ["-i", "@plain.mp4", "-i", "@chapters.txt", "-map_metadata", "1", "-c", "copy"],
+    "texts_and_chapters.mp4": [
+        *("-i", "@plain.mp4", "-i", "@words_at_once.srt", "-i", "@chapters.txt", "-map", "0:v"),
+        *("-map", "1", "-map_metadata", "2", "-c", "copy", "-c:s", "mov_text"),
     ],
     "pcm.mov": ["-i", "@plain.mp4", "-c:v", "copy", "-c:a", "pcm_s16le"],
     "flac.mkv": ["-i", "@plain.mp4", "-c:v", "copy", "-c:a", "flac"],
@@ -229,6 +237,8 @@ _AT_ONCE = (
 TEXTS = {
     "words.srt": "1\n00:00:00,200 --> 00:00:00,900\nHello\n\n"
     "2\n00:00:01,000 --> 00:00:01,500\nWorld & <i>all</i>\n",
+    "words_at_once.srt": "1\n00:00:00,000 --> 00:00:00,500\nHello\n\n"
+    "2\n00:00:00,500 --> 00:00:01,500\nWorld\n",
     "words.ass": "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname\n"
     "Style: Default,Arial\n\n[Events]\n"
     "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"

@@ -26,6 +26,7 @@ RECIPES: dict[str, list[str]] = {
     "old.avi": ["-c:v", "msmpeg4v2", "-g", "10"],
     "old.wmv": ["-c:v", "wmv2", "-g", "10"],
     "old.flv": ["-c:v", "flv", "-g", "10"],
+    "tape.dv": ["-vf", "scale=720:576", "-pix_fmt", "yuv420p", "-c:v", "dvvideo"],
     "animation.mov": ["-c:v", "qtrle", "-g", "10"],
     "animation.gif": [],
 }

@@ -110,6 +110,20 @@ def test_what_knows_no_times_is_shown_in_order_at_its_rate(
     assert times[0] == 0
 
 
+def test_an_elementary_stream_that_begins_in_mid_gop_begins_at_zero(
+    clips: Clips, upload: Upload, tmp_path: Path
+) -> None:
+    """What does not decode takes no time, for none is told."""
+    whole, rest = tmp_path / "whole.h264", tmp_path / "rest.h264"
+    ffmpeg("-i", str(clips["plain.mp4"]), "-c:v", "copy", "-an", str(whole))
+    ffmpeg("-i", str(whole), "-c", "copy", "-bsf:v", r"noise=drop='lt(n\,6)'", str(rest))
+    _, _, plan = gone(upload, rest.read_bytes(), "rest.h264")
+    times = result_times(plan)
+    assert len(times) == 36
+    assert times[0] == 0
+    assert len({b - a for a, b in pairwise(times)}) == 1
+
+
 def test_what_an_edit_list_shows_is_painted(clips: Clips, upload: Upload) -> None:
     source = bytearray(clips["one_keyframe.mp4"].read_bytes())
     header, edit = source.index(b"mvhd"), source.index(b"elst")

@@ -24,6 +24,7 @@ from function_app.media.extras import (
 )
 from function_app.options.container import Container
 from function_app.store.streams import BlobWriter
+from fuzz.boxes import box, boxes, replaced
 from tests.function_app.clips import Clips, Media, opened, packets_of, times_of
 
 U8 = "the pcm_u8 sound of track 1"
@@ -224,6 +225,23 @@ def test_packets_that_go_back_are_counted(clips: Clips) -> None:
     (track,), notes = extract(clips["plain.mp4"], change=back)
     assert notes == ["4 packets of the aac sound of track 1 are damaged: left out"]
     assert len(packets_of(track, "audio")) == len(packets_of(clips["plain.mp4"], "audio")) - 4
+
+
+def test_sound_in_several_parts_of_an_edit_list_is_whole(clips: Clips, tmp_path: Path) -> None:
+    """What leads a decoder into the second part comes at times of the first, and is not missed."""
+    whole = clips["plain.mp4"].read_bytes()
+    _, edits = (each for each in boxes(whole) if each.kind == b"elst")
+    scale = int.from_bytes(whole[whole.index(b"mvhd") + 16 :][:4])
+    parts = ((scale // 2, 24_000), (scale // 2, 72_000))
+    rows = b"".join(length.to_bytes(4) + start.to_bytes(4) + b"\0\1\0\0" for length, start in parts)
+    (clip := tmp_path / "parts.mp4").write_bytes(
+        replaced(whole, edits, box(b"elst", bytes(4) + len(parts).to_bytes(4) + rows))
+    )
+    (track,), notes = extract(clip)
+    assert notes == []
+    with opened(clip) as source:
+        heard = [bytes(each) for each in source.demux(audio=0) if each.size and not each.is_discard]
+    assert set(heard) <= set(packets_of(track, "audio"))
 
 
 def test_a_track_of_which_nothing_decodes_is_left_out(clips: Clips) -> None:

@@ -49,6 +49,30 @@ def test_frames_without_timestamps_are_refused(clips: Clips, limits: Settings) -
         probe(clips["before_zero.mkv"], limits)
 
 
+def test_what_leads_up_to_a_cut_is_left_out_where_it_lies_before_zero(
+    clips: Clips, limits: Settings
+) -> None:
+    """FFmpeg gives it no timestamp, and no decoder a picture."""
+    index, _ = probe(clips["open_at_zero.mkv"], limits)
+    decoded = frames_of(clips["open_at_zero.mkv"])
+    assert [pts * index.time_base for pts in index.pts] == [frame.time for frame in decoded]
+    assert (index.undecodable, index.same_timestamp) == (3, 0)
+
+
+def test_a_frame_that_has_no_timestamp_further_on_is_refused(
+    clips: Clips, limits: Settings
+) -> None:
+    with opened(clips["plain.mp4"]) as container:
+        stream = container.streams.video[0]
+        index = FrameIndex(stream, "plain.mp4", limits)
+        packets = list(container.demux(stream))
+        for packet in packets[:30]:
+            index.add(packet)
+        packets[30].pts = None
+        with pytest.raises(InputError, match="has frames without timestamps"):
+            index.add(packets[30])
+
+
 def test_entries_are_found(clips: Clips, limits: Settings) -> None:
     index, _ = probe(clips["plain.mp4"], limits)
     assert [index.pts.index(tick) for tick in sorted(index.entries)] == [0, 12, 24, 36]

@@ -83,6 +83,25 @@ def test_attachments_are_named_where_they_cannot_be_kept(clips: Clips) -> None:
         ]
 
 
+def test_chapters_are_kept_so_nothing_is_said_of_the_track_that_mp4_has_them_in(
+    clips: Clips, upload: Callable[..., Job]
+) -> None:
+    job = upload(clips["chapters.mp4"], "chapters.mp4")
+    assert preprocess(job).notes == ()
+    sidecar = Sidecar.from_json(content(paths.JOBS, job.folder.sidecar))
+    assert [each.title for each in sidecar.chapters] == ["First", "Zweites"]
+
+
+def test_data_that_come_as_often_as_chapters_but_elsewhen_are_named(clips: Clips) -> None:
+    texts = clips["texts_and_chapters.mp4"].read_bytes()
+    data = texts.replace(b"sbtl", b"meta").replace(b"tx3g", b"gpmd")
+    with opened(data) as container:
+        assert len(container.chapters()) == len(container.streams[1].index_entries)
+        assert list(lost(container, 0, Container.MP4)) == [
+            "the data of track 1 (SubtitleHandler) are not kept"
+        ]
+
+
 def test_a_picture_without_a_decoder_is_the_last_choice(clips: Clips) -> None:
     unknown = clips["plain.mp4"].read_bytes().replace(b"avc1", b"zzz1")
     with opened(unknown) as container:
