@@ -145,12 +145,24 @@ class Clock:
         time = ticks * packet.time_base
         shown = ticks if packet.pts is None else packet.pts
         duration = (packet.duration or 0) * packet.time_base
-        if track.end is not None and not -BACK <= time - track.end <= FORWARD:
+        if track.end is not None and self._has_jumped(track, track.end, time):
             self._jump(track, shown * packet.time_base)
         track.end = self._now = time + duration
         offset = self._offsets[track.part]
         track.shown = max(track.shown, shown * packet.time_base + duration + offset)
         return offset
+
+    def _has_jumped(self, track: _Track, end: Fraction, time: Fraction) -> bool:
+        """Whether a track comes to another part of the file, after one that ended.
+
+        A picture may stand still, or a sound pause, while the clock of the others goes on.
+        """
+        if -BACK <= time - end <= FORWARD:
+            return False
+        if time < end or track.part < len(self._offsets) - 1:
+            return True
+        ends = (each.end for each in self._tracks.values() if each.part == track.part)
+        return time - max(other for other in ends if other is not None) > FORWARD
 
     def _jump(self, track: _Track, time: Fraction) -> None:
         """Follow the others into a part of the file that they have reached, or begin a new one."""

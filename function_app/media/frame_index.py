@@ -70,6 +70,7 @@ class FrameIndex:
         # that were never written: AVI counts the dropped ones.
         mov = "mov" in stream.container.format.name
         self._promised = len(stream.index_entries) if mov else 0
+        self._in_fragments = stream.frames == 0
 
     def add(self, packet: Packet[Any]) -> None:
         """Take note of one packet of the stream.
@@ -142,6 +143,20 @@ class FrameIndex:
         return self._frames[self.pts[-1]][1] or max(1, average)
 
     @property
+    def _missing(self) -> int:
+        """How many frames of the index are not there; some writers count one more than there is."""
+        missing = self._promised - self._packets
+        return missing if missing > 1 else 0
+
+    @property
+    def cut_off(self) -> int:
+        """How many frames of the last fragment are not there, of a file that is written in such.
+
+        Who recorded it wrote no more: all that is there is whole.
+        """
+        return self._missing if self._in_fragments else 0
+
+    @property
     def same_timestamp(self) -> int:
         """How many frames share their timestamp with another, which is the one that is kept."""
         return self._packets - self._hidden - len(self._frames)
@@ -170,8 +185,7 @@ class FrameIndex:
             )
         if self._codec in _ANIMATIONS and len(self._frames) == 1:
             raise InputError(f"{self.name} {STILL}", Code.NOT_A_VIDEO)
-        # Some writers count one frame more than they write.
-        if self._packets < self._promised - 1:
+        if self._missing and not self._in_fragments:
             raise InputError(
                 f"{self.name} is cut short: {self._packets} of its {self._promised} frames are "
                 "there: upload the whole file",

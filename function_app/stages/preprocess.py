@@ -228,6 +228,7 @@ class _Reading:
     Attributes:
         broken: why reading ended before the file's end; empty where it did not.
         end: when the last frame or sound ends, in seconds.
+        changes_at: when the file went on in tracks that it did not begin with, in seconds.
     """
 
     container: InputContainer
@@ -236,6 +237,7 @@ class _Reading:
     index: FrameIndex
     broken: list[str] = field(default_factory=list[str])
     end: float = 0.0
+    changes_at: float | None = None
 
     def packets(self, streams: Iterable[int]) -> Iterator[tuple[int, Packet[Any]]]:
         """Yield the packets of streams, one a frame of the picture, each with its stream's index.
@@ -262,12 +264,17 @@ class _Reading:
 
     def _read(self, streams: Iterable[int]) -> Iterator[Packet[Any]]:
         """Yield the packets of streams, up to where the file cannot be read, as ffmpeg does."""
-        packets = self.container.demux([self.container.streams[number] for number in streams])
+        chosen = [self.container.streams[number] for number in streams]
+        packets = self.container.demux(chosen)
         while True:
             try:
                 packet = next(packets)
             except StopIteration:
                 return
+            except IndexError:  # of a track that was not there when the file was opened
+                self.changes_at = self.end if self.changes_at is None else self.changes_at
+                packets = self.container.demux(chosen)
+                continue
             except FFmpegError as error:
                 self.broken.append(error.strerror or type(error).__name__)
                 return
@@ -281,11 +288,21 @@ def _notes(reading: _Reading) -> list[str]:
         f"the file cannot be read to its end ({why}): what comes before is painted"
         for why in reading.broken
     ]
-    said = reading.promised_s
-    if said - reading.end > max(_MISSING_S, _MISSING * said):
+    if reading.changes_at is not None:
         notes.append(
-            f"the file is cut short: it says that it lasts {said:.1f} s, and {reading.end:.1f} s "
-            "are there"
+            f"from {reading.changes_at:.1f} s on the file goes on in other tracks: they are left "
+            "out; to have them painted, cut it there and upload the parts"
+        )
+    # Of an FLV that does not say how long it is, FFmpeg counts from its clock's zero.
+    said, there = reading.promised_s, reading.end + max(0.0, float(clock.origin))
+    if said - there > max(_MISSING_S, _MISSING * said):
+        notes.append(
+            f"the file is cut short: it says that it lasts {said:.1f} s, and {there:.1f} s are "
+            "there"
+        )
+    if index.cut_off:
+        notes.append(
+            f"the file is cut short: {index.cut_off} frames of its last fragment are not there"
         )
     if index.same_timestamp:
         notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")

@@ -73,6 +73,18 @@ def test_parts_of_a_file_follow_one_another_whatever_its_clock_says(
     assert note.startswith("its clock jumps: from 2.")
 
 
+def test_a_picture_that_stands_still_while_the_sound_goes_on_is_no_jump(
+    upload: Upload, tmp_path: Path
+) -> None:
+    slides = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=1:d=3,setpts=N*14/TB")
+    sound = ("-f", "lavfi", "-i", "sine=sample_rate=8000:d=42")
+    coding = ("-c:v", "libx264", "-bf", "0", "-fps_mode", "passthrough", "-c:a", "aac")
+    ffmpeg(*slides, *sound, *coding, str(tmp_path / "slides.ts"))
+    _, work, plan = gone(upload, (tmp_path / "slides.ts").read_bytes(), "slides.ts")
+    assert work.notes == ()
+    assert [round(b - a) for a, b in pairwise(result_times(plan))] == [14, 14]
+
+
 def test_a_sound_that_is_nowhere_near_is_none(clips: Clips, upload: Upload, tmp_path: Path) -> None:
     """A track that was declared, of which one packet has a clock of its own."""
     written(sound := tmp_path / "sound.m4a", clips["plain.mp4"], "-vn", "-t", "0.02")

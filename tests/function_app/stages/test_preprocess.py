@@ -15,7 +15,7 @@ from function_app.store import paths, storage
 from function_app.store.jobs import Job, Work
 from gpu_worker.frames.decode import frames
 from gpu_worker.plan import REACH, Blend, Plan
-from tests.function_app.clips import PLAYLISTS, Clips, frames_of, packets_of, zero_of
+from tests.function_app.clips import PLAYLISTS, Clips, ffmpeg, frames_of, packets_of, zero_of
 from tests.function_app.made_styles import style_file
 
 IVF_HEADER, IVF_FRAME_HEADER = 32, 12
@@ -209,6 +209,41 @@ def test_what_is_missing_of_a_matroska_is_noted(clips: Clips, upload: Upload) ->
     assert preprocess(upload(whole, "whole.mkv", metadata={"container": "mkv"})).notes == ()
     half = upload(whole[: len(whole) // 4], "half.mkv", metadata={"container": "mkv"})
     assert any("cut short: it says that it lasts 2.0 s" in each for each in preprocess(half).notes)
+
+
+def test_what_a_recorder_wrote_in_fragments_is_painted_as_far_as_it_came(
+    clips: Clips, upload: Upload
+) -> None:
+    whole = clips["fragmented.mp4"].read_bytes()
+    cut = whole[: whole.rindex(b"mdat") + 60]
+    job = upload(cut, "cut.mp4")
+    (note,) = preprocess(job).notes
+    assert "cut short" in note
+    assert note.endswith("frames of its last fragment are not there")
+    assert plan_of(job).frame_count == len(packets_of(cut, "video"))
+
+
+def test_a_flash_video_that_begins_late_is_whole(
+    clips: Clips, upload: Upload, tmp_path: Path
+) -> None:
+    """It does not say how long it is, and FFmpeg takes the last of its times for that."""
+    late = ("-c", "copy", "-output_ts_offset", "5", "-flvflags", "no_duration_filesize")
+    ffmpeg("-i", str(clips["flv1.flv"]), *late, str(file := tmp_path / "late.flv"))
+    assert preprocess(upload(file, "late.flv")).notes == ()
+
+
+def test_tracks_that_a_file_goes_on_in_are_said_to_be_left_out(
+    clips: Clips, upload: Upload, tmp_path: Path
+) -> None:
+    """A recording after another, under other numbers of streams."""
+    other = tmp_path / "other.ts"
+    numbers = ("-mpegts_start_pid", "768", "-mpegts_pmt_start_pid", "4608")
+    ffmpeg("-i", str(clips["plain.mp4"]), "-c", "copy", *numbers, str(other))
+    job = upload(clips["plain.ts"].read_bytes() + other.read_bytes(), "both.ts")
+    (note,) = preprocess(job).notes
+    assert note.startswith("from 2.")
+    assert "s on the file goes on in other tracks: they are left out" in note
+    assert plan_of(job).frame_count == 48
 
 
 @pytest.mark.parametrize("name", PLAYLISTS)
