@@ -53,6 +53,9 @@ INEXACT_IN_MOV = {"mpeg1video", "mpeg2video", "mpeg4", "vc1"}
 
 RAW = "rawvideo"
 
+_LONG_LOOK = {"probesize": str(2**25), "analyzeduration": str(100 * av.time_base)}
+"""FFmpeg's limits in bytes and microseconds where a picture begins late in what has no index."""
+
 _STILL_IMAGES = (b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 _STILL_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
 STILL = "is a still image, not a video: upload a video"
@@ -83,12 +86,21 @@ def open_video(file: IO[bytes], name: str) -> Generator[InputContainer]:
     file.seek(0)
     try:
         container = av.open(file, "r", options=options)
+        if not all(map(_is_known, container.streams.video)):
+            container.close()
+            file.seek(0)
+            container = av.open(file, "r", options=options | _LONG_LOOK)
     except (FFmpegError, ValueError) as error:
         if any(each.encrypted for each in read_headers(file, _formats(head))):
             raise encrypted(name) from error
         raise _unreadable(name, head) from error
     with container:
         yield container
+
+
+def _is_known(stream: VideoStream) -> bool:
+    """Whether the size of a picture was found, as far as there is a decoder for it."""
+    return not cast("object", stream.codec_context) or stream.width > 0
 
 
 def _not_a_video(head: bytes) -> str:

@@ -83,6 +83,8 @@ def test_a_picture_that_stands_still_while_the_sound_goes_on_is_no_jump(
     _, work, plan = gone(upload, (tmp_path / "slides.ts").read_bytes(), "slides.ts")
     assert work.notes == ()
     assert [round(b - a) for a, b in pairwise(result_times(plan))] == [14, 14]
+    # What the worker reads is a copy, for which FFmpeg has to have seen a picture at the opening.
+    assert work.source_container == paths.JOBS
 
 
 def test_a_sound_that_is_nowhere_near_is_none(clips: Clips, upload: Upload, tmp_path: Path) -> None:
