@@ -125,7 +125,6 @@ var packageContainer = 'app-package'
 var onKubernetes = !empty(kubernetesClusterId)
 // '/subscriptions/{2}/resourceGroups/{4}/providers/.../{name}'; what is not deployed is checked too.
 var clusterPath = split(onKubernetes ? kubernetesClusterId : '/////none', '/')
-var attaches = onKubernetes && !kubernetesAttached
 var addresses = filter(map(split(clientAddresses, ','), each => trim(each)), each => !empty(each))
 var clients = privateNetwork ? addresses : []
 // An API that nobody guards would be everybody's.
@@ -133,116 +132,26 @@ var keys = apiKeys || !empty(signInClientId) ? apiKeys : fail('apiKeys is false 
 // The first day of a budget cannot change: azd keeps the output, and gives it back.
 var budgetSince = empty(budgetStart) ? thisMonth : budgetStart
 
-var blobZone = 'privatelink.blob.${environment().suffixes.storage}'
-var queueZone = 'privatelink.queue.${environment().suffixes.storage}'
-var tableZone = 'privatelink.table.${environment().suffixes.storage}'
-var fileZone = 'privatelink.file.${environment().suffixes.storage}'
-var vaultZone = 'privatelink.vaultcore.azure.net'
-var registryZone = 'privatelink.azurecr.io'
-var storageZones = [blobZone, queueZone, tableZone, fileZone]
-var workspaceZones = ['privatelink.api.azureml.ms', 'privatelink.notebooks.azure.net']
-
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: '${short.resourceGroup}${name}'
   location: location
   tags: tags
 }
 
-module identities 'modules/identities.bicep' = {
-  scope: group
-  params: { location: location, prefix: short.managedIdentity, token: token, tags: tags }
-}
-
-module monitoring 'modules/monitoring.bicep' = {
+module foundation 'modules/foundation.bicep' = {
   scope: group
   params: {
     location: location
-    logsName: '${short.logAnalyticsWorkspace}${token}'
-    insightsName: '${short.applicationInsights}${token}'
-    tags: tags
-  }
-}
-
-module network 'modules/network.bicep' = if (privateNetwork) {
-  scope: group
-  params: {
-    location: location
-    names: {
-      network: '${short.virtualNetwork}${token}'
-      gateway: '${short.natGateway}${token}'
-      address: '${short.publicIpAddress}${token}'
-      securityGroup: '${short.networkSecurityGroup}${token}'
-    }
-    zones: concat(storageZones, [vaultZone, registryZone], workspaceZones)
-    tags: tags
-  }
-}
-
-// What users may reach.
-module dataAccount 'modules/storage.bicep' = {
-  scope: group
-  params: {
-    location: location
-    name: '${short.storageAccount}data${token}'
-    containers: ['videos', 'styles', 'results']
-    reachableFrom: privateNetwork ? 'clients' : 'anywhere'
+    token: token
+    deployerId: principalId
+    deployerType: principalType
+    privateNetwork: privateNetwork
     clientAddresses: clients
+    pageOrigin: 'https://${appName}.azurewebsites.net'
+    packageContainer: packageContainer
     restoreDays: restoreDays
-    browserOrigins: ['https://${appName}.azurewebsites.net']
-    logsId: monitoring.outputs.logsId
-    tags: tags
-  }
-}
-
-// What they may not: state of the host, deployment package, plans and shards.
-module jobsAccount 'modules/storage.bicep' = {
-  scope: group
-  params: {
-    location: location
-    name: '${short.storageAccount}jobs${token}'
-    containers: ['jobs', 'spend', packageContainer, 'dead-letters']
-    reachableFrom: privateNetwork ? 'endpoints' : 'anywhere'
-    // Shards are deleted with every job; they would be paid for as long as they can be restored.
-    restoreDays: 1
-    expiryDays: jobDays
-    expiringPrefix: 'jobs/'
-    logsId: monitoring.outputs.logsId
-    tags: tags
-  }
-}
-
-// Logs of runs. An account of its own, because nodes write to it: in the jobs account, whoever
-// takes a decoder over could replace the deployment package.
-module runsAccount 'modules/storage.bicep' = {
-  scope: group
-  params: {
-    location: location
-    name: '${short.storageAccount}runs${token}'
-    reachableFrom: privateNetwork ? 'endpoints' : 'anywhere'
-    restoreDays: 1
-    logsId: monitoring.outputs.logsId
-    tags: tags
-  }
-}
-
-module registry 'modules/registry.bicep' = {
-  scope: group
-  params: {
-    location: location
-    name: '${short.containerRegistry}${token}'
-    privateNetwork: privateNetwork
-    clientAddresses: clients
-    tags: tags
-  }
-}
-
-module vault 'modules/key-vault.bicep' = {
-  scope: group
-  params: {
-    location: location
-    name: '${short.keyVault}${token}'
-    privateNetwork: privateNetwork
-    logsId: monitoring.outputs.logsId
+    jobDays: jobDays
+    durableTaskScheduler: durableTaskScheduler
     tags: tags
   }
 }
@@ -253,41 +162,41 @@ module workspace 'modules/workspace.bicep' = {
     location: location
     name: '${short.machineLearningWorkspace}${token}'
     privateNetwork: privateNetwork
-    identityId: identities.outputs.workspaceId
-    storageId: runsAccount.outputs.id
-    vaultId: vault.outputs.id
-    registryId: registry.outputs.id
-    insightsId: monitoring.outputs.insightsId
-    dataAccount: dataAccount.outputs.name
-    jobsAccount: jobsAccount.outputs.name
-    image: '${registry.outputs.server}/gpu-worker:${workerVersion}'
+    token: token
+    identities: foundation.outputs.identities
+    storageId: foundation.outputs.runsId
+    vaultId: foundation.outputs.vaultId
+    registryId: foundation.outputs.registry.id
+    insightsId: foundation.outputs.logs.insightsId
+    dataAccount: foundation.outputs.data.name
+    jobsAccount: foundation.outputs.jobs.name
+    image: '${foundation.outputs.registry.server}/gpu-worker:${workerVersion}'
     environmentVersion: workerVersion
-    logsId: monitoring.outputs.logsId
+    logsId: foundation.outputs.logs.id
     tags: tags
   }
-  // The service acts by the workspace's identity while it makes the workspace.
-  dependsOn: [rbac]
 }
 
-module cluster 'modules/gpu-cluster.bicep' = if (!onKubernetes) {
+// The workspace has one too: so they come after it.
+module endpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
   scope: group
   params: {
     location: location
-    workspaceName: workspace.outputs.name
-    name: computeName
-    gpuSku: size.key
-    nodesMin: nodesLow
-    nodesMax: nodesMax
-    tier: tier
-    idleSeconds: idleSeconds
-    identityId: identities.outputs.workerId
-    subnetId: privateNetwork ? network.?outputs.?nodesSubnetId ?? '' : ''
+    prefix: short.privateEndpoint
+    subnetId: foundation.outputs.subnets.endpoints
+    endpoints: concat(foundation.outputs.endpoints, [
+      {
+        name: 'workspace'
+        serviceId: workspace.outputs.id
+        group: 'amlworkspace'
+        zones: foundation.outputs.zones.workspace
+      }
+    ])
     tags: tags
   }
-  // Nodes pull the image and reach the workspace as soon as they start.
-  dependsOn: [rbac, endpoints]
 }
 
+// Made from the beginning, for it takes minutes.
 module kubernetesExtension 'modules/kubernetes-extension.bicep' = if (onKubernetes) {
   scope: resourceGroup(clusterPath[2], clusterPath[4])
   params: { clusterName: last(clusterPath) }
@@ -296,34 +205,27 @@ module kubernetesExtension 'modules/kubernetes-extension.bicep' = if (onKubernet
 module rbacKubernetes 'modules/rbac-kubernetes.bicep' = if (onKubernetes) {
   scope: resourceGroup(clusterPath[2], clusterPath[4])
   params: {
-    principals: { workspace: identities.outputs.workspacePrincipalId }
+    principals: { workspace: foundation.outputs.identities.workspacePrincipalId }
     clusterName: last(clusterPath)
   }
 }
 
-module kubernetesCompute 'modules/kubernetes-compute.bicep' = if (attaches) {
+module compute 'modules/compute.bicep' = {
   scope: group
   params: {
     location: location
     workspaceName: workspace.outputs.name
     name: computeName
-    clusterId: kubernetesClusterId
+    nodes: { sku: size.key, min: nodesLow, max: nodesMax, tier: tier, idleSeconds: idleSeconds }
+    subnetId: foundation.outputs.subnets.nodes
+    kubernetesClusterId: kubernetesClusterId
+    kubernetesAttached: kubernetesAttached
     instanceType: instanceType
-    identityId: identities.outputs.workerId
-  }
-  // The workspace attaches the cluster by its own identity.
-  dependsOn: [rbac, rbacKubernetes, kubernetesExtension]
-}
-
-module scheduler 'modules/durable-task.bicep' = if (durableTaskScheduler) {
-  scope: group
-  params: {
-    location: location
-    name: '${short.durableTaskScheduler}${token}'
-    hubName: loadJsonContent('../host.json').extensions.durableTask.hubName
-    clientId: identities.outputs.appClientId
+    identityId: foundation.outputs.identities.workerId
     tags: tags
   }
+  // Nodes reach the workspace as soon as they start; it attaches a cluster by its own identity.
+  dependsOn: [endpoints, kubernetesExtension, rbacKubernetes]
 }
 
 module functionApp 'modules/function-app.bicep' = {
@@ -332,16 +234,12 @@ module functionApp 'modules/function-app.bicep' = {
     location: location
     name: appName
     planName: '${short.appServicePlan}${token}'
-    identityId: identities.outputs.appId
-    clientId: identities.outputs.appClientId
-    host: {
-      blob: jobsAccount.outputs.blobEndpoint
-      queue: jobsAccount.outputs.queueEndpoint
-      table: jobsAccount.outputs.tableEndpoint
-    }
+    identityId: foundation.outputs.identities.appId
+    clientId: foundation.outputs.identities.appClientId
+    host: foundation.outputs.jobs
     packageContainer: packageContainer
-    data: { blob: dataAccount.outputs.blobEndpoint, queue: dataAccount.outputs.queueEndpoint }
-    jobs: { blob: jobsAccount.outputs.blobEndpoint }
+    data: foundation.outputs.data
+    jobs: foundation.outputs.jobs
     machineLearning: {
       workspace: workspace.outputs.name
       compute: computeName
@@ -353,92 +251,20 @@ module functionApp 'modules/function-app.bicep' = {
     limits: { job: maxCostPerJob, day: maxCostPerDay, price: nodePricePerHour }
     nodesMax: nodesMax
     processesPerNode: gpusPerNode
-    insightsConnectionString: monitoring.outputs.insightsConnectionString
+    insightsConnectionString: foundation.outputs.logs.insightsConnectionString
     durableTaskScheduler: durableTaskScheduler
-    schedulerConnection: durableTaskScheduler ? scheduler.?outputs.?connectionString ?? '' : ''
+    schedulerConnection: foundation.outputs.schedulerConnection
     alwaysReady: alwaysReady
     signInClientId: signInClientId
     signInTenantId: empty(signInTenantId) ? tenant().tenantId : signInTenantId
     apiKeys: keys
     furtherSettings: appSettings
-    subnetId: privateNetwork ? network.?outputs.?appSubnetId ?? '' : ''
-    logsId: monitoring.outputs.logsId
+    subnetId: foundation.outputs.subnets.app
+    logsId: foundation.outputs.logs.id
     tags: tags
   }
   // The host reads its own state as soon as it starts.
-  dependsOn: [rbac, endpoints]
-}
-
-module topic 'modules/event-topic.bicep' = {
-  scope: group
-  params: {
-    location: location
-    name: '${short.eventGridSystemTopic}${token}'
-    accountId: dataAccount.outputs.id
-    tags: tags
-  }
-}
-
-module rbac 'modules/rbac.bicep' = {
-  scope: group
-  params: {
-    principals: {
-      app: identities.outputs.appPrincipalId
-      worker: identities.outputs.workerPrincipalId
-      workspace: identities.outputs.workspacePrincipalId
-      events: topic.outputs.principalId
-      deployer: principalId
-    }
-    deployerType: principalType
-    names: {
-      dataAccount: dataAccount.outputs.name
-      jobsAccount: jobsAccount.outputs.name
-      runsAccount: runsAccount.outputs.name
-      registry: registry.outputs.name
-      vault: vault.outputs.name
-      insights: monitoring.outputs.insightsName
-    }
-    schedulerName: durableTaskScheduler ? scheduler.?outputs.?name ?? '' : ''
-  }
-}
-
-module rbacWorkspace 'modules/rbac-workspace.bicep' = {
-  scope: group
-  params: {
-    principals: {
-      app: identities.outputs.appPrincipalId
-      workspace: identities.outputs.workspacePrincipalId
-    }
-    workspaceName: workspace.outputs.name
-    token: token
-  }
-}
-
-module endpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
-  scope: group
-  params: {
-    location: location
-    prefix: short.privateEndpoint
-    subnetId: network.?outputs.?endpointsSubnetId ?? ''
-    endpoints: [
-      { name: 'data-blob', serviceId: dataAccount.outputs.id, group: 'blob', zones: [blobZone] }
-      { name: 'data-queue', serviceId: dataAccount.outputs.id, group: 'queue', zones: [queueZone] }
-      { name: 'jobs-blob', serviceId: jobsAccount.outputs.id, group: 'blob', zones: [blobZone] }
-      { name: 'jobs-queue', serviceId: jobsAccount.outputs.id, group: 'queue', zones: [queueZone] }
-      { name: 'jobs-table', serviceId: jobsAccount.outputs.id, group: 'table', zones: [tableZone] }
-      { name: 'runs-blob', serviceId: runsAccount.outputs.id, group: 'blob', zones: [blobZone] }
-      { name: 'runs-file', serviceId: runsAccount.outputs.id, group: 'file', zones: [fileZone] }
-      { name: 'vault', serviceId: vault.outputs.id, group: 'vault', zones: [vaultZone] }
-      { name: 'registry', serviceId: registry.outputs.id, group: 'registry', zones: [registryZone] }
-      {
-        name: 'workspace'
-        serviceId: workspace.outputs.id
-        group: 'amlworkspace'
-        zones: workspaceZones
-      }
-    ]
-    tags: tags
-  }
+  dependsOn: [endpoints]
 }
 
 module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
@@ -447,12 +273,10 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
     actionGroupName: '${short.actionGroup}${token}'
     email: alertEmail
     workspaceId: workspace.outputs.id
-    dataAccountId: dataAccount.outputs.id
-    topicId: topic.outputs.id
+    dataAccountId: foundation.outputs.data.id
+    topicId: foundation.outputs.topic.id
     location: location
-    insightsId: monitoring.outputs.insightsId
-    logsId: monitoring.outputs.logsId
-    dailyGigabytes: monitoring.outputs.dailyGigabytes
+    logs: foundation.outputs.logs
     tags: tags
   }
 }
@@ -471,11 +295,11 @@ output AZURE_SUBSCRIPTION_ID string = subscription().subscriptionId
 output AZURE_RESOURCE_GROUP string = group.name
 output FUNCTION_APP_NAME string = functionApp.outputs.name
 output FUNCTION_APP_URL string = 'https://${functionApp.outputs.host}'
-output DATA_ACCOUNT_NAME string = dataAccount.outputs.name
-output JOBS_ACCOUNT_NAME string = jobsAccount.outputs.name
-output EVENT_TOPIC_NAME string = topic.outputs.name
-output INSIGHTS_ID string = monitoring.outputs.insightsId
-output REGISTRY_NAME string = registry.outputs.name
+output DATA_ACCOUNT_NAME string = foundation.outputs.data.name
+output JOBS_ACCOUNT_NAME string = foundation.outputs.jobs.name
+output EVENT_TOPIC_NAME string = foundation.outputs.topic.name
+output INSIGHTS_ID string = foundation.outputs.logs.insightsId
+output REGISTRY_NAME string = foundation.outputs.registry.name
 output WORKER_IMAGE string = 'gpu-worker:${workerVersion}'
 output PRIVATE_NETWORK bool = privateNetwork
 output BUDGET_START string = budgetPerMonth > 0 ? budgetSince : budgetStart

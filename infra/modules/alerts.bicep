@@ -18,14 +18,8 @@ param topicId string
 @description('Region.')
 param location string
 
-@description('Application Insights component, which the app tells of jobs that failed.')
-param insightsId string
-
-@description('Log Analytics workspace.')
-param logsId string
-
-@description('GB a day that it takes in.')
-param dailyGigabytes int
+@description('Log Analytics workspace: id, dailyGigabytes that it takes in, insightsId of what is on it.')
+param logs object
 
 param tags object
 
@@ -110,7 +104,7 @@ resource failedJobs 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
     description: 'A video got no result, though nothing is wrong with it: see the message.'
     severity: 1
     enabled: true
-    scopes: [insightsId]
+    scopes: [logs.insightsId]
     evaluationFrequency: 'PT15M'
     windowSize: 'PT15M'
     criteria: {
@@ -138,7 +132,7 @@ resource nearCap 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
     description: 'Above the daily cap no log is kept, and no alert on logs comes: find what floods them.'
     severity: 2
     enabled: true
-    scopes: [logsId]
+    scopes: [logs.id]
     evaluationFrequency: 'PT1H'
     windowSize: 'P1D'
     criteria: {
@@ -149,7 +143,7 @@ resource nearCap 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = {
           timeAggregation: 'Total'
           operator: 'GreaterThan'
           // Quantity is in MB.
-          threshold: dailyGigabytes * 1024 * 8 / 10
+          threshold: logs.dailyGigabytes * 1024 * 8 / 10
         }
       ]
     }

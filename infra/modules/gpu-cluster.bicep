@@ -64,5 +64,3 @@ resource cluster 'Microsoft.MachineLearningServices/workspaces/computes@2025-12-
     }
   }
 }
-
-output name string = cluster.name

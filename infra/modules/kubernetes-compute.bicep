@@ -43,5 +43,3 @@ resource target 'Microsoft.MachineLearningServices/workspaces/computes@2025-12-0
     }
   }
 }
-
-output name string = target.name

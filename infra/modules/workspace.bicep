@@ -7,11 +7,14 @@ param location string
 @description('Name of the workspace.')
 param name string
 
+@description('Suffix of names that are unique in the tenant.')
+param token string
+
 @description('Reachable by private endpoint only; jobs come through the resource manager.')
 param privateNetwork bool
 
-@description('User-assigned identity by which the workspace reaches what belongs to it.')
-param identityId string
+@description('By which it reaches what belongs to it (workspaceId), and who may do what in it.')
+param identities object
 
 @description('Storage account for logs and metrics of runs; videos never lie there.')
 param storageId string
@@ -52,11 +55,11 @@ resource workspace 'Microsoft.MachineLearningServices/workspaces@2025-12-01' = {
   sku: { name: 'Basic', tier: 'Basic' }
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: { '${identities.workspaceId}': {} }
   }
   properties: {
     friendlyName: name
-    primaryUserAssignedIdentity: identityId
+    primaryUserAssignedIdentity: identities.workspaceId
     storageAccount: storageId
     keyVault: vaultId
     containerRegistry: registryId
@@ -65,6 +68,14 @@ resource workspace 'Microsoft.MachineLearningServices/workspaces@2025-12-01' = {
     // Without a private network, identities and roles alone keep others out.
     publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
     v1LegacyMode: false
+  }
+}
+
+module rbac 'rbac-workspace.bicep' = {
+  params: {
+    principals: { app: identities.appPrincipalId, workspace: identities.workspacePrincipalId }
+    workspaceName: workspace.name
+    token: token
   }
 }
 

@@ -73,7 +73,8 @@ def test_a_pipeline_is_given_every_variable():
 
 def test_abbreviations_are_those_in_use():
     known = json.loads((INFRA / "abbreviations.json").read_text())
-    used = set(re.findall(r"\bshort\.(\w+)", (INFRA / "main.bicep").read_text()))
+    files = [path.read_text() for path in INFRA.rglob("*.bicep")]
+    used = {name for text in files for name in re.findall(r"\bshort\.(\w+)", text)}
     assert used == known.keys()
 
 
@@ -123,6 +124,7 @@ def test_events_are_given_their_parameters_in_both_shells(hook: str, events: Com
 
 
 STYLES_AND_WORKBOOK = ["storage blob", "deployment"]
+IS_BUILT = {"BUILT": "gpu-worker:2", "PRIVATE_NETWORK": "false", "FAILURES": "0"}
 
 
 @pytest.mark.parametrize(
@@ -156,14 +158,7 @@ def test_free_credit_has_the_image_built_here(tmp_path: Path):
 
 @pytest.mark.parametrize(("forbidden", "code"), [("2", 0), ("9", 1)])
 def test_styles_are_uploaded_once_that_is_allowed(forbidden: str, code: int, tmp_path: Path):
-    done, calls = _run(
-        "postprovision",
-        tmp_path,
-        BUILT="gpu-worker:2",
-        PRIVATE_NETWORK="false",
-        FAILURES="0",
-        FORBIDDEN=forbidden,
-    )
+    done, calls = _run("postprovision", tmp_path, **IS_BUILT, FORBIDDEN=forbidden)
     tries = [call for call in calls if "storage blob" in call]
     assert done.returncode == code
     assert len(tries) == min(int(forbidden), 4) + 1
@@ -173,15 +168,7 @@ def test_styles_are_uploaded_once_that_is_allowed(forbidden: str, code: int, tmp
 def test_an_aks_cluster_is_told_what_a_job_asks_of_a_node(sub: str, tmp_path: Path):
     cluster = f"/subscriptions/{sub}/resourceGroups/rg/providers/Microsoft.X/managedClusters/aks"
     node = {"NODE_CPUS": "3", "NODE_MEMORY_GIB": "21", "NODE_GPUS": "1", "INSTANCE_TYPE": "gpu"}
-    done, calls = _run(
-        "postprovision",
-        tmp_path,
-        BUILT="gpu-worker:2",
-        PRIVATE_NETWORK="false",
-        FAILURES="0",
-        KUBERNETES_CLUSTER_ID=cluster,
-        **node,
-    )
+    done, calls = _run("postprovision", tmp_path, **IS_BUILT, **node, KUBERNETES_CLUSTER_ID=cluster)
     assert done.returncode == 0, done.stderr
     (call,) = [call for call in calls if "aks command invoke" in call]
     assert f"--subscription {sub} --resource-group rg --name aks" in call
