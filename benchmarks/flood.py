@@ -23,8 +23,9 @@ import httpx
 import psutil
 
 from benchmarks import report
-from chaos.scene import ENDED, Scene
+from chaos.scene import Scene
 from chaos.trial import RECIPES, make
+from function_app.api.view import ENDED
 
 JOBS_AT_ONCE = 8
 POLL_S = 2.0
@@ -54,7 +55,9 @@ def main() -> None:
     """Measure once, print the result and keep it."""
     parser = report.options("benchmarks.flood", __doc__)
     parser.add_argument("name", choices=RUSHES)
-    parser.add_argument("--uploads", type=int, help="another number, the same share of it videos")
+    parser.add_argument(
+        "--uploads", type=report.times, help="another number, the same share of it videos"
+    )
     options = parser.parse_args()
     rush = RUSHES[options.name]
     if options.uploads:

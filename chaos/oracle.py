@@ -22,8 +22,10 @@ from typing import Any, cast
 import av
 import httpx
 
-from chaos.scene import CHILD, ENDED, MPIEXEC, RANK, Scene
+from chaos.scene import CHILD, MPIEXEC, RANK, Scene
 from chaos.schedule import Strike
+from emulator.jobs import TERMINAL
+from function_app.api.view import ENDED
 from function_app.stages.isolation import MOST_IDLE
 from function_app.store.paths import Video
 from gpu_worker.plan import SEAL_BYTES, Plan, seal
@@ -36,7 +38,6 @@ SETTLE_S = 30.0
 
 MAY_FAIL = {"video replaced", "video deleted", "plan deleted"}
 MAY_CANCEL = {"job cancelled", "instance terminated"}
-TERMINAL = {"Completed", "Failed", "Canceled"}
 SHARD = re.compile(r"PUT .*/([^/]+)/work/(\d+)\.mp4$")
 """A request that writes a shard: id of its job, and index."""
 RESULT = re.compile(r"PUT .*/results/.*\.mp4(\?|$)")

@@ -19,9 +19,9 @@ from emulator import Config, Emulator, processes
 from emulator.config import free_ports
 from emulator.event_grid import events_on_their_way
 from function_app.api.listing import MOST_TOP
+from function_app.api.view import ENDED
 from function_app.store.jobs import job_id
 
-ENDED = {"Completed", "Failed", "Cancelled"}
 EVENTS_S = 60.0
 _STORAGE = "AzureFunctionsJobHost__extensions__durableTask__storageProvider__"
 SETTINGS = {

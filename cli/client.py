@@ -36,7 +36,7 @@ class Job:
         name: of the video.
         style: that it is painted in.
         status: Pending, Running, Suspended, Completed, Failed or Cancelled.
-        stage: what is being done: preprocess, queue, score, stitch, done, failed or cancelled.
+        stage: what is being done: one of the keys of `display.STAGES`.
         done: frames painted.
         total: frames of the video; 0 before they are counted.
         fps: frames painted a second at present; None when nothing is.

@@ -10,16 +10,6 @@ param topicName string
 @description('Name of the account that keeps events which could not be delivered.')
 param jobsAccountName string
 
-@description('Endings of the names of files that a style is made of; case does not matter.')
-@maxLength(25)
-param styleSuffixes array = [
-  '.jpeg'
-  '.jpg'
-  '.model'
-  '.png'
-  '.pth'
-]
-
 resource app 'Microsoft.Web/sites@2024-11-01' existing = {
   name: functionAppName
 }
@@ -36,7 +26,10 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
 var key = listKeys('${app.id}/host/default', '2023-12-01').systemKeys.blobs_extension
 var webhook = 'https://${app.properties.defaultHostName}/runtime/webhooks/blobs'
 
-var ofStyles = [{ operatorType: 'StringEndsWith', key: 'subject', values: styleSuffixes }]
+// Endings of the names of files that a style is made of; case does not matter.
+var sources = loadJsonContent('../function_app/style_sources.json')
+var endings = concat(sources.painting, sources.checkpoint)
+var ofStyles = [{ operatorType: 'StringEndsWith', key: 'subject', values: endings }]
 
 // Whatever is put among the videos starts a job, which says so if it is none.
 var triggers = [

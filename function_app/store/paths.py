@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from function_app.errors import Code, InputError
 from gpu_worker.plan import LINES_SUFFIX, Shard
@@ -42,8 +43,10 @@ LOOKED_UNTIL = "looked-until"
 PURGED_ON = "purged-on"
 
 STYLE_SUFFIX = ".safetensors"
-PAINTING_SUFFIXES = (".jpg", ".jpeg", ".png")
-CHECKPOINT_SUFFIXES = (".pth", ".model")
+SOURCES = json.loads(Path(__file__).parents[1].joinpath("style_sources.json").read_text())
+"""What a style is made of, by the endings of its file; infra/events.bicep reads the same table."""
+PAINTING_SUFFIXES: tuple[str, ...] = tuple(SOURCES["painting"])
+CHECKPOINT_SUFFIXES: tuple[str, ...] = tuple(SOURCES["checkpoint"])
 REPORT_SUFFIX = ".error.json"
 
 # A blob's may have 1024 characters; those of the results need a few for themselves.

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli import display, main
+from cli import client, display, main, studio
 from cli.client import Job
+from function_app.api.view import ENDED, STATUSES
+from function_app.options.container import Container
+from function_app.store.jobs import Stage
 
 LONG = "holiday at the very long lake, a name that does not end 2026-07-13 final.mp4"
 WAITS = "waits for the style quick, of whose making 39 % is done: about 1 min are left"
@@ -104,3 +107,10 @@ def test_help_names_what_is_to_be_typed(name: str, usage: str) -> None:
 def test_no_line_of_the_list_of_commands_is_cut_off() -> None:
     said = CliRunner().invoke(main.app, ["--help"], terminal_width=80).stdout
     assert not [line for line in said.splitlines()[1:] if line.endswith("...")]
+
+
+def test_the_command_has_the_words_of_the_api() -> None:
+    assert set(display.STAGES) == set(Stage)
+    assert client.ENDED == set(display.COLOURS) == ENDED
+    assert set(studio.GOING_ON.split(",")) == set(STATUSES.values()) - ENDED
+    assert set(main.Container) == set(Container)

@@ -14,6 +14,7 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
 from chaos import scene
 from emulator import Config, Emulator
+from function_app.api.view import ENDED
 from function_app.store.jobs import job_id
 from gpu_worker.networks.architectures import Architecture, TransformerNet
 from gpu_worker.styles.model import save_style
@@ -72,9 +73,9 @@ class Atelier:
         job: dict[str, Any] | None = None
         while time.monotonic() < deadline:
             job = self._patiently(job_id)
-            if job and (until(job) if until else job["status"] in scene.ENDED):
+            if job and (until(job) if until else job["status"] in ENDED):
                 return job
-            if job and until and job["status"] in scene.ENDED:
+            if job and until and job["status"] in ENDED:
                 pytest.fail(f"the job ended too early: {job}")
             time.sleep(0.2)
         pytest.fail(f"the job did not get there in time: {job}")

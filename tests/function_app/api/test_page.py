@@ -1,11 +1,16 @@
 """The page's files, asked through the real Functions worker library: what is served, and how."""
 
+import json
+import re
 from typing import Any
 
 import pytest
 
+from function_app.api.listing import MOST_TOP
 from function_app.api.page import FOLDER
-from function_app.store.paths import VIDEO_SUFFIXES
+from function_app.api.view import ENDED, STATUSES
+from function_app.store.jobs import Stage
+from function_app.store.paths import CHECKPOINT_SUFFIXES, PAINTING_SUFFIXES, VIDEO_SUFFIXES
 from tests.function_app.wire import Worker, http
 
 FILES = sorted(each.name for each in FOLDER.iterdir())
@@ -59,3 +64,21 @@ def test_the_policy_allows_the_app_and_its_storage_alone(
 def test_the_page_takes_the_endings_that_videos_have() -> None:
     markup = (FOLDER / "index.html").read_text()
     assert f'accept="video/*,{",".join(VIDEO_SUFFIXES)}"' in markup
+
+
+def test_the_page_takes_the_endings_that_sources_of_styles_have() -> None:
+    markup = (FOLDER / "index.html").read_text()
+    assert f'accept="{",".join((*PAINTING_SUFFIXES, *CHECKPOINT_SUFFIXES))}"' in markup
+
+
+def test_the_page_has_the_words_and_the_limit_of_the_api() -> None:
+    markup, jobs, work, gallery = (
+        (FOLDER / name).read_text() for name in ("index.html", "jobs.js", "work.js", "gallery.js")
+    )
+    (ended,) = re.findall(r"^const ENDED = new Set\((.*)\);$", jobs, re.MULTILINE)
+    (stages,) = re.findall(r"^const STAGES = \{(.*?)^\};$", work, re.MULTILINE | re.DOTALL)
+    (filters,) = re.findall(r'id="filter".*?</select>', markup, re.DOTALL)
+    assert set(json.loads(ended)) == ENDED
+    assert set(re.findall(r"^  (\w+):", stages, re.MULTILINE)) <= set(Stage)
+    assert set(re.findall(r'value="(\w+)"', filters)) <= set(STATUSES.values())
+    assert f"const MOST = {MOST_TOP};" in gallery
