@@ -83,23 +83,17 @@ def stitch(job: Job) -> Joined:
     if result:  # from an earlier try, whose answer was lost
         return _ended(job, plan, result, note)
     check_current(job)
-    place = results.place(job.video, _suffix(job, plan))
+    sidecar = None if plan.makes_lines else Sidecar.from_json(_needed(job.folder.sidecar))
+    place = results.place(job.video, sidecar.container.suffix if sidecar else LINES_SUFFIX)
     blob = storage.blob(paths.RESULTS, place.blob_name)
     try:
-        out = _lines(job, plan, blob) if plan.makes_lines else _video(job, plan, blob)
+        out = _video(job, plan, sidecar, blob) if sidecar else _lines(job, plan, blob)
     except (_LostError, InputError):
         return Joined(lost=_clear_lost(job, plan))
-    if not plan.makes_lines and (differs := _difference(job, plan, out)):
+    if sidecar and (differs := _difference(job, plan, sidecar, out)):
         return Joined(differs=differs)  # lines were counted on their way
     out.commit({JOB_ID: job.job_id, VIDEO: quote(job.video.blob)}, **unchanged(place.before))
     return _ended(job, plan, place.blob_name, note)
-
-
-def _suffix(job: Job, plan: Plan) -> str:
-    """Return what the result's name ends in."""
-    if plan.makes_lines:
-        return LINES_SUFFIX
-    return Sidecar.from_json(_needed(job.folder.sidecar)).container.suffix
 
 
 def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
@@ -112,21 +106,20 @@ def _ended(job: Job, plan: Plan, result: str, note: str) -> Joined:
     return Joined(note, result=result)
 
 
-def _difference(job: Job, plan: Plan, out: BlobWriter) -> str:
+def _difference(job: Job, plan: Plan, sidecar: Sidecar, out: BlobWriter) -> str:
     """Say what of a result is not as it was to be, before anybody sees it; nothing if all is."""
-    sidecar, tracks = _kept(job)
     out.commit_draft()
     try:
-        prove(_stream(job.folder.draft), plan, tracks, sidecar)
+        prove(_stream(job.folder.draft), plan, _tracks(job, sidecar), sidecar)
     except DiffersError as error:
         log.exception("%s", error)
         return str(error)
     return ""
 
 
-def _video(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:
+def _video(job: Job, plan: Plan, sidecar: Sidecar, blob: BlobClient) -> BlobWriter:
     """Join the painted shards, and what was put aside of the video."""
-    sidecar, tracks = _kept(job)
+    tracks = _tracks(job, sidecar)
     attachments = [_needed(job.folder.extra(each.file)) for each in sidecar.attachments]
     head = reserved_bytes(plan, tracks, attachments) + AROUND_INDEX
     draft = storage.blob(paths.JOBS, job.folder.draft)
@@ -135,10 +128,9 @@ def _video(job: Job, plan: Plan, blob: BlobClient) -> BlobWriter:
     return out
 
 
-def _kept(job: Job) -> tuple[Sidecar, list[IO[bytes]]]:
-    """Return what was put aside of the video, its tracks opened."""
-    sidecar = Sidecar.from_json(_needed(job.folder.sidecar))
-    return sidecar, [_stream(job.folder.extra(name)) for name in sidecar.tracks]
+def _tracks(job: Job, sidecar: Sidecar) -> list[IO[bytes]]:
+    """Open the tracks that were put aside of the video."""
+    return [_stream(job.folder.extra(name)) for name in sidecar.tracks]
 
 
 def _proxy(job: Job, plan: Plan, result: str) -> None:
