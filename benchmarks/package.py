@@ -33,7 +33,9 @@ def main() -> None:
     """Measure, print the result and keep it."""
     parser = report.options("benchmarks.package", __doc__)
     parser.add_argument("--install", action="store_true", help="measure the packages too")
-    parser.add_argument("--runs", type=int, default=5, help="of Python, to time the import")
+    parser.add_argument(
+        "--runs", type=report.times, default=5, help="of Python, to time the import"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         package = publish(Path(scratch) / "package")

@@ -20,13 +20,18 @@ WIDTH = 120
 """Of tables, in characters, where no terminal says how wide it is."""
 
 
-def options(module: str, description: str | None) -> ArgumentParser:
-    """Begin the command line of `python -m <module>`, with where to keep the results."""
-    parser = ArgumentParser(
+def command(module: str, description: str | None) -> ArgumentParser:
+    """Begin the command line of `python -m <module>`, the description laid out as it is."""
+    return ArgumentParser(
         prog=f"python -m {module}",
         description=description,
         formatter_class=RawDescriptionHelpFormatter,
     )
+
+
+def options(module: str, description: str | None) -> ArgumentParser:
+    """Begin the command line of `python -m <module>`, with where to keep the results."""
+    parser = command(module, description)
     parser.add_argument(
         "--results",
         type=Path,

@@ -9,7 +9,6 @@ recipe, except that nothing is asked of its stability, and for fewer steps.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,6 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import nn
 
+from benchmarks import report
 from gpu_worker.learn import START
 from gpu_worker.learning.content import read_content
 from gpu_worker.learning.learner import Budget, Learner, Lesson, learn
@@ -34,11 +34,7 @@ STYLES = Path(__file__).parents[1] / "styles"
 
 def main() -> None:
     """Learn the twin of a shipped style."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.twin",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = report.command("benchmarks.twin", __doc__)
     parser.add_argument("style", choices=styles(), help="name of the shipped style")
     parser.add_argument("--painting", type=Path, required=True)
     parser.add_argument("--content", type=Path, nargs="+", required=True)

@@ -45,7 +45,15 @@ def test_it_says_what_it_does(
     assert f"\n    python -m benchmarks.{name}" in said
 
 
-@pytest.mark.parametrize("words", [("end_to_end", "--rounds", "0"), ("job", "--runs", "-1")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("end_to_end", "--rounds", "0"),
+        ("job", "--runs", "-1"),
+        ("package", "--runs", "0"),
+        ("flood", "load", "--uploads", "0"),
+    ],
+)
 def test_what_is_measured_not_even_once_is_refused(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,26 +4,17 @@ import io
 import json
 import logging
 from collections.abc import Generator
-from typing import override
 
 import pytest
 
 from emulator import logs
-
-
-class Terminal(io.StringIO):
-    @override
-    def isatty(self) -> bool:
-        return True
+from tests.terminal import Terminal, handlers_kept
 
 
 @pytest.fixture(autouse=True)
 def handlers() -> Generator[None]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
+    with handlers_kept():
+        yield
 
 
 def test_a_line_is_json_where_no_person_reads_it() -> None:

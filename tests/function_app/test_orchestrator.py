@@ -234,14 +234,20 @@ def test_nodes_without_a_gpu_are_not_tried_again(
     assert json.loads(storage.read(paths.RESULTS, job.video.report) or b"{}")["code"] == "no-gpu"
 
 
-def test_a_cancelled_job_ends_what_paints_and_leaves_nothing(
+def cancelled_while_it_paints(
     hub: TaskHubGrpcClient, script: Script, job: Job
-) -> None:
+) -> OrchestrationState:
     script.looks = [[RUNNING]]
     start(hub, job)
     assert script.polled.wait(60)
     hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
-    state = ended(hub, job)
+    return ended(hub, job)
+
+
+def test_a_cancelled_job_ends_what_paints_and_leaves_nothing(
+    hub: TaskHubGrpcClient, script: Script, job: Job
+) -> None:
+    state = cancelled_while_it_paints(hub, script, job)
     assert state.get_output() == {"stage": "cancelled"}
     assert state.get_custom_status()["stage"] == "cancelled"
     assert script.cancelled == 2
@@ -343,11 +349,7 @@ def test_what_took_long_may_be_seen_to_end_a_little_late(
 def test_ends_are_asked_for_a_tick_apart_at_least(
     hub: TaskHubGrpcClient, script: Script, job: Job
 ) -> None:
-    script.looks = [[RUNNING]]
-    start(hub, job)
-    assert script.polled.wait(60)
-    hub.raise_orchestration_event(job.job_id, CANCEL_EVENT)
-    ended(hub, job)
+    cancelled_while_it_paints(hub, script, job)
     assert script.cancelled == 2
     assert pauses(hub, job)[-1] == 1.5 * TICK
 
