@@ -38,6 +38,28 @@ def test_a_link_to_code_leads_to_what_it_names(document: Path) -> None:
     ] == []
 
 
+def anchors(document: Path) -> list[str]:
+    """What the headings of a document are linked by, on GitHub."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings]
+
+
+@pytest.mark.parametrize("document", [pytest.param(file, id=file.name) for file in DOCUMENTS])
+def test_a_link_to_a_section_leads_to_its_heading(document: Path) -> None:
+    links = re.findall(r"\]\(((?!\w+:)[^)#]*)#([^)]+)\)", document.read_text())
+    pages = {file: (document.parent / file if file else document) for file, _ in links}
+    assert [(file, name) for file, name in links if name not in anchors(pages[file])] == []
+
+
+def test_experiments_are_listed_as_they_stand_newest_first() -> None:
+    page = ROOT / "docs" / "experiments.md"
+    listed = re.findall(r"^- \d.*\(#(.+)\)$", page.read_text(), re.MULTILINE)
+    assert listed == anchors(page)[1:]
+    days = [name[: len("2026-11-23")] for name in listed]
+    assert days == sorted(days, reverse=True)
+
+
 def shell_lines(document: Path) -> list[str]:
     """The commands of a document, each on one line."""
     blocks = re.findall(r"^```sh[^\n]*\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE)
