@@ -117,8 +117,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     """The default recipe with what the command line changes; steps alone lift the time bound."""
     given = {field.name: getattr(options, field.name) for field in fields(Recipe)}
     changed = {name: value for name, value in given.items() if value is not None}
-    unbounded = {"minutes": 0.0} if options.steps and not options.minutes else {}
-    return replace(Recipe(), **changed, **unbounded)
+    unbounded = {"minutes": 0.0} if options.steps else {}
+    return replace(Recipe(), **(unbounded | changed))
 
 
 def _content(options: argparse.Namespace) -> Content:

@@ -138,8 +138,8 @@ def command(pictures: Path, out: Path, *more: str) -> list[str]:
 
 def test_the_command_writes_a_style_that_tells_its_story(pictures: Path, tmp_path: Path) -> None:
     out, sheet = tmp_path / "tiny.safetensors", tmp_path / "sheet.png"
-    options = ["--steps", "2", "--seed", "7", "--style-weight", "3.5", "--preview", str(sheet)]
-    options += ["--painting-name", "Blots.jpg"]
+    options = ["--steps", "2", "--minutes", "0", "--seed", "7", "--style-weight", "3.5"]
+    options += ["--preview", str(sheet), "--painting-name", "Blots.jpg"]
     assert main(command(pictures, out, *options)) == 0
     metadata = load_style(out).metadata
     recipe = json.loads(metadata["recipe"])

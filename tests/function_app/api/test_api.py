@@ -31,11 +31,11 @@ from tests.function_app.wire import Message, Worker, blob, body, durable_client,
 
 type Upload = Callable[..., Job]
 
-OF_ONE_JOB = {
+OF_ONE_JOB = (
     "get_job", "post_cancel", "delete_job",
     "get_result", "get_source", "get_before", "get_preview", "get_poster", "get_sheet",
     "get_swatch",
-}  # fmt: skip
+)  # fmt: skip
 
 # What reads the state of an instance does so in a way that azure-functions will drop.
 pytestmark = pytest.mark.filterwarnings("ignore:.*expected_type:DeprecationWarning")
