@@ -26,6 +26,7 @@ BENCHMARKS = (
     "package",
     "polls",
     "records",
+    "turns",
     "scale",
 )
 """`scale` last: it builds on what others have kept."""

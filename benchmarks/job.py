@@ -17,27 +17,23 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from shutil import copy
-from threading import Event, Thread
 from typing import Any
 from urllib.parse import unquote
 
-import psutil
-
 from benchmarks import report
 from benchmarks.media import Size, make_clip
+from benchmarks.timing import scoring
 from cli.client import Client, Job
 from cli.deployment import Deployment
 from cli.transfer import upload
 from emulator import Config, Emulator
 
 SIZE = Size(640, 360)
-WATCH_S = 0.1
 FOLLOW_S = 0.1
 FIRST_CLIP_S = 2.0
 REQUEST = re.compile(r'"(?P<method>[A-Z]+) (?P<url>\S+) HTTP')
@@ -128,11 +124,12 @@ def measure(seconds: float, style: str, runs: int) -> dict[str, Any]:
 
 def _timed(client: Client, video: Path, style: str, config: Config) -> Run:
     """Paint a video and say where the time went."""
-    with _scoring(config.state) as scored:
+    with scoring(config.state) as seen:
         start = time.monotonic()
         job = _paint(client, video, style)
         end = time.monotonic()
-    return Run(job.id, video.name, job.total, end - start, scored[0] - start, end - scored[-1])
+    before, after = seen[0].at - start, end - seen[-1].at
+    return Run(job.id, video.name, job.total, end - start, before, after)
 
 
 def _paint(client: Client, video: Path, style: str) -> Job:
@@ -151,27 +148,6 @@ def _paint(client: Client, video: Path, style: str) -> Job:
 def _shards(config: Config, job_id: str) -> int:
     (log,) = config.state.glob(f"jobs/{job_id}-*/user_logs/std_log.txt")
     return len(set(re.findall(r"shard (\d+): frames", log.read_text())))
-
-
-@contextmanager
-def _scoring(state: Path) -> Generator[list[float]]:
-    """Give the times at which a worker was seen to run."""
-    seen: list[float] = []
-    leaving = Event()
-    watch = Thread(target=_watch, args=(str(state), seen, leaving))
-    watch.start()
-    try:
-        yield seen
-    finally:
-        leaving.set()
-        watch.join()
-
-
-def _watch(state: str, seen: list[float], leaving: Event) -> None:
-    while not leaving.wait(WATCH_S):
-        commands = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
-        if any("gpu_worker.score" in words and state in " ".join(words) for words in commands):
-            seen.append(time.monotonic())
 
 
 def _operations(log: str, run: Run) -> Counter[str]:
