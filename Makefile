@@ -24,7 +24,7 @@ run: setup ## Serve on this machine, page and API at http://127.0.0.1:7071, unti
 	@$(PYTHON) -m emulator
 
 test: check ## Lint, check types and run all tests
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 bench: setup ## Run the benchmarks on this machine; the results go to benchmarks/results
 	@$(PYTHON) -m benchmarks

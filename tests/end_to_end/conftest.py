@@ -111,14 +111,14 @@ def slow_style(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @contextmanager
 def running(
-    state: Path, nodes: int | None = None, processes_per_node: int | None = None, **more: str
+    state: Path, nodes: int = 1, processes_per_node: int = 1, **more: str
 ) -> Generator[Atelier]:
-    """Run an emulator, with more settings or another cluster, while the context lasts."""
+    """Run an emulator, with more settings or another cluster, while the context lasts.
+
+    A job starts quickest on one rank.
+    """
+    cluster = {"nodes": nodes, "processes_per_node": processes_per_node}
     config = Config.on_free_ports(state, settings=SETTINGS | more)
-    cluster = {
-        "nodes": nodes or config.nodes,
-        "processes_per_node": processes_per_node or config.processes_per_node,
-    }
     with Emulator(replace(config, **cluster)) as emulator:
         atelier = Atelier(emulator)
         yield atelier
@@ -129,8 +129,12 @@ def running(
 @pytest.fixture(scope="session")
 def atelier(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
     with running(tmp_path_factory.mktemp("emulator")) as atelier:
-        atelier.blobs.get_blob_client("styles", "slow.safetensors").upload_blob(slow_style)
+        add_style(atelier, "slow", slow_style)
         yield atelier
+
+
+def add_style(atelier: Atelier, name: str, content: bytes) -> None:
+    atelier.blobs.get_blob_client("styles", f"{name}.safetensors").upload_blob(content)
 
 
 @pytest.fixture(scope="session")

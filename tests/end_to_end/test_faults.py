@@ -1,7 +1,7 @@
 """Whatever dies or repeats on the way, the job ends frame-exact, once, or as cancelled."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import httpx
@@ -9,12 +9,21 @@ import psutil
 import pytest
 
 from emulator.event_grid import events_on_their_way
-from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier
+from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier, add_style, running
 from tests.end_to_end.evidence import evidence
 from tests.end_to_end.media import Media
 
 RANK = "gpu_worker.score"
 CANCEL_SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def atelier(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
+    """Of two ranks, one of which may die."""
+    state = tmp_path_factory.mktemp("two ranks")
+    with running(state, processes_per_node=2) as atelier:
+        add_style(atelier, "slow", slow_style)
+        yield atelier
 
 
 def ranks(atelier: Atelier) -> list[psutil.Process]:
@@ -72,7 +81,7 @@ def prove_whole(atelier: Atelier, clip: bytes, job_id: str) -> dict:
 
 
 def test_status_tells_how_a_running_job_stands(atelier: Atelier, media: Media) -> None:
-    _, job_id = slow_job(atelier, media, "status.mp4", seconds=10)
+    _, job_id = slow_job(atelier, media, "status.mp4")
     job = atelier.wait(job_id, until=lambda job: job["stage"] == "score" and job["fps"])
     durable = atelier.http.get(f"/runtime/webhooks/durabletask/instances/{job_id}")
     shown = durable.json()["customStatus"]

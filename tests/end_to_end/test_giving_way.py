@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier, running
+from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier, add_style, running
 from tests.end_to_end.media import Media
 from tests.end_to_end.test_faults import some_shards
 from tests.end_to_end.test_styles import drop, painting
@@ -44,8 +44,8 @@ def on_one_core() -> Generator[None]:
 def two_nodes(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
     """On one core: a rank has as many threads on however many nodes, and so encodes the same."""
     state = tmp_path_factory.mktemp("two nodes")
-    with on_one_core(), running(state, nodes=NODES, processes_per_node=1, **SETTINGS) as atelier:
-        atelier.blobs.get_blob_client("styles", "slow.safetensors").upload_blob(slow_style)
+    with on_one_core(), running(state, nodes=NODES, **SETTINGS) as atelier:
+        add_style(atelier, "slow", slow_style)
         yield atelier
 
 
@@ -88,9 +88,10 @@ def test_a_film_gives_way_to_clips_and_is_the_same(two_nodes: Atelier, media: Me
     clips = [two_nodes.upload(media.moving(1), f"clip {number}.mp4") for number in range(3)]
     given = two_nodes.wait(job_id, until=lambda job: job["gives_way"])
     assert given["nodes"] < NODES or given["message"].startswith("gives way to")
-    for clip in clips:
-        assert two_nodes.wait(clip)["status"] == "Completed"
+    first, *others = clips
+    assert two_nodes.wait(first)["status"] == "Completed"
     assert (two_nodes.job(job_id) or {})["status"] == "Running", "no clip waits for the film"
+    assert {two_nodes.wait(clip)["status"] for clip in others} == {"Completed"}
     ended = two_nodes.wait(job_id, limit=LIMIT)
     assert (ended["status"], ended["attempt"], ended["gives_way"]) == ("Completed", 1, 0)
     assert digest(two_nodes, job_id) == digest(two_nodes, alone)

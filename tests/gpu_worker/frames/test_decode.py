@@ -28,7 +28,8 @@ import re, subprocess, sys
 pipes = {{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "close_fds": False}}
 pictures, log = subprocess.Popen([{ffmpeg!r}, *sys.argv[1:]], **pipes).communicate()
 lines = [line for line in log.splitlines(keepends=True) if {unsaid!r} not in line]
-begun = [line.rstrip(b"\\n") for line in lines if b"showinfo" in line and b" type:" in line]
+# Without what may have come in the midst of it already.
+begun = re.findall(rb"^.*?showinfo.*? type:.", b"".join(lines), re.MULTILINE)
 for line in lines:
     if begun and (b"decoder -> " in line or b"[error]" in line):
         line = begun[0] + re.sub(rb"^(\\[[^]]*\\] )*", b"", line)
