@@ -302,14 +302,17 @@ def _notes(reading: _Reading) -> list[str]:
         )
     if index.cut_off:
         notes.append(
-            f"the file is cut short: {index.cut_off} frames of its last fragment are not there"
+            "the file is cut short: frames of its last fragment that are not there: "
+            f"{index.cut_off}"
         )
     if index.same_timestamp:
-        notes.append(f"{index.same_timestamp} frames share their timestamp with another: left out")
+        notes.append(
+            f"frames left out, for they share their timestamp with another: {index.same_timestamp}"
+        )
     if index.undecodable:
         notes.append(
-            f"the first {index.undecodable} frames refer to what came before the file begins, and "
-            "cannot be decoded: left out"
+            "frames left out at the beginning, for they refer to what came before the file: "
+            f"{index.undecodable}"
         )
     if clock.jumps:
         times = ", ".join(f"{float(time):.1f} s" for time in clock.jumps[:_JUMPS_NAMED])

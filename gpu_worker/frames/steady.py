@@ -165,8 +165,9 @@ def _parted(planes: Planes) -> tuple[Planes, Planes, Planes]:
 
 def _joined(parts: Sequence[Plane]) -> Planes:
     """Round the three parts of a picture to 8 bits and put them one after the other."""
-    luma, *chroma = (np.rint(part).astype(np.uint8) for part in parts)
-    return np.concatenate([luma, *(part.reshape(-1, luma.shape[1]) for part in chroma)])
+    codes = np.concatenate([np.rint(part).astype(np.uint8).ravel() for part in parts])
+    # Not each part by itself: where half of the height is odd, one of chroma ends within a row.
+    return codes.reshape(-1, parts[0].shape[1])
 
 
 def _fetched(source: Plane | Flow, way: Flow, outside: float | None = None) -> NDArray[np.float32]:

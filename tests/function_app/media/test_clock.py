@@ -106,7 +106,7 @@ def test_a_stream_that_starts_within_a_picture_is_painted_from_the_first_that_de
     cut = written(tmp_path / "cut.ts", whole, "-bsf:v", r"noise=drop='lt(n\,5)'")
     _, work, plan = gone(upload, cut, "cut.ts")
     assert plan.frame_count == 36
-    assert "the first 7 frames refer to what came before the file begins" in work.notes[0]
+    assert "for they refer to what came before the file: 7" in work.notes[0]
 
 
 @pytest.mark.parametrize("name", ["b_frames.avi", "b_frames.h264", "b_frames.m4v"])

@@ -6,6 +6,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gpu_worker.frames.frame import Frame, Planes
 from gpu_worker.frames.motion import Luma
@@ -73,6 +75,15 @@ def test_a_video_that_is_painted_evenly_stays_as_it_is() -> None:
     video = still()
     painted = [planes_of(texture(1)[:, :WIDTH], 90, 200)] * COUNT
     assert all(np.array_equal(frame.planes, painted[0]) for frame in steady(video, painted))
+
+
+@given(half_width=st.integers(1, 40), half_height=st.integers(1, 40))
+def test_so_it_does_at_every_size(half_width: int, half_height: int) -> None:
+    """Planes of 8-bit 4:2:0 may have an odd number of rows of chroma."""
+    shape = 3 * half_height, 2 * half_width
+    planes = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    frames = steady([planes] * 3, [255 - planes] * 3, plan_of(count=3))
+    assert all(np.array_equal(frame.planes, 255 - planes) for frame in frames)
 
 
 def test_a_flicker_is_evened_out_in_luma_and_chroma() -> None:
