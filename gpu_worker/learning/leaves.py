@@ -1,30 +1,46 @@
 """Pictures made of overlapping shapes, whose statistics are close to those of photos.
 
 The dead leaves model (Lee, Mumford & Huang 2001): opaque shapes of all sizes, their number falling
-with the cube of the radius, hide one another; edges, corners and shading come as in nature.
+with the cube of the radius, hide one another; edges, corners and shading come as in nature. Shapes
+have textures, as grass, water and cloth have: noise whose amplitude falls with a power of the
+frequency (Field 1987), most of it in one direction.
 """
 
 import math
+from typing import Any, cast
 
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 from torch import Generator, Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
+_fft = cast("Any", torch.fft)  # which has no types
+
 _LEAVES = 500
 _RADIUS_MIN, _RADIUS_MAX = 6.0, 220.0
 _SHADE = 0.25
 _BLUR = 0.8
+_TEXTURES = 6
+_TEXTURE = 0.3
+"""Standard deviation of the strongest texture, of a range of 1."""
+_LONGEST = 5.0
+"""How much slower a texture changes in one direction than across it, at most."""
 
 
 def dead_leaves(height: int, width: int, generator: Generator) -> Tensor:
     """Make one picture, `(3, height, width)` float RGB in [0, 1]."""
     image = Image.new("RGB", (width, height), _colour(generator))
-    draw = ImageDraw.Draw(image)
-    for _ in range(_LEAVES):
-        draw.polygon(_leaf(height, width, generator), fill=_colour(generator))
-    soft = image.filter(ImageFilter.GaussianBlur(_BLUR))
-    return (pil_to_tensor(soft) / 255 + _shade(height, width, generator)).clamp(0, 1)
+    kinds = Image.new("L", (width, height))
+    draw, draw_kind = ImageDraw.Draw(image), ImageDraw.Draw(kinds)
+    for number in range(_LEAVES):
+        leaf = _leaf(height, width, generator)
+        draw.polygon(leaf, fill=_colour(generator))
+        draw_kind.polygon(leaf, fill=number % _TEXTURES)
+    soft = pil_to_tensor(image.filter(ImageFilter.GaussianBlur(_BLUR))) / 255
+    textures = torch.stack([_texture(height, width, generator) for _ in range(_TEXTURES)])
+    kind = pil_to_tensor(kinds).long().expand(1, 3, height, width)
+    textured = soft + textures.gather(0, kind)[0]
+    return (textured + _shade(height, width, generator)).clamp(0, 1)
 
 
 def _leaf(height: int, width: int, generator: Generator) -> list[tuple[float, float]]:
@@ -51,6 +67,21 @@ def _colour(generator: Generator) -> tuple[int, int, int]:
     tint = 0.12 * torch.randn(3, generator=generator)
     red, green, blue = (int(255 * part) for part in (grey + tint).clamp(0, 1))
     return red, green, blue
+
+
+def _texture(height: int, width: int, generator: Generator) -> Tensor:
+    """Noise of a strength, a direction and a fineness of its own, `(3, height, width)`."""
+    strength, power, turn, length = (float(n) for n in torch.rand(4, generator=generator))
+    down: Tensor = _fft.fftfreq(height)[:, None]
+    right: Tensor = _fft.rfftfreq(width)[None]
+    cos, sin = math.cos(math.pi * turn), math.sin(math.pi * turn)
+    along, across = right * cos + down * sin, down * cos - right * sin
+    frequency = torch.hypot(along * (1 + (_LONGEST - 1) * length), across).clamp_min(1 / width)
+    amplitude = frequency ** -(0.3 + 1.2 * power)
+    noise: Tensor = _fft.rfft2(torch.randn(1, height, width, generator=generator))
+    filtered: Tensor = _fft.irfft2(noise * amplitude, s=(height, width))
+    tint = 1 + 0.2 * torch.randn(3, 1, 1, generator=generator)
+    return _TEXTURE * strength**2 * tint * (filtered - filtered.mean()) / filtered.std()
 
 
 def _shade(height: int, width: int, generator: Generator) -> Tensor:
