@@ -27,7 +27,7 @@ from urllib.parse import unquote
 
 from benchmarks import report
 from benchmarks.media import Size, make_clip
-from benchmarks.timing import scoring
+from benchmarks.workers import painted, scoring
 from cli.client import Client, Job
 from cli.deployment import Deployment
 from cli.transfer import upload
@@ -99,7 +99,7 @@ def measure(seconds: float, style: str, runs: int) -> dict[str, Any]:
             ]
         log = (config.state / "logs" / "azurite.log").read_text()
         run = sorted(timed, key=attrgetter("overhead_share"))[runs // 2]
-        shards = _shards(config, run.job_id)
+        shards = len(painted(config.state, run.job_id)[0])
     counted = {each.job_id: _operations(log, each) for each in timed}
     operations = counted[run.job_id]
     return {
@@ -143,11 +143,6 @@ def _paint(client: Client, video: Path, style: str) -> Job:
     if job.status != "Completed":
         raise SystemExit(f"the job failed: {job.message}")
     return job
-
-
-def _shards(config: Config, job_id: str) -> int:
-    (log,) = config.state.glob(f"jobs/{job_id}-*/user_logs/std_log.txt")
-    return len(set(re.findall(r"shard (\d+): frames", log.read_text())))
 
 
 def _operations(log: str, run: Run) -> Counter[str]:

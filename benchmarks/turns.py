@@ -17,14 +17,10 @@ painted twice shards of the film that were painted more than once, and how often
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Generator
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,14 +28,13 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.media import Size, make_clip
-from benchmarks.timing import LOOK_S, scoring
+from benchmarks.workers import LOOK_S, Seen, on_one_core, painted, scoring
 from chaos.scene import Scene
 
 NODES = 2
 SIZE = Size(640, 360)
 SETTINGS = {"RESTART_SECONDS": "1", "POLL_SECONDS": "1"}
 LIMIT_S = 3600.0
-SHARD = re.compile(r"shard (\d+): frames")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +74,12 @@ def main() -> None:
         make_clip(clip := folder / "clip.mp4", options.clip_seconds, SIZE)
         cluster = {"nodes": NODES, "processes_per_node": 1}
         with (
-            _on_one_core(),
+            on_one_core(),
             Scene.set_up(folder / "state", SETTINGS, own_clock=False, **cluster) as scene,
+            # One for all jobs: to look for workers takes some of the core that they are on.
+            scoring(scene.emulator.config.state) as seen,
         ):
-            stage = Stage(scene, options.style, film.read_bytes(), clip.read_bytes())
+            stage = Stage(scene, seen, options.style, film.read_bytes(), clip.read_bytes())
             result = stage.measure(options.clips, options.every)
     report.keep(options.results, "turns", ("torch", "azure-functions-durable"), result)
     report.show("Clips beside a film", result["clips"])
@@ -92,9 +89,12 @@ def main() -> None:
 class Stage:
     """A scene with a film and a clip to be painted there."""
 
-    def __init__(self, scene: Scene, style: str, film: bytes, clip: bytes) -> None:
-        """Nothing is uploaded yet."""
-        self._scene, self._style, self._film, self._clip = scene, style, film, clip
+    def __init__(
+        self, scene: Scene, seen: Sequence[Seen], style: str, film: bytes, clip: bytes
+    ) -> None:
+        """Nothing is uploaded yet; `seen` grows while workers are there."""
+        self._scene, self._seen, self._style = scene, seen, style
+        self._film, self._clip = film, clip
 
     def measure(self, clips: int, every_s: float) -> dict[str, Any]:
         """Paint both alone, then the film with so many clips; return what is kept."""
@@ -110,7 +110,7 @@ class Stage:
             ended = [turn.result() for turn in turns]
             was_there = not film.done()
             film_beside = film.result()
-        painted, starts = self._painted(film_beside)
+        times, starts = painted(self._scene.emulator.config.state, film_beside.job_id)
         return {
             "clips": [_row(turn, alone) for turn in ended],
             "clip_alone": _row(alone, alone),
@@ -121,42 +121,22 @@ class Stage:
             "film_status": film_beside.status,
             "film_same": self._digest(film_beside) == self._digest(film_alone),
             "film_starts": starts,
-            "film_shards": len(painted),
-            "film_shards_painted_twice": painted.total() - len(painted),
+            "film_shards": len(times),
+            "film_shards_painted_twice": times.total() - len(times),
         }
 
     def _paint(self, name: str, content: bytes) -> Turn:
         """Upload a video and wait for its job's end."""
-        with scoring(self._scene.emulator.config.state) as seen:
-            start = time.monotonic()
-            job_id = self._scene.upload(f"{self._style}/{name}", content)
-            job = self._scene.wait(job_id, LIMIT_S) or {"status": "lost"}
-            total = time.monotonic() - start
-        looks = sorted({each.at for each in seen if each.run.startswith(f"{job_id}-")})
+        start = time.monotonic()
+        job_id = self._scene.upload(f"{self._style}/{name}", content)
+        job = self._scene.wait(job_id, LIMIT_S) or {"status": "lost"}
+        total = time.monotonic() - start
+        looks = sorted({each.at for each in [*self._seen] if each.run.startswith(f"{job_id}-")})
         return Turn(job_id, job["status"], round(total, 1), round(_covered(looks), 1))
 
     def _digest(self, film: Turn) -> str:
         result = self._scene.host.get(f"/api/jobs/{film.job_id}/result", follow_redirects=True)
         return hashlib.sha256(result.raise_for_status().content).hexdigest()
-
-    def _painted(self, film: Turn) -> tuple[Counter[int], int]:
-        """How often each shard was painted to its end, and in how many starts."""
-        logs = list(
-            self._scene.emulator.config.state.glob(f"jobs/{film.job_id}-*/user_logs/std_log.txt")
-        )
-        return Counter(int(shard) for log in logs for shard in SHARD.findall(log.read_text())), len(
-            logs
-        )
-
-
-@contextmanager
-def _on_one_core() -> Generator[None]:
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)
 
 
 def _covered(looks: list[float]) -> float:

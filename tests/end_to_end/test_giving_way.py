@@ -1,16 +1,13 @@
 """Who gives way to whom, and who need not, on a cluster of two nodes."""
 
 import hashlib
-import os
-import re
-from collections import Counter
 from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.workers import on_one_core, painted
 from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier, add_style, running
 from tests.end_to_end.media import Media
 from tests.end_to_end.test_faults import some_shards
@@ -27,17 +24,6 @@ SETTINGS = {
     "LEARN_OPTIONS": "--steps 1000000 --size 72 --width 8 --blocks 1",
     "LEARN_MINUTES": "10",
 }
-PAINTED = re.compile(r"shard (\d+): frames (\d+) to (\d+)")
-
-
-@contextmanager
-def on_one_core() -> Generator[None]:
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +43,6 @@ def styles(atelier: Atelier) -> list[dict[str, Any]]:
     return atelier.http.get("/api/styles").raise_for_status().json()["styles"]
 
 
-def painted(atelier: Atelier, job_id: str) -> tuple[Counter[int], int]:
-    """How often each shard was painted to its end, and in how many attempts."""
-    logs = list((atelier.config.state / "jobs").glob(f"{job_id}-a*/user_logs/std_log.txt"))
-    found = (PAINTED.finditer(log.read_text()) for log in logs)
-    return Counter(int(each[1]) for matches in found for each in matches), len(logs)
-
-
 def test_a_video_is_painted_beside_a_learning(
     two_nodes: Atelier, media: Media, tmp_path: Path
 ) -> None:
@@ -74,13 +53,17 @@ def test_a_video_is_painted_beside_a_learning(
     assert two_nodes.wait(clip)["status"] == "Completed"
     before = learnt["frames"]["done"]
     went_on = two_nodes.wait(learning, lambda job: job["frames"]["done"] > before, LIMIT)
-    assert (went_on["attempt"], went_on["gives_way"], painted(two_nodes, learning)[1]) == (1, 0, 1)
+    assert (
+        went_on["attempt"],
+        went_on["gives_way"],
+        painted(two_nodes.config.state, learning)[1],
+    ) == (1, 0, 1)
     two_nodes.http.delete("/api/styles/endless").raise_for_status()
     assert two_nodes.wait(learning)["status"] == "Cancelled"
 
 
 def test_a_film_gives_way_to_clips_and_is_the_same(two_nodes: Atelier, media: Media) -> None:
-    film = media.moving(3)
+    film = media.moving(6)  # so long that it is still painted when a clip has begun and ended
     alone = two_nodes.upload(film, "alone.mp4", style="slow")
     two_nodes.wait(alone, limit=LIMIT)
     job_id = two_nodes.upload(film, "film.mp4", style="slow")
@@ -95,7 +78,7 @@ def test_a_film_gives_way_to_clips_and_is_the_same(two_nodes: Atelier, media: Me
     ended = two_nodes.wait(job_id, limit=LIMIT)
     assert (ended["status"], ended["attempt"], ended["gives_way"]) == ("Completed", 1, 0)
     assert digest(two_nodes, job_id) == digest(two_nodes, alone)
-    times, attempts = painted(two_nodes, job_id)
+    times, attempts = painted(two_nodes.config.state, job_id)
     assert attempts > 1
     assert all(times[int(name[-9:-4])] == 1 for name in before), "what was painted stays"
     assert sum(times.values()) - len(times) <= NODES * (attempts - 1)
