@@ -17,7 +17,8 @@ from function_app.errors import InputError
 from function_app.stages.preprocess import preprocess
 from function_app.store import paths, storage
 from function_app.store.jobs import Job
-from gpu_worker.frames.decode import frames, pictures, read_planes
+from gpu_worker.frames.decode import frames, read_planes
+from gpu_worker.frames.filters import pictures
 from gpu_worker.frames.frame import Planes
 from gpu_worker.frames.process import running
 from gpu_worker.plan import Plan

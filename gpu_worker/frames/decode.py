@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
@@ -13,14 +12,15 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from signal import SIGKILL
-from threading import Condition
 from typing import Final
 
 import ffmpeg
 import numpy as np
-from ffmpeg.nodes import FilterableStream, OutputStream
+from ffmpeg.nodes import OutputStream
 
 from gpu_worker.errors import InputError, ToolError
+from gpu_worker.frames.evidence import Evidence
+from gpu_worker.frames.filters import pictures
 from gpu_worker.frames.frame import Frame, Planes
 from gpu_worker.frames.process import Ffmpeg, Limits, running
 from gpu_worker.plan import Picture, Plan, Shard
@@ -32,21 +32,6 @@ _MOST_ENTRIES: Final = 4
 """Entries to try, one before the other, until decoding goes from the start."""
 _MOST_AGAIN: Final = 3000
 """Frames up to which a video with errors is decoded from its start for the sake of exactness."""
-_LOG_SECONDS: Final = 60.0
-"""To wait for a line of FFmpeg's log that is on its way."""
-_SCALE_MATRICES: Final = {"bt2020nc": "bt2020"}
-"""Matrices that the scale filter calls otherwise than `-colorspace` does."""
-_NO_ZSCALE_TRANSFERS: Final = {"bt1361e", "smpte428"}
-_RGB: Final = "gbr"
-_INFO: Final = b"[info] "
-_ERROR: Final = b"[error] "
-_ON_ITS_WAY: Final = (b" <- ", b" -> ")
-"""In a line about a packet or a frame on its way through FFmpeg; all are of level info."""
-_WITH_ERRORS: Final = b"corrupt decoded frame"
-_SHOWN: Final = re.compile(
-    rb"showinfo.*? n: *\d+ pts:.*? pts_time:(-?[\d.]+) .*? s:(\d+)x(\d+) .*? type:.(?P<beside>.*)"
-)
-_DECODED: Final = re.compile(rb"decoder -> pts:(-?\d+) .* time_base:(\d+)/(\d+)")
 _CPU_SECONDS: Final = 60
 _CPU_SECONDS_PER_MEGAPIXEL: Final = 1
 """Processor time to decode with: tens of times what the slowest codecs and filters need."""
@@ -76,7 +61,7 @@ def frames(video: Path, plan: Plan, shard: Shard, threads: int) -> Generator[Fra
     edges = [*plan.source, plan.source.end]
     planned = deque(edges[shard.first : shard.last])
     number = {tick: index for index, tick in enumerate(planned, shard.first)}
-    evidence = _Evidence(plan.source.seconds_per_tick, plan.picture)
+    evidence = Evidence(plan.source.seconds_per_tick, plan.picture)
     window = _Window.of(plan, shard, edges)
     held: Frame | None = None
     with closing(_found(video, plan, window, threads, evidence)) as decoded:
@@ -101,84 +86,6 @@ def _nearest(edges: Sequence[int], tick: Fraction) -> int:
     """Return the number of the frame that is shown nearest to a time."""
     after = min(bisect_left(edges, tick), len(edges) - 1)
     return min((max(after - 1, 0), after), key=lambda at: abs(edges[at] - tick))
-
-
-class _Evidence:
-    """What FFmpeg's log says of the frames that it decodes: which of them with errors.
-
-    A line about errors comes right before that of its frame, and both before the frame itself.
-    showinfo ends its line in a second call, so that what another thread says may come in its midst.
-
-    Attributes:
-        ticks: timestamps of the frames that were decoded with errors; whole once FFmpeg has ended.
-        scaled: when frames are shown of another size than the picture's, in ticks, rounded.
-    """
-
-    def __init__(self, seconds_per_tick: Fraction, picture: Picture) -> None:
-        self.ticks: set[int] = set()
-        self.scaled: set[Fraction] = set()
-        self._size = picture.width, picture.height
-        self._tick = seconds_per_tick
-        self._errors = self._trouble = False
-        self._clean: set[int] = set()
-        self._heard = Condition()
-        self._latest: int | None = None
-        self._ended = False
-
-    def begin(self) -> None:
-        """Forget what another decoder said."""
-        self.ticks.clear()
-        self.scaled.clear()
-        self._clean.clear()
-        self._errors = self._trouble = self._ended = False
-        self._latest = None
-
-    def hear(self, line: bytes) -> bool:
-        """Take a line of FFmpeg's log, an empty one at its end; return if it need not be kept."""
-        if not line:
-            self._end()
-        shown = _SHOWN.search(line)
-        if shown and (int(shown[2]), int(shown[3])) != self._size:
-            self.scaled.add(Fraction(shown[1].decode()) / self._tick)
-        said = shown["beside"].strip() if shown else line
-        # What comes in the midst of a line has lost its level.
-        told = _INFO in said or not said or any(each in said for each in _ON_ITS_WAY)
-        if _WITH_ERRORS in said:
-            self._errors = self._trouble = True
-        elif _ERROR in said or (shown and not told):
-            self._trouble = True
-        elif frame := _DECODED.search(said):
-            pts, numerator, denominator = map(int, frame.groups())
-            self._take(round(Fraction(pts * numerator, denominator) / self._tick))
-        return told
-
-    def _end(self) -> None:
-        with self._heard:
-            self._ended = True
-            self._heard.notify_all()
-
-    def _take(self, tick: int) -> None:
-        with self._heard:
-            (self.ticks if self._errors else self._clean).add(tick)
-            self._errors, self._latest = False, tick
-            self._heard.notify_all()
-
-    def is_clean(self, tick: int, shown: int) -> bool:
-        """Whether a frame was decoded without errors, once what is said of a later one is heard."""
-        self._listen(shown)
-        return tick in self._clean
-
-    def is_trouble(self, shown: int) -> bool:
-        """Whether anything went wrong until a frame came out."""
-        self._listen(shown)
-        return self._trouble
-
-    def _listen(self, shown: int) -> None:
-        with self._heard:
-            self._heard.wait_for(
-                lambda: self._ended or (self._latest is not None and self._latest >= shown),
-                _LOG_SECONDS,
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +165,7 @@ def _match(
 
 
 def _found(
-    video: Path, plan: Plan, window: _Window, threads: int, evidence: _Evidence
+    video: Path, plan: Plan, window: _Window, threads: int, evidence: Evidence
 ) -> Generator[tuple[int, Planes]]:
     """Decode; if that begins too late, decode again from earlier on.
 
@@ -289,7 +196,7 @@ def _found(
                 return
 
 
-def _is_exact(begin: int, entry: int, window: _Window, evidence: _Evidence) -> bool:
+def _is_exact(begin: int, entry: int, window: _Window, evidence: Evidence) -> bool:
     """Whether decoding that was entered gives from its first frame on what it should."""
     return begin <= window.first and evidence.is_clean(entry, begin)
 
@@ -300,7 +207,7 @@ def _decoded(
     window: _Window,
     seek: Fraction | None,
     threads: int,
-    evidence: _Evidence,
+    evidence: Evidence,
 ) -> Generator[tuple[int, Planes]]:
     """Yield what the decoder puts out: timestamps in ticks of the plan's source, and planes."""
     reading, writing = os.pipe()
@@ -375,72 +282,6 @@ def _graph(
         format="rawvideo",
         fps_mode="passthrough",
         **{"stats_enc_pre:v": f"pipe:{stamps}", "stats_enc_pre_fmt:v": "{ptsi} {tbi}"},
-    )
-
-
-def pictures(stream: FilterableStream, picture: Picture) -> FilterableStream:
-    """Bring every frame to 8-bit 4:2:0 of the plan's size, changing no more than that needs."""
-    if picture.transparent:
-        stream = _over_white(stream)
-    if picture.interlaced:
-        stream = stream.filter("bwdif", mode="send_frame", deint="interlaced")
-    if picture.hdr:
-        stream = _tone_mapped(stream, picture)
-    elif picture.source_matrix not in {"", _RGB}:
-        stream = _converted(stream, picture)
-    codes = "full" if picture.full_range else "limited"
-    matrix = _SCALE_MATRICES.get(picture.matrix, picture.matrix)
-    return stream.filter(
-        "scale",
-        picture.width,
-        picture.height,
-        in_range="full" if picture.source_matrix == _RGB else codes,
-        out_range=codes,
-        in_color_matrix=matrix,
-        out_color_matrix=matrix,
-    ).filter("format", "yuv420p")
-
-
-def _over_white(stream: FilterableStream) -> FilterableStream:
-    twice = stream.filter("format", "rgba").filter_multi_output("split")
-    white = twice[0].filter("drawbox", color="white", thickness="fill", replace=1)
-    return ffmpeg.filter([white, twice[1]], "overlay", format="gbrp")
-
-
-def _tone_mapped(stream: FilterableStream, picture: Picture) -> FilterableStream:
-    """Map PQ or HLG to SDR BT.709, with white at 100 cd/m2 (FFmpeg's tonemap, Hable's curve)."""
-    return (
-        stream.filter(
-            "zscale",
-            transfer="linear",
-            npl=100,
-            primariesin=picture.source_primaries or "bt2020",
-            matrixin=picture.source_matrix or "bt2020nc",
-        )
-        .filter("format", "gbrpf32le")
-        .filter("zscale", primaries="bt709")
-        .filter("tonemap", "hable", desat=0)
-        .filter("zscale", transfer="bt709", matrix="bt709", range="limited")
-        .filter("format", "yuv420p")
-    )
-
-
-def _converted(stream: FilterableStream, picture: Picture) -> FilterableStream:
-    """Bring colours to the matrix of the result, and change neither primaries nor transfer."""
-    codes = "full" if picture.full_range else "limited"
-    primaries, transfer = picture.source_primaries, picture.source_transfer
-    if transfer in _NO_ZSCALE_TRANSFERS:
-        transfer = "bt709"  # there and back, so any will do that the matrix can be told by
-    return stream.filter(
-        "zscale",
-        matrixin=picture.source_matrix,
-        matrix=picture.matrix,
-        primariesin=primaries,
-        primaries=primaries,
-        transferin=transfer,
-        transfer=transfer,
-        rangein=codes,
-        range=codes,
     )
 
 
