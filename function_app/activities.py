@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, wraps
+from functools import wraps
 from pathlib import PurePosixPath
 from typing import Any, Self
 
@@ -25,29 +23,22 @@ from function_app.host import logs, telemetry
 from function_app.scheduling import cost
 from function_app.settings import settings
 from function_app.stages import isolation, learning
-from function_app.store import paths, results, shares, spend, storage, styles, turns, uploads
+from function_app.store import (
+    paths,
+    results,
+    shares,
+    spend,
+    storage,
+    styles,
+    turns,
+    uploads,
+    worker,
+)
 from function_app.store.jobs import Job, State, Work
 from function_app.store.paths import JobFolder
-from gpu_worker.plan import (
-    BUDGET_PARTS,
-    FAILURE_NAME,
-    PROGRESS_NAME,
-    PROGRESS_PREFIX,
-    SEAL_BYTES,
-    Failure,
-    Plan,
-    PlanError,
-    Progress,
-    may_be_seal,
-)
+from gpu_worker.plan import BUDGET_PARTS, Failure
 
 blueprint = df.Blueprint()
-
-_CACHED = 256
-_READS = 16
-"""Shards whose ends are read at a time."""
-_LOOKS = 3
-_LOOK_AGAIN_SECONDS = 0.15
 
 LOST_AFTER = timedelta(minutes=10)
 """From the plan of a video that waits: in which the making of its style must have begun."""
@@ -184,11 +175,11 @@ def await_style(payload: Payload) -> str:
             "learn it again, and then upload the video again",
             Code.UNUSABLE_STYLE,
         )
-    told = _told(JobFolder(style.job_id))
+    told = worker.told(JobFolder(style.job_id))
     return f"waits for the style {style.name}, of whose making {_share_made(told)}"
 
 
-def _share_made(told: _Told | None) -> str:
+def _share_made(told: worker.Told | None) -> str:
     """Say how much of a style is made, and how long the rest takes as far as that is known."""
     done = told.progress.frames if told else 0
     said = f"{done} % is done"
@@ -222,7 +213,7 @@ def submit(payload: Payload) -> Payload:
     if wait:
         return asdict(Submission(wait=wait))
     is_there = submission.state(attempt.name) != submission.MISSING
-    frames = _frames_there(state.job) if is_there else _start(attempt)
+    frames = worker.frames_painted(state.job) if is_there else _start(attempt)
     return asdict(Submission(frames, day))
 
 
@@ -234,9 +225,9 @@ def poll(payload: Payload) -> Payload:
     job, attempt = state.job, _attempt(state)
     # First of all: once the state is final, what the worker had to say is in storage.
     state_of_job = submission.state(attempt.name)
-    told = _told(job.folder)
+    told = worker.told(job.folder)
     is_over = state_of_job in submission.FINAL
-    failure = _failure(job) if is_over else None
+    failure = worker.failure(job) if is_over else None
     left = _left(attempt.work, state.frames_before, told)
     share = _share(state, state_of_job, left)
     return asdict(
@@ -353,74 +344,13 @@ def _no_room(attempt: submission.Attempt, day: str) -> str:
 def _start(attempt: submission.Attempt) -> int:
     """Submit an attempt; return how many frames are painted before it."""
     uploads.check_current(attempt.job)
-    # Before the first, nothing can be there.
-    frames = _inherited(attempt.job) if attempt.number > 1 else 0
+    frames = 0  # before the first, nothing can be there
+    if attempt.number > 1:
+        worker.forget_attempt(attempt.job)
+        frames = worker.frames_painted(attempt.job)
     submission.submit(attempt)
     log.info("attempt %d is submitted", attempt.number)
     return frames
-
-
-def _inherited(job: Job) -> int:
-    """Forget what the last attempt said; count the frames of its shards, which outlive it."""
-    for name in (FAILURE_NAME, PROGRESS_PREFIX):
-        storage.delete_all(paths.JOBS, job.folder.output(name))
-    return _frames_there(job)
-
-
-def _frames_there(job: Job) -> int:
-    if job.makes_style:
-        return 0  # the worker itself counts what was done before
-    plan = Plan.from_json(storage.read(paths.JOBS, job.folder.plan) or b"")
-    listed = storage.container(paths.JOBS).list_blobs(job.folder.work)
-    sizes = {blob.name: int(blob.size) for blob in listed}
-    there = [shard for shard in plan.shards if job.folder.shard(shard) in sizes]
-    names = [job.folder.shard(shard) for shard in there]
-    with ThreadPoolExecutor(_READS) as readers:
-        whole = readers.map(_ends_in_seal, names, [sizes[name] for name in names])
-        return sum(len(shard) for shard, is_whole in zip(there, whole, strict=True) if is_whole)
-
-
-def _ends_in_seal(shard: str, size: int) -> bool:
-    """Whether a shard was written to its end: what a lost node left half is painted again."""
-    if size < SEAL_BYTES:
-        return False
-    end = storage.blob(paths.JOBS, shard).download_blob(size - SEAL_BYTES, SEAL_BYTES)
-    return may_be_seal(end.readall())
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """The latest progress that reached storage, and how many seconds ago it did."""
-
-    progress: Progress
-    age: float
-
-
-def _told(folder: JobFolder) -> _Told | None:
-    now = datetime.now(UTC)
-    found = _progress(folder, int(now.timestamp()))
-    if not found:
-        return None
-    progress, written = found
-    return _Told(progress, round(max(0.0, (now - written).total_seconds()), 1))
-
-
-@lru_cache(_CACHED)
-def _progress(folder: JobFolder, second: int) -> tuple[Progress, datetime] | None:
-    """Read the worker's progress, once a second at most: looks are closer together at the end.
-
-    A file on the nodes' mount may be seen half; the whole of it comes a moment later.
-    """
-    del second  # part of what is remembered, no more
-    for _ in range(_LOOKS):
-        found = storage.read_dated(paths.JOBS, folder.output(PROGRESS_NAME))
-        if not found:
-            return None
-        try:
-            return Progress.from_json(found[0]), found[1]
-        except PlanError:
-            time.sleep(_LOOK_AGAIN_SECONDS)
-    return None
 
 
 def _share(state: State, state_of_job: str, left: float | None) -> shares.Share | None:
@@ -434,7 +364,7 @@ def _share(state: State, state_of_job: str, left: float | None) -> shares.Share 
     return shares.take(state, works=state_of_job not in submission.WAITING, left=left)
 
 
-def _left(work: Work, before: int, told: _Told | None) -> float | None:
+def _left(work: Work, before: int, told: worker.Told | None) -> float | None:
     """Return how many node-seconds are left, as far as the present nodes have shown.
 
     Args:
@@ -460,12 +390,3 @@ def _code(failure: Failure | None) -> Code:
         return Code(failure.code) if failure else Code.UNPAINTABLE_VIDEO
     except ValueError:
         return Code.UNPAINTABLE_VIDEO
-
-
-def _failure(job: Job) -> Failure | None:
-    content = storage.read(paths.JOBS, job.folder.output(FAILURE_NAME))
-    try:
-        return Failure.from_json(content) if content else None
-    except PlanError:
-        # Half a file: the worker was killed while it wrote. That is the world's fault.
-        return None
