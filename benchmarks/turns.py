@@ -1,6 +1,6 @@
 """Whether clips wait for a film: what they take beside one, and what it takes to give way to them.
 
-    python -m benchmarks.turns [--film-seconds 90] [--clips 10] [--clip-seconds 1] [--every 45]
+    python -m benchmarks.turns [--film-seconds 75] [--clips 10] [--clip-seconds 1] [--every 75]
 
 An emulator with two nodes on one core, so that a rank has as many threads on however many nodes,
 and encodes the same. A clip and the film are painted alone first, then the film with clips uploaded
@@ -62,10 +62,10 @@ class Turn:
 def main() -> None:
     """Measure, print a table and keep the result."""
     parser = report.options("benchmarks.turns", __doc__)
-    parser.add_argument("--film-seconds", type=float, default=90)
+    parser.add_argument("--film-seconds", type=float, default=75)
     parser.add_argument("--clips", type=report.times, default=10)
     parser.add_argument("--clip-seconds", type=float, default=1)
-    parser.add_argument("--every", type=float, default=45, help="seconds from clip to clip")
+    parser.add_argument("--every", type=float, default=75, help="seconds from clip to clip")
     parser.add_argument("--style", default="scream")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
