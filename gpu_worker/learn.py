@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from gpu_worker.errors import InputError, WorkerError
 from gpu_worker.failure import reported
 from gpu_worker.hardware.device import usable_device
-from gpu_worker.learning.content import Content, made_content, read_content
+from gpu_worker.learning.content import PHOTOS, read_content
 from gpu_worker.learning.learner import (
     Budget,
     Learner,
@@ -67,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def preview(path: Path, painting: Tensor, photos: Sequence[Tensor], network: Network) -> None:
     """Write a sheet: the painting and some photos; under them the same photos, painted."""
-    chosen = photos[:: math.ceil(len(photos) / _PREVIEW_PHOTOS)]
+    step = math.ceil(len(photos) / _PREVIEW_PHOTOS)
+    chosen = photos[step // 2 :: step]
     device = next(network.parameters()).device
     with torch.inference_mode():
         painted = [network(photo[None].to(device))[0] for photo in chosen]
@@ -110,7 +111,8 @@ def _check_outputs(options: argparse.Namespace) -> None:
 def _lesson(options: argparse.Namespace) -> Lesson:
     recipe = _recipe(options)
     painting = read_painting(options.painting, recipe.painting_side)
-    return Lesson(recipe, painting, _content(options), usable_device())
+    content = read_content([*options.content, PHOTOS])
+    return Lesson(recipe, painting, content, usable_device())
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -119,13 +121,6 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     changed = {name: value for name, value in given.items() if value is not None}
     unbounded = {"minutes": 0.0} if options.steps else {}
     return replace(Recipe(), **(unbounded | changed))
-
-
-def _content(options: argparse.Namespace) -> Content:
-    if options.content:
-        return read_content(options.content)
-    log.info("No --content is given: practising on made-up shapes. A video of yours is better.")
-    return made_content(Generator().manual_seed(options.seed or Recipe().seed))
 
 
 def _network(options: argparse.Namespace) -> StyleNet:
@@ -178,7 +173,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--painting", type=Path, required=True, help="picture of the painting")
     add("--painting-name", help="for the metadata (default: its file's name)")
-    add("--content", type=Path, nargs="+", help="photos, videos, or folders of them")
+    practise = "photos, videos, or folders of them, to practise on beside the project's photos"
+    add("--content", type=Path, nargs="+", default=(), help=practise)
     add("--out", type=Path, required=True, help="the style to write (.safetensors)")
     add("--preview", type=Path, help="sheet to write every minute (.png or .jpg)")
     add("--report", type=Path, help="folder for notes on progress, and on why it failed")

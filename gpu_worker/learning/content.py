@@ -1,4 +1,4 @@
-"""The pictures a style is practised on: photos and frames of videos, or shapes made for it."""
+"""The pictures a style is practised on: photos and frames of videos, and those of the project."""
 
 import tempfile
 from collections.abc import Sequence
@@ -7,18 +7,18 @@ from pathlib import Path
 
 import ffmpeg
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from gpu_worker.errors import InputError
 from gpu_worker.frames.process import running
-from gpu_worker.learning.leaves import dead_leaves
 from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_picture
 
 FRAMES_MAX = 120
 SHORT_SIDE = 384
 
-_LEAVES = 24
-_LEAVES_SIZE = (384, 512)
+PHOTOS = Path(__file__).parent / "photos"
+"""Photos of all kinds: a style that has practised on one video alone is good for that alone."""
+
 _PERIOD = 12  # frames from one pair to the next
 _VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".ogv"})
 
@@ -60,11 +60,6 @@ def read_content(sources: Sequence[Path]) -> Content:
         else:
             pairs += _read_pairs(path)
     return Content([*pictures, *(pair[:3] for pair in pairs)], pairs)
-
-
-def made_content(generator: Generator) -> Content:
-    """Make pictures of overlapping shapes, for want of better."""
-    return Content([dead_leaves(*_LEAVES_SIZE, generator) for _ in range(_LEAVES)])
 
 
 def _files(source: Path) -> list[Path]:

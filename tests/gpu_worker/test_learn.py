@@ -21,10 +21,10 @@ from torch import Generator, Tensor
 from gpu_worker.errors import ToolError
 from gpu_worker.files import Kept
 from gpu_worker.learn import main
-from gpu_worker.learning.content import Content
+from gpu_worker.learning.content import PHOTOS, SHORT_SIDE, Content
 from gpu_worker.learning.learner import Budget, Learner, Learnt, Lesson, learn
 from gpu_worker.learning.objective import Objective
-from gpu_worker.learning.pictures import read_painting, read_picture
+from gpu_worker.learning.pictures import cover, read_painting, read_picture
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import Architecture, StyleNet
@@ -169,15 +169,15 @@ def test_a_style_is_learnt_from_the_painting_and_a_clip_on_what_the_project_ship
     assert json.loads(load_style(out).metadata["architecture"])["width"] == 32
 
 
-def test_without_content_it_says_what_it_practises_on(
-    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_without_content_it_practises_on_the_photos_of_the_project(
+    pictures: Path, tmp_path: Path
 ) -> None:
-    caplog.set_level("INFO")
-    out, painting = tmp_path / "out.safetensors", str(pictures / "painting.png")
-    options = ["--painting", painting, "--out", str(out), "--steps", "1", "--size", "64"]
-    assert main(options) == 0
-    assert "practising on made-up shapes" in caplog.text
-    assert out.exists()
+    out, sheet = tmp_path / "out.safetensors", tmp_path / "sheet.png"
+    options = ["--painting", str(pictures / "painting.png"), "--out", str(out)]
+    assert main([*options, "--steps", "1", "--size", "64", "--preview", str(sheet)]) == 0
+    shown = read_picture(sheet, 2000)[:, 4:292, 440:872]
+    photos = (read_picture(photo, SHORT_SIDE) for photo in PHOTOS.glob("*.jpg"))
+    assert min((shown - cover(photo, (288, 432))).abs().max() for photo in photos) < 0.01
 
 
 def test_a_style_of_another_network_is_no_start(
@@ -197,7 +197,7 @@ def test_a_killed_run_goes_on_when_its_command_is_repeated(pictures: Path, tmp_p
     options = command(pictures, out, "--steps", "1000")
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen([sys.executable, "-c", program, *options], env=one_thread) as process:
-        while process.poll() is None and not state.exists():
+        while process.poll() is None and not Kept(state).read():
             time.sleep(0.05)
         process.kill()
     assert not out.exists()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from gpu_worker.errors import InputError
-from gpu_worker.learning.content import read_content
+from gpu_worker.learning.content import PHOTOS, read_content
 
 
 def make_video(path: Path) -> Path:
@@ -41,6 +41,13 @@ def test_photos_and_videos_go_together(tmp_path: Path) -> None:
     Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
     content = read_content([tmp_path, tmp_path / "photo.jpg"])
     assert (len(content.pictures), len(content.pairs)) == (9, 7)
+
+
+def test_it_is_told_of_each_photo_of_the_project_where_it_is_from() -> None:
+    told = (PHOTOS / "README.md").read_text()
+    photos = sorted(PHOTOS.glob("*.jpg"))
+    assert len(read_content([PHOTOS]).pictures) == len(photos)
+    assert [photo.name for photo in photos if f"`{photo.name}` | " not in told] == []
 
 
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
