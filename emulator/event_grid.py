@@ -43,6 +43,8 @@ from emulator.serving import serve
 
 LOOK_S = 0.2
 """Seconds between looks."""
+SELDOM_S = 1.0
+"""Seconds between looks that find nothing while files change all the time, as a job's do."""
 TWICE, MOST_TOGETHER = 0.125, 3
 """The share of events that come twice; how many come in one request, at most."""
 RETRY_S = (1.0, 2.0, 5.0, 10.0)
@@ -152,28 +154,40 @@ class EventGrid:
         self._changes = BlobChanges(folder, storage, containers)
         begun: set[int] = set()
         async with asyncio.TaskGroup() as deliveries:
+            deliveries.create_task(self._watch(self._changes))
             while True:
-                if self._changes.may_have_news():
-                    await self.look()
                 new = [number for number in self._journal.pending() if number not in begun]
                 begun.update(new)
                 for function, numbers in self._batches(new):
                     deliveries.create_task(self._deliver(function, numbers))
                 await asyncio.sleep(LOOK_S)
 
-    async def look(self) -> None:
-        """Make an event of each version of a blob that was not seen yet."""
+    async def _watch(self, changes: BlobChanges) -> None:
+        """Look whenever there may be news, without end."""
+        pause_s = LOOK_S
+        while True:
+            if not changes.may_have_news() or await self.look():
+                pause_s = LOOK_S
+            else:
+                pause_s = min(2 * pause_s, SELDOM_S)
+            await asyncio.sleep(pause_s)
+
+    async def look(self) -> bool:
+        """Make an event of each version of a blob that was not seen yet; say whether there was."""
         if self._changes is None:
-            return
+            return False
+        found = False
         for blob in await asyncio.to_thread(self._changes.blobs):
             place = (blob.container, blob.name)
             self._last[place] = blob
             if self._seen.get(place) == blob.etag:
                 continue
+            found = True
             self._seen[place] = blob.etag
             lost = place in self._lost
             self._lost.discard(place)
             self._journal.see(blob, [] if lost else self._events(blob))
+        return found
 
     def pending(self) -> int:
         """Return how many events are not delivered yet."""
