@@ -22,12 +22,17 @@ from tests.end_to_end.media import Media
 from tests.function_app.clips import Clips
 
 LIMIT_SECONDS = 120
+PAUSE_SECONDS = 0.5
+"""Between two looks at a job, each of which costs host and storage some milliseconds."""
 SETTINGS = {
     **scene.SETTINGS,
     "MAX_MINUTES": "1",
     "MAX_PIXELS": str(1920 * 1080),
     "LEARN_OPTIONS": "--steps 3 --size 72 --width 8 --blocks 1",
     "MISSED_AFTER_MINUTES": "0.15",
+    # These look at all that there is: where nothing is lost, seldom.
+    "REAPER_SCHEDULE": "*/10 * * * * *",
+    "MISSED_SCHEDULE": "*/10 * * * * *",
 }
 
 
@@ -77,7 +82,7 @@ class Atelier:
                 return job
             if job and until and job["status"] in ENDED:
                 pytest.fail(f"the job ended too early: {job}")
-            time.sleep(0.2)
+            time.sleep(PAUSE_SECONDS)
         pytest.fail(f"the job did not get there in time: {job}")
 
     def _patiently(self, job_id: str) -> dict[str, Any] | None:

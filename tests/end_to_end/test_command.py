@@ -53,7 +53,7 @@ def shell(atelier: Atelier) -> Shell:
 def videos(media: Media, tmp_path: Path) -> list[Path]:
     """Two good videos and one that is none."""
     names = ["one.mp4", "Größe [2].mp4", "diary.mp4"]
-    contents = [media.moving(4), media.moving(4), b"Dear diary,\n"]
+    contents = [media.moving(1), media.moving(1), b"Dear diary,\n"]
     for name, content in zip(names, contents, strict=True):
         (tmp_path / name).write_bytes(content)
     return [tmp_path / name for name in names]
@@ -101,7 +101,7 @@ def test_restyling_the_same_again_paints_nothing_again(
 def test_a_job_is_started_watched_saved_and_deleted(
     shell: Shell, atelier: Atelier, media: Media, tmp_path: Path
 ) -> None:
-    (file := tmp_path / "steps.mp4").write_bytes(media.moving(4))
+    (file := tmp_path / "steps.mp4").write_bytes(media.moving(1))
     answer = shell.run("restyle", file, "--style", "identity", "--detach")
     job = answer.stdout.strip()
     assert re.search("steps.mp4 .* Started", answer.stderr)
@@ -141,7 +141,7 @@ def test_videos_of_one_name_are_all_painted_and_told_apart(
     shell: Shell, media: Media, tmp_path: Path
 ) -> None:
     (tmp_path / "card").mkdir()
-    lengths = {"GX1.MP4": 4, "GX1.mov": 5, "card/GX1.MP4": 6}
+    lengths = {"GX1.MP4": 1, "GX1.mov": 2, "card/GX1.MP4": 3}
     for name, length in lengths.items():
         (tmp_path / name).write_bytes(media.moving(length))
     files, out = [tmp_path / name for name in lengths], tmp_path / "out"
@@ -171,7 +171,7 @@ def test_nothing_in_the_folder_is_written_over(
 
 
 def test_a_failure_ends_no_list(shell: Shell, media: Media, tmp_path: Path) -> None:
-    (file := tmp_path / "in a list.mp4").write_bytes(media.moving(4))
+    (file := tmp_path / "in a list.mp4").write_bytes(media.moving(1))
     (work,) = shell.json("restyle", file, "--style", "identity", "--out", tmp_path)
     answer = shell.run("status", "none", work["id"])
     assert (answer.returncode, work["id"] in answer.stdout) == (REFUSED, True)
@@ -194,7 +194,7 @@ def test_a_name_that_is_no_text_ends_no_batch(shell: Shell, media: Media, tmp_pa
         tmp_path / "it's.mp4",
     ]
     for file in files:
-        file.write_bytes(media.moving(2))
+        file.write_bytes(media.moving(1))
     answer = shell.run("restyle", *files, "--style", "identity", "--out", tmp_path / "out")
     assert (answer.returncode, "Traceback" in answer.stderr) == (NOT_PAINTED, False)
     assert "is not UTF-8: rename the file" in answer.stderr
@@ -270,7 +270,7 @@ def interruptible() -> Generator[None]:
 def test_an_interrupt_leaves_the_job_to_go_on(
     shell: Shell, atelier: Atelier, media: Media, tmp_path: Path
 ) -> None:
-    (file := tmp_path / "interrupted.mp4").write_bytes(media.moving(4))
+    (file := tmp_path / "interrupted.mp4").write_bytes(media.moving(1))
     arguments = command(shell.url, "restyle", file, "--style", "identity")
     with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         while not (jobs := shell.json("status")) or jobs[0]["name"] != file.name:

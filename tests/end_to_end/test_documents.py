@@ -28,7 +28,7 @@ def blocks() -> Iterator[object]:
 def folder(media: Media, tmp_path: Path) -> Path:
     """A folder with a few videos, and the project's commands where the documents have them."""
     for name in VIDEOS:
-        (tmp_path / name).write_bytes(media.moving(4))
+        (tmp_path / name).write_bytes(media.moving(1))
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     return tmp_path
 

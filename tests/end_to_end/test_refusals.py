@@ -73,17 +73,7 @@ def test_upload_under_a_bad_name_is_refused(atelier: Atelier, name: str) -> None
     assert "rename the video" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "100%2Ffun.mp4",
-        "two words.mp4",
-        "it's.mp4",
-        "Fräulein 雪.mp4",
-        "a.b..c.mp4",
-        "in folders/clip.mp4",
-    ],
-)
+@pytest.mark.parametrize("name", ["in folders/it's 100%2Ffun.mp4", "Fräulein 雪 a.b..c.mp4"])
 def test_unusual_name_works(atelier: Atelier, media: Media, name: str) -> None:
     clip = media.moving(1)
     job_id = atelier.upload(clip, name)
