@@ -9,7 +9,7 @@ override OUT := $(value OUT)
 export VIDEO STYLE OUT SEEDS MUTANTS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench check lint types bench-flicker pictures chaos fuzz lock sbom audit clean
+.PHONY: help setup demo run test bench check lint types quick bench-flicker pictures chaos fuzz lock sbom audit clean
 
 help: ## List the commands
 	@awk -F ': .*## ' '/^[a-z-]+: .*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +23,18 @@ demo: setup ## Paint a video on this machine [VIDEO=file] [STYLE=name] [OUT=file
 run: setup ## Serve on this machine, page and API at http://127.0.0.1:7071, until Ctrl-C
 	@$(PYTHON) -m emulator
 
-test: check ## Lint, check types and run all tests
+test: setup ## Lint, check types and run all tests
+	@$(MAKE) --no-print-directory --jobs=2 lint types
 	$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 bench: setup ## Run the benchmarks on this machine; the results go to benchmarks/results
 	@$(PYTHON) -m benchmarks
 
-check: lint types ## Lint, check imports and types
+check: setup ## Lint, check types and run the quick tests
+	@$(MAKE) --no-print-directory --jobs=2 types lint quick
+
+quick: setup
+	$(PYTHON) -m pytest --quick
 
 lint: setup
 	$(PYTHON) -m ruff check .

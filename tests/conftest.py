@@ -12,8 +12,15 @@ import pytest
 from emulator.config import CORE_TOOLS
 
 TESTS = Path(__file__).parent
-LONG = ("end_to_end", "benchmarks", "gpu_worker", "chaos", "fuzz", "tools")
-"""Folders of what takes long: it goes first, lest one process be at work alone in the end."""
+LONG = (
+    *("end_to_end", "benchmarks", "gpu_worker", "chaos", "fuzz", "tools", "emulator", "infra"),
+    *("function_app/stages", "function_app/compute", "function_app/upkeep"),
+    *("function_app/test_orchestrator.py", "function_app/test_learn_style.py"),
+)
+"""What takes long: jobs, emulated services, PyTorch, the Bicep compiler, real videos.
+
+It goes first, lest one process be at work alone in the end; `--quick` leaves it out.
+"""
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Threads of several processes at once would wait for each other.
@@ -27,6 +34,7 @@ hypothesis.settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out what takes long")
     parser.addoption(
         "--core-tools",
         action="store_true",
@@ -39,6 +47,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[CORE_TOOLS] = "yes"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out of a quick run what takes long; it is not even imported."""
+    return True if config.getoption("--quick") and _place(collection_path) < len(LONG) else None
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as cores: tests with an emulator wait for half of their time."""
@@ -46,8 +59,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def order(item: pytest.Item) -> int:
-        folder = item.path.relative_to(TESTS).parts[0]
-        return LONG.index(folder) if folder in LONG else len(LONG)
+    items.sort(key=lambda item: _place(item.path))
 
-    items.sort(key=order)
+
+def _place(path: Path) -> int:
+    """Return the place in `LONG` of what a path lies in; its length where that is not there."""
+    return next((n for n, each in enumerate(LONG) if path.is_relative_to(TESTS / each)), len(LONG))
