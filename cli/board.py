@@ -32,6 +32,9 @@ GAPS = 4
 LONGEST = 40
 """Characters of a name."""
 
+BARS = ((100, 24), (80, 10), (0, 0))
+"""From how many characters of a line on its bar has how many; what is said goes before."""
+
 MINUTE_S = 60.0
 
 
@@ -64,11 +67,11 @@ class Board:
         """Start with no line, and with nothing to be seen."""
         # Read now: who tests what is seen sets another.
         self._console = display.console
-        self._bar = 10 if self._console.width < 100 else 24
+        self._bar = next(bar for least, bar in BARS if self._console.width >= least)
         self._bars = Progress(
             _Mark(),
             TextColumn("{task.fields[name]}", style="bold"),
-            BarColumn(bar_width=self._bar),
+            *([BarColumn(bar_width=self._bar)] if self._bar else []),
             # Takes what is left of the line, and gives way where that is not enough.
             _Said(table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
             console=self._console,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,9 +30,16 @@ WAITING = {"wait"}
 BEFORE = {"preprocess", "wait", "queue"}
 COLOURS = {"Completed": "green", "Failed": "red", "Cancelled": "yellow"}
 
+HEADINGS = ("Job", "Status", "Frames", "Age")
+GAP = 2
+"""Characters between two columns."""
+
 WIDE = 1000
 SHORTEST = 12
 """Characters of a name, if it is shown at all."""
+
+type Row = tuple[str, str, str, str]
+"""Id of a job, its status, its frames, its age."""
 
 console = Console(stderr=True)
 """For people; what programs read goes to standard output."""
@@ -98,31 +105,48 @@ def age(job: Job) -> str:
 
 
 def show_jobs(jobs: Sequence[Job]) -> None:
-    """Print jobs for people: a line each, and below them whole what is to be said of some."""
-    show(_jobs_table(jobs, _width()))
+    """Print jobs for people: a line each, and below them whole what is to be said of some.
+
+    Where a line is too short for that, the id stands above the rest.
+    """
+    width = _width()
+    rows = [(job.id, job.status, _frames(job), age(job)) for job in jobs]
+    needed = sum(max(map(len, column)) + GAP for column in zip(HEADINGS, *rows, strict=True))
+    if needed - GAP <= width:
+        show(_jobs_table(jobs, rows, width - needed))
+    else:
+        _list_jobs(rows)
     for job in jobs:
         if job.message and (job.status in {"Failed", "Pending"} or job.stage in WAITING):
             print(f"{job.id}: {job.message}")
 
 
-def _jobs_table(jobs: Sequence[Job], width: int) -> Table:
-    """Lay jobs out; ids stay whole, names give way."""
+def _jobs_table(jobs: Sequence[Job], rows: Sequence[Row], room: int) -> Table:
+    """Lay jobs out; ids stay whole, names give way to the room that there is."""
     table = Table(box=None, pad_edge=False)
-    rows = [(job.id, job.status, _frames(job), age(job)) for job in jobs]
-    headings = ["Job", "Status", "Frames", "Age"]
-    needed = sum(max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True))
-    style = max(map(len, ["Style", *(job.style for job in jobs)])) + 2
-    room = width - needed - style
-    headings += ["Style"] * (room >= 0) + ["Video"] * (room >= SHORTEST)
+    room -= max(map(len, ["Style", *(job.style for job in jobs)])) + GAP
+    headings = [*HEADINGS, *["Style"] * (room >= 0), *["Video"] * (room >= SHORTEST)]
     for heading in headings:
         table.add_column(heading, no_wrap=True)
     for job, (job_id, status, frames, begun) in zip(jobs, rows, strict=True):
-        colour = COLOURS.get(status, "")
-        painted = f"[{colour}]{status}[/]" if colour else status
         more = (escape(job.style), escape(names.middle(job.name, max(SHORTEST, room))))
-        cells = (escape(job_id), painted, frames, begun, *more)
+        cells = (escape(job_id), _coloured(status), frames, begun, *more)
         table.add_row(*cells[: len(headings)])
     return table
+
+
+def _list_jobs(rows: Iterable[Row]) -> None:
+    """Print each job's id, and how it stands in a line below."""
+    lines = Console(width=WIDE)
+    for job_id, status, frames, begun in rows:
+        lines.print(job_id, markup=False, highlight=False)
+        facts = filter(None, (_coloured(status), frames, begun))
+        lines.print(f"  {'  '.join(facts)}", highlight=False)
+
+
+def _coloured(status: str) -> str:
+    colour = COLOURS.get(status, "")
+    return f"[{colour}]{status}[/]" if colour else status
 
 
 def _frames(job: Job) -> str:
@@ -132,8 +156,8 @@ def _frames(job: Job) -> str:
 def show_styles(styles: Sequence[Fields], makings: Mapping[str, Job]) -> None:
     """Print styles for people; of those that are being learnt, how far that is."""
     table = Table(box=None, pad_edge=False)
-    for column in ("Style", "State"):
-        table.add_column(column, no_wrap=True)
+    table.add_column("Style", no_wrap=True)
+    table.add_column("State")
     for style in styles:
         making = makings.get(style["name"])
         state = _far(making) if making and not making.has_ended else style.get("state", "ready")

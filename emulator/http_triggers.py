@@ -1,7 +1,8 @@
 """HTTP triggers: the app's routes, answered as the Functions host answers them.
 
-A path or method that no function takes is answered by 404 without a body; but at the site's root
-the host has a page of its own, unless the setting AzureWebJobsDisableHomepage is true.
+Routes are tried in the order of their functions' names, however much they take. A path or method
+that no function takes is answered by 404 without a body; but at the site's root the host has a page
+of its own, unless the setting AzureWebJobsDisableHomepage is true.
 """
 
 import logging
@@ -44,12 +45,6 @@ class _Route:
     segments: tuple[str, ...]
     methods: frozenset[str]
 
-    @property
-    def precedence(self) -> list[int]:
-        """What sorts the most specific route first: words before parameters before the rest."""
-        matches = [_PARAMETER.fullmatch(segment) for segment in self.segments]
-        return [0 if match is None else 2 if match["all"] else 1 for match in matches]
-
     def match(self, method: str, segments: list[str]) -> dict[str, str] | None:
         """Return the parameters of a path that this route takes; None for another's."""
         if self.methods and method not in self.methods:
@@ -88,7 +83,8 @@ class HttpTriggers:
         prefix = host_json.extension(root, "http").get("routePrefix", "api")
         self._durable_client = durable_client
         routes = [_route(each, prefix) for each in functions if each.trigger_type == "httpTrigger"]
-        self._routes = sorted(routes, key=lambda route: route.precedence)
+        # As Azure's host does, which knows no other precedence.
+        self._routes = sorted(routes, key=lambda route: route.function.name.lower())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

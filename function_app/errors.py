@@ -70,6 +70,7 @@ class Code(StrEnum):
     TOO_MANY_REQUESTS = "too-many-requests", "Wait as long as Retry-After says, then ask again."
     CROSS_SITE = "cross-site", "Ask from the app's own page, or from a program that is no browser."
     UNAVAILABLE = "unavailable", "Ask again in a minute; if that fails too, see the logs."
+    NO_ROUTE = "no-route", "Ask for one of those that /api/openapi.json lists."
     NO_JOB = "no-job", "List the jobs that there are."
     JOB_ENDED = "job-ended", "Nothing is left to be done; delete the job if it is not wanted."
     JOB_RUNNING = "job-running", "Cancel the job first, and delete it when it has ended."

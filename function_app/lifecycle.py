@@ -463,9 +463,8 @@ class Lifecycle:
     def _painting(self, look: Look) -> Status:
         work, left = self._work, self._seconds_left(look)
         is_waiting = look.state in submission.WAITING
-        stands = f"Azure Machine Learning: {look.state}"
         return replace(
-            self._status(Stage.QUEUE if is_waiting else self.stage, stands),
+            self._status(Stage.QUEUE if is_waiting else self.stage, self._stands(look)),
             done=self._done(look),
             fps=round(look.fps, 2) if look.fps else None,
             eta_s=None if left is None else round(max(0.0, left), 1),
@@ -473,6 +472,12 @@ class Lifecycle:
             gives_way=look.gives_way,
             notes=work.notes,
         )
+
+    def _stands(self, look: Look) -> str:
+        """Say what the nodes do; the service's own word for it stands in Studio."""
+        if look.state in submission.LINE:
+            return "waits for nodes"
+        return "nodes are made ready" if look.state in submission.WAITING else self.doing
 
     def _done(self, look: Look) -> int:
         """Return how many frames are painted, those of earlier attempts among them."""
@@ -498,6 +503,7 @@ class Lifecycle:
             total=state.work.frames if state.work else 0,
             attempt=min(state.attempt, max(1, state.attempt - state.changes)),
             message=message,
+            options=state.work.options if state.work else None,
             cost=self._cost(),
             studio_url=submission.studio_url(name) if state.attempt else None,
         )

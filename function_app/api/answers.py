@@ -37,6 +37,7 @@ KINDS = {
 READ = ["GET", "HEAD"]
 """Methods of a route that reads; the host leaves the body of an answer to HEAD out."""
 DOWNLOAD = "download"
+ANYTHING = "*"
 KEYS = {"code", "clientId"}
 """Parameters by which the Functions host itself takes a key."""
 
@@ -50,7 +51,7 @@ def answering[**P](*parameters: str) -> Callable[[Handler[P]], Handler[P]]:
     """Guard a handler; answer what goes wrong as problem details (RFC 9457).
 
     Args:
-        parameters: of the query that the handler takes.
+        parameters: of the query that the handler takes; `ANYTHING` where it looks at none.
     """
 
     def answer(handler: Handler[P]) -> Handler[P]:
@@ -81,7 +82,7 @@ def _check_query(req: func.HttpRequest, known: Sequence[str]) -> None:
         RequestError: there is one that is not known.
     """
     for name in req.params:
-        if name not in known and name not in KEYS:
+        if name not in known and name not in KEYS and ANYTHING not in known:
             there = f"known are {', '.join(known)}" if known else "none is known here"
             raise bad_request(f"there is no parameter {name!r}: {there}")
 

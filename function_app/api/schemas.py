@@ -78,6 +78,17 @@ COST = _object(
         "currency": _text("three letters of ISO 4217"),
     }
 )
+OPTIONS = _object(
+    {
+        "strength": _number("of the style: 1 paints, 0 leaves the frames as they are", maximum=1),
+        "preserve_colour": {"type": "boolean", "description": "keep the video's own colours"},
+        "container": {
+            "type": "string",
+            "enum": [str(container) for container in Container],
+            "description": "of the result; mkv keeps every track as it is",
+        },
+    }
+)
 JOB = _object(
     {
         "id": _text("of the job and its orchestration"),
@@ -99,6 +110,7 @@ JOB = _object(
             "type": "array",
             "items": _text("what the result cannot keep"),
         },
+        "options": _or_null(OPTIONS),
         "cost": _or_null(COST),
         "studio_url": _or_null(_text("where Azure Machine Learning shows what paints")),
         "created": _text("RFC 3339", **MOMENT),
@@ -129,13 +141,7 @@ UPLOAD_REQUEST = _request(
         "filename": _text("may have folders of its own", pattern=FILENAME, maxLength=500),
         "style": _text("name of a style", minLength=1),
         "bytes": _count("size of the file"),
-        "strength": _number("of the style: 1 paints, 0 leaves the frames as they are", maximum=1),
-        "preserve_colour": {"type": "boolean", "description": "keep the video's own colours"},
-        "container": {
-            "type": "string",
-            "enum": [str(container) for container in Container],
-            "description": "of the result; mkv keeps every track as it is",
-        },
+        **OPTIONS["properties"],
         "md5": _text("of the file, in base64: the same again has its job already", pattern=MD5),
         "fingerprint": _text(
             "tells the file from others of its name, where no MD5 does", pattern=FINGERPRINT
@@ -145,7 +151,7 @@ UPLOAD_REQUEST = _request(
             "description": "another video of the name; else that stays, and this gets one beside",
         },
     },
-    optional=("strength", "preserve_colour", "container", "md5", "fingerprint", "replace"),
+    optional=(*OPTIONS["properties"], "md5", "fingerprint", "replace"),
 )
 UPLOAD = _object(
     {

@@ -41,6 +41,7 @@ def view(state: OrchestrationState) -> View:
         "cost": None,
         "studio_url": None,
         "gives_way": 0,
+        "options": None,
         **{name: value for name, value in custom.items() if name != "code"},
         "created": as_time(state.created_at),
         "updated": as_time(state.last_updated_at),

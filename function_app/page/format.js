@@ -52,3 +52,16 @@ export function title(style) {
   const words = style.replaceAll(/[-_]+/g, " ").trim().replace(/ [ivx]+$/, (numeral) => numeral.toUpperCase());
   return words ? words[0].toUpperCase() + words.slice(1) : style;
 }
+
+/** "after Scream, at 60 %" of how a job paints; what is usual is left out. */
+export function manner({ style, options }) {
+  const { strength = 1, preserve_colour: keepsColours, container } = options ?? {};
+  return [
+    `after ${title(style)}`,
+    strength < 1 && `at ${Math.round(100 * strength)} %`,
+    keepsColours && "in the video's own colours",
+    container === "mkv" && "as Matroska",
+  ]
+    .filter(Boolean)
+    .join(", ");
+}

@@ -2,7 +2,7 @@
 
 import { get, getPicture } from "./api.js";
 import { name, parts, say } from "./dom.js";
-import { position, title } from "./format.js";
+import { manner, position } from "./format.js";
 import { download } from "./work.js";
 import { Pair } from "./pair.js";
 
@@ -42,7 +42,7 @@ export class Viewer {
     const part = this.#part;
     name(part.title, job.name);
     part.title.title = job.name;
-    part.style.textContent = `after ${title(job.style)}`;
+    part.style.textContent = manner(job);
     part.divider.value = 50;
     this.#hasProxy = null;
     this.#zoom(false);

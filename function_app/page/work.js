@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { announce, name as write, say, stamp } from "./dom.js";
-import { age, duration, money, title } from "./format.js";
+import { age, duration, manner, money } from "./format.js";
 import { hasEnded } from "./jobs.js";
 import { Picture } from "./pictures.js";
 import { confirmRemoval, removeJob } from "./removal.js";
@@ -45,6 +45,7 @@ export class Work {
     const was = this.job;
     this.job = job;
     this.root.dataset.status = job.status;
+    say(this.#part.style, manner(job));
     this.#showMaking();
     this.#showOutcome();
     this.#offerDeeds();
@@ -62,10 +63,9 @@ export class Work {
     this.root.remove();
   }
 
-  #name({ name, style, created }) {
+  #name({ name, created }) {
     const part = this.#part;
     write(part.name, name);
-    part.style.textContent = `after ${title(style)}`;
     part.created.dateTime = created;
     part.created.title = new Date(created).toLocaleString();
     part.created.textContent = age(created);

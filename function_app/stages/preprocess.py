@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate
@@ -49,7 +49,7 @@ from function_app.media.programmes import foreign
 from function_app.media.tracks import codec_name
 from function_app.media.webp import WEBP_HEAD, Animation, is_animated_webp, read_animation
 from function_app.options.blending import blend_of
-from function_app.options.container import Container, container_of
+from function_app.options.container import CONTAINER, Container, container_of
 from function_app.scheduling import cost
 from function_app.settings import settings
 from function_app.store import paths, shares, storage, styles
@@ -121,6 +121,7 @@ def preprocess(job: Job) -> Work:
         estimate,
         awaits_style=style.job_id is not None,
         makes_lines=plan.makes_lines,
+        options={**asdict(blend), CONTAINER: str(form)},
     )
 
 

@@ -138,6 +138,8 @@ class Work:
         content: blob in `videos` that a painting is learnt on; empty for none.
         awaits_style: whether the style is still being made.
         makes_lines: whether the result is lines of JSON instead of a video.
+        options: how the video is painted, by the names that an uploader says them by; None for
+            a style, and for what was prepared before they were noted.
     """
 
     source_container: str
@@ -149,11 +151,12 @@ class Work:
     content: str = ""
     awaits_style: bool = False
     makes_lines: bool = False
+    options: dict[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` and JSON made of one."""
-        values: dict[str, Any] = {**fields, "notes": tuple(fields["notes"])}
+        """Read what `dataclasses.asdict` and JSON made of one; see `State.from_dict`."""
+        values: dict[str, Any] = {**_known(cls, fields), "notes": tuple(fields["notes"])}
         return cls(**values)
 
 
@@ -245,9 +248,8 @@ class State:
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         """Read what `to_dict` wrote; what only a later app knows of is left out."""
         work, terms = fields["work"], fields.get("terms")
-        known = {each.name for each in dataclasses.fields(cls)}
         values: dict[str, Any] = {
-            **{name: value for name, value in fields.items() if name in known},
+            **_known(cls, fields),
             "job": Job(**fields["job"]),
             "work": work and Work.from_dict(work),
             "terms": terms and Terms(**terms),
@@ -270,6 +272,7 @@ class Status:
         gives_way: to how many clips, while it has fewer nodes than it could use.
         message: one sentence for people.
         notes: what the result cannot keep, each a sentence.
+        options: how the video is painted, see `Work`; None before that is known.
         code: of the error, for a job that failed.
         cost: None if no price is known.
         studio_url: of the present attempt in Azure Machine Learning Studio.
@@ -285,6 +288,7 @@ class Status:
     gives_way: int = 0
     message: str = ""
     notes: tuple[str, ...] = ()
+    options: dict[str, Any] | None = None
     code: Code | None = None
     cost: Cost | None = None
     studio_url: str | None = None
@@ -294,3 +298,9 @@ class Status:
         fields = dataclasses.asdict(self)
         frames = {"done": fields.pop("done"), "total": fields.pop("total")}
         return {"stage": str(fields.pop("stage")), "frames": frames, **fields}
+
+
+def _known(kind: type[Work | State], fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that a class has here; a later app may have written others, too."""
+    names = {each.name for each in dataclasses.fields(kind)}
+    return {name: value for name, value in fields.items() if name in names}

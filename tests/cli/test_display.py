@@ -37,6 +37,30 @@ def test_a_long_name_gives_way_and_the_id_stays_whole(capsys: pytest.CaptureFixt
     assert lines[1].rstrip().endswith("l.mp4")
 
 
+@pytest.mark.parametrize("width", [40, 60])
+def test_where_no_line_holds_a_job_nothing_of_it_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setattr(display, "_width", lambda: width)
+    long_id = "a-holiday-that-is-as-long-as-an-id-0123456789ab"
+    display.show_jobs([job(), job(id=long_id, status="Completed", frames={"done": 9, "total": 9})])
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[::2] == ["long-0123456789ab", long_id]
+    assert lines[1].startswith("  Running  0/100  ")
+    assert lines[3].startswith("  Completed  9/9  ")
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_how_far_a_style_is_learnt_is_said_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setattr(display, "_width", lambda: width)
+    stands = {"stage": "learn", "frames": {"done": 39, "total": 100}, "eta_s": 181}
+    display.show_styles([{"name": "quick", "state": "learning"}], {"quick": job(**stands)})
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == "Style State quick learning the style, 39 %, 3 min left"
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [

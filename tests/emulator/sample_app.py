@@ -162,6 +162,11 @@ def part(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(req.route_params["part"])
 
 
+@app.route(route="parts/whole", methods=["GET"])
+def whole(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(f"never asked for {req.url}: `part` comes first")
+
+
 @app.route(route="{nothing:maxlength(0)?}", methods=["GET"])
 def root(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(f"{req.method} of the root")

@@ -41,11 +41,15 @@ def test_a_response_reaches_its_client_whole(host: httpx.Client):
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_bodies_are_bytes_and_the_most_specific_route_wins(host: httpx.Client):
+def test_bodies_are_bytes(host: httpx.Client):
     body = bytes(range(256))
     answer = host.post("/api/echo/binary", content=body)
     assert answer.content == body[::-1]
     assert answer.headers["Content-Type"] == "application/octet-stream"
+
+
+def test_routes_are_tried_in_the_order_of_their_functions_names(host: httpx.Client):
+    assert host.get("/api/parts/whole").text == "whole"
 
 
 def test_a_function_can_take_the_root(host: httpx.Client):

@@ -1,7 +1,7 @@
 """What the Functions host answers for the app: as Microsoft's own host does, which was asked once.
 
-The rows were recorded on host 4.1037 with DurableTask 3.19 (docs/architecture.md), but for HEAD and
-the site's root, which the app answers otherwise since.
+The rows were recorded on host 4.1037 with DurableTask 3.19 (docs/architecture.md), but for HEAD,
+the root of the site, and what the API has nothing for, which the app answers otherwise since.
 """
 
 from typing import Any
@@ -84,7 +84,27 @@ def test_a_method_that_no_function_takes_is_not_found(
     for method in METHODS - TAKEN[path]:
         answer = atelier.http.request(method, path.format(job=job))
         seen: tuple[Any, ...] = (answer.status_code, answer.headers.get("content-type"))
-        assert (*seen, answer.content) == (404, None, b""), method
+        if not path.lower().startswith("/api/"):
+            assert (*seen, answer.content) == (404, None, b""), method
+            continue
+        assert seen == (404, PROBLEM), method
+        assert method == "HEAD" or answer.json()["code"] == "no-route"
+
+
+@pytest.mark.parametrize("query", ["", "?top=3"])
+def test_what_the_api_has_nothing_for_is_answered_in_a_sentence(
+    atelier: Atelier, query: str
+) -> None:
+    answer = atelier.http.request("PUT", f"/api/videos/a%20b{query}")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "code": "no-route",
+        "detail": "there is no PUT /api/videos/a%20b",
+        "action": "Ask for one of those that /api/openapi.json lists.",
+        "job": None,
+    }
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: str(body[:8]))

@@ -32,6 +32,7 @@ type Upload = Callable[..., Job]
 pytestmark = pytest.mark.filterwarnings("ignore:.*expected_type:DeprecationWarning")
 
 OPEN = {"get_page", "get_asset"}
+UNKNOWN = "unknown_route"
 HTTP = {
     "get_page": ("GET", "{nothing:maxlength(0)?}"),
     "get_asset": ("GET", "assets/{file}"),
@@ -74,6 +75,7 @@ def test_every_function_is_indexed(worker: Worker) -> None:
         "start_missed",
         "restyle",
         "learn_style",
+        UNKNOWN,
         *HTTP,
         *ACTIVITIES,
     }
@@ -86,6 +88,14 @@ def test_http_functions_have_their_routes(worker: Worker, name: str) -> None:
     read = ["GET", "HEAD"] if method == "GET" else [method]
     assert ([each.upper() for each in trigger["methods"]], trigger["route"]) == (read, route)
     assert trigger["authLevel"].upper() == ("ANONYMOUS" if name in OPEN else "FUNCTION")
+
+
+def test_what_has_no_route_comes_after_all_that_have_one(worker: Worker) -> None:
+    (trigger,) = [each for each in worker.bindings(UNKNOWN) if each["type"] == "httpTrigger"]
+    assert ("methods" in trigger, trigger["route"]) == (False, "api/{*path}")
+    assert trigger["authLevel"].upper() == "FUNCTION"
+    # Azure's host tries them in this order, however much they take.
+    assert max([*HTTP, UNKNOWN], key=str.lower) == UNKNOWN
 
 
 LEVELS = """

@@ -167,6 +167,7 @@ def made_up(number: int) -> dict[str, Any]:
         "nodes": 1,
         "message": "",
         "notes": [],
+        "options": {"strength": 1.0, "preserve_colour": False, "container": "mp4"},
         "cost": None,
         "created": "2026-01-01T00:00:00Z",
         "updated": "2026-01-01T00:01:00Z",
@@ -190,6 +191,21 @@ def test_a_work_tells_its_figures(visit: Visit, many: Many) -> None:
     )
     expect(visitor.work("video 0001.mp4")).to_contain_text("2 jobs are before this one")
     expect(visitor.work("video 0002.mp4")).to_contain_text("100 frames in 1 min")
+
+
+def test_a_work_tells_how_it_is_painted_where_that_is_not_the_usual(
+    visit: Visit, many: Many
+) -> None:
+    many.jobs[1]["options"] = {"strength": 0.6, "preserve_colour": True, "container": "mkv"}
+    many.jobs[2]["options"] = None
+    visitor = visit(path="about:blank")
+    many.hang(visitor.page)
+    visitor.open()
+    told = "after Scream, at 60 %, in the video's own colours, as Matroska"
+    manners = visitor.page.locator(".work [data-part=style]")
+    expect(manners.nth(1)).to_have_text(told)
+    for usual in (0, 2):
+        expect(manners.nth(usual)).to_have_text("after Scream")
 
 
 def test_a_preview_that_comes_late_does_not_keep_the_poster_away(visit: Visit, many: Many) -> None:

@@ -16,7 +16,7 @@ def routes_of_the_app(worker: Worker) -> set[tuple[str, str, str]]:
     triggers = [
         (name, binding)
         for name in worker.functions
-        if not name.startswith("BuiltIn__")
+        if not name.startswith("BuiltIn__") and name != "unknown_route"
         for binding in worker.bindings(name)
         if binding["type"] == "httpTrigger"
     ]

@@ -47,17 +47,19 @@ def test_every_frame_is_planned_once_at_its_timestamp(
     job = upload(clips[name], name)
     work = preprocess(job)
     plan, frames = plan_of(job), frames_of(clips[name])
-    assert work == Work(paths.VIDEOS, f"plain/{name}", len(frames), 1, ())
+    usual = {"strength": 1.0, "preserve_colour": False, "container": "mp4"}
+    assert work == Work(paths.VIDEOS, f"plain/{name}", len(frames), 1, (), options=usual)
     assert plan.source == plan.result
     assert [pts * plan.result.seconds_per_tick for pts in plan.result] == [f.time for f in frames]
     assert plan.job_id == job.job_id
 
 
 def test_what_the_uploader_says_about_the_painting_is_planned(clips: Clips, upload: Upload) -> None:
-    said = {"strength": "0.3", "preserve_colour": "true"}
+    said = {"strength": "0.3", "preserve_colour": "true", "container": "mkv"}
     job = upload(clips["plain.mp4"], "blended.mp4", metadata=said)
-    preprocess(job)
+    noted = preprocess(job).options
     assert plan_of(job).blend == Blend(0.3, preserve_colour=True)
+    assert noted == {"strength": 0.3, "preserve_colour": True, "container": "mkv"}
 
 
 def test_a_strength_of_no_use_is_refused(clips: Clips, upload: Upload) -> None:

@@ -59,8 +59,16 @@ def test_a_state_survives_json(work: Work | None) -> None:
     assert State.from_dict(json.loads(json.dumps(state.to_dict()))) == state
 
 
+def test_what_a_later_app_has_noted_is_left_out() -> None:
+    state = State(Job.of("scream/a.mp4", "0x1"), Work("videos", "scream/a.mp4", 48, 2))
+    fields = state.to_dict()
+    later = fields | {"work": fields["work"] | {"mood": "blue"}, "weather": "fine"}
+    assert State.from_dict(later) == state
+
+
 def test_a_status_shows_what_programs_and_people_read() -> None:
     cost = Cost(1.5, 0.25, "USD")
+    options = {"strength": 0.5, "preserve_colour": True, "container": "mkv"}
     status = Status(
         Stage.SCORE,
         12,
@@ -72,6 +80,7 @@ def test_a_status_shows_what_programs_and_people_read() -> None:
         3,
         "painting",
         ("a note",),
+        options,
         None,
         cost,
         "https://studio",
@@ -86,6 +95,7 @@ def test_a_status_shows_what_programs_and_people_read() -> None:
         "gives_way": 3,
         "message": "painting",
         "notes": ["a note"],
+        "options": options,
         "code": None,
         "cost": {"estimate": 1.5, "spent": 0.25, "currency": "USD"},
         "studio_url": "https://studio",
