@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from cli.errors import RefusedError, UnreachableError
+from cli.network import proxy_of, without_password
 from cli.patience import Passing, Patience
 
 LOCAL = "http://127.0.0.1:7071"
@@ -20,6 +21,13 @@ LOCAL = "http://127.0.0.1:7071"
 ENDED = {"Completed", "Failed", "Cancelled"}
 CODES = re.compile(r"\[(Errno -?\d+|SSL: \w+)\] | \(_ssl\.c:\d+\)")
 """What libraries put around their sentences, and people cannot read."""
+
+OF_CERTIFICATES = (
+    ("mismatch", "its certificate is for another name: ask for it by that"),
+    ("expired", "have its certificate renewed, if this machine's clock is right"),
+    ("certificate verify failed", "name a file in SSL_CERT_FILE that holds its authority's own"),
+)
+"""What libraries say of a certificate, and what helps."""
 
 PROBLEM = "application/problem+json"
 LOCKED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -194,7 +202,8 @@ class Client:
             said = f"{url} does not answer ({why})"
             if self._has_answered:
                 raise Passing(said) from error
-            raise UnreachableError(f"{said}: {self._first_advice(why)}") from error
+            advice = self._first_advice(why, refused=isinstance(error, httpx.ProxyError))
+            raise UnreachableError(f"{said}: {advice}") from error
         if answer.status_code in LOCKED and not _is_ours(answer):
             raise UnreachableError(
                 f"{url} lets nobody in without a key: give one with --key or in ATELIER_KEY, or "
@@ -217,13 +226,23 @@ class Client:
             raise _refusal(answer)
         return answer
 
-    def _first_advice(self, why: str) -> str:
-        if str(self._session.base_url).rstrip("/") == LOCAL:
+    def _first_advice(self, why: str, *, refused: bool) -> str:
+        """Say what may help whoever is not answered; `refused` by a proxy, where there is one."""
+        url = str(self._session.base_url)
+        if url.rstrip("/") == LOCAL:
             return "run `make run` first, or name another deployment with --url"
         if "wrong version number" in why:
             return "it speaks no HTTPS, so its URL begins with http://"
-        if "certificate verify failed" in why:
-            return "name a file in SSL_CERT_FILE that holds the certificate of its authority"
+        for said, advice in OF_CERTIFICATES:
+            if said in why:
+                return advice
+        if proxy := proxy_of(url):
+            shown = without_password(proxy)
+            if "407" in why:
+                return f"the proxy {shown} lets in who names it as http://NAME:PASSWORD@HOST:PORT"
+            if refused:
+                return f"so says the proxy {shown}; is it the right URL?"
+            return f"is {shown}, by which it is asked for, the right proxy?"
         return "is it the right URL?"
 
 

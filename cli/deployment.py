@@ -14,7 +14,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from cli.client import LOCAL, Client
 from cli.display import say
 from cli.errors import UnreachableError
-from cli.network import authorities
+from cli.network import authorities, proxy_of
 from cli.patience import Patience
 
 TIMEOUT_S = 60.0
@@ -36,7 +36,11 @@ class Deployment:
 
     @contextmanager
     def client(self) -> Generator[Client]:
-        """Give a client while the context lasts."""
+        """Give a client while the context lasts.
+
+        Raises:
+            UnreachableError: the environment names a proxy or certificates of no use.
+        """
         headers = {"x-functions-key": self.key} if self.key else {}
         with httpx.Client(
             base_url=self.url.rstrip("/"),
@@ -44,6 +48,8 @@ class Deployment:
             auth=_Entra(self.audience) if self.audience else None,
             timeout=TIMEOUT_S,
             verify=authorities(),
+            proxy=proxy_of(self.url) or None,
+            trust_env=False,  # of it all that counts is told above
         ) as session:
             yield Client(session, Patience(say))
 

@@ -28,12 +28,13 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
+from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobBlock, BlobClient, ExponentialRetry
 
 from cli import names
 from cli.display import say
 from cli.errors import ChangedError, RefusedError, UnreachableError
-from cli.network import authorities_file
+from cli.network import session
 from cli.patience import Passing, Patience
 
 BLOCK = 8 * 2**20
@@ -251,7 +252,8 @@ class _Blob:
 
 def _client(url: str) -> BlobClient:
     quickly = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=1)
-    return BlobClient.from_blob_url(url, retry_policy=quickly, connection_verify=authorities_file())
+    transport = RequestsTransport(session=session())
+    return BlobClient.from_blob_url(url, retry_policy=quickly, transport=transport)
 
 
 def _parts(size: int) -> list[_Part]:

@@ -8,9 +8,11 @@ from emulator.config import HOST
 def spare_loopback() -> None:
     """Have no proxy asked for this machine, in this process and all that it starts.
 
-    Libraries differ in the name that they read; gRPC reads the small one alone.
+    Libraries differ in the name that they read; gRPC reads the small one alone. So both get what
+    either says.
     """
-    for variable in ("NO_PROXY", "no_proxy"):
-        hosts = [host for host in os.environ.get(variable, "").split(",") if host]
-        missing = [host for host in (HOST, "localhost") if host not in hosts]
-        os.environ[variable] = ",".join([*hosts, *missing])
+    variables = ("NO_PROXY", "no_proxy")
+    said = [host.strip() for name in variables for host in os.environ.get(name, "").split(",")]
+    hosts = dict.fromkeys(filter(None, [*said, HOST, "localhost"]))
+    spared = "*" if "*" in hosts else ",".join(hosts)
+    os.environ.update(dict.fromkeys(variables, spared))
