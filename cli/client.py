@@ -95,6 +95,21 @@ class Job:
         return self.status in ENDED
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Some of the jobs that there are.
+
+    Attributes:
+        jobs: newest first.
+        missed: the uploads that have none yet since their event failed.
+        has_more: whether there are older ones.
+    """
+
+    jobs: list[Job]
+    missed: list[Fields]
+    has_more: bool = False
+
+
 class Client:
     """Talks to one deployment.
 
@@ -124,10 +139,10 @@ class Client:
             top: most jobs to return; the API's pages are asked for as they are needed.
             filters: `status`, `style`, `video`.
         """
-        return self.jobs_and_missed(top, **filters)[0]
+        return self.listing(top, **filters).jobs
 
-    def jobs_and_missed(self, top: int, **filters: str) -> tuple[list[Job], list[Fields]]:
-        """Return jobs likewise, and the uploads that have none yet since their event failed."""
+    def listing(self, top: int, **filters: str) -> Listing:
+        """Return jobs likewise, and what else there is to say of a list of them."""
         found: list[Job] = []
         missed: list[Fields] = []
         cursor: str | None = ""
@@ -136,7 +151,7 @@ class Client:
             page = self._ask("GET", "/api/jobs", params=query).json()
             found += [Job.read(fields) for fields in page["jobs"]]
             cursor, missed = page["next"], page.get("missed", [])
-        return found, missed
+        return Listing(found, missed, has_more=cursor is not None)
 
     def job(self, job_id: str) -> Job:
         """Return how a job stands; asking again costs little where nothing is new."""

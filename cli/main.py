@@ -25,7 +25,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cli import names
 from cli.board import Board, Line
-from cli.client import LOCAL, Client, Fields, Job
+from cli.client import LOCAL, Client, Fields, Job, Listing
 from cli.deployment import Deployment
 from cli.display import say, show_jobs, show_styles, tell
 from cli.errors import CommandError, NotPaintedError, RefusedError
@@ -328,14 +328,16 @@ def status(
     with _client(context) as client:
         works = _asked(client, ids or [])
         if ids:
-            jobs, missed = [work.job for work in works if work.job], list[Fields]()
+            found = Listing([work.job for work in works if work.job], [])
         else:
-            filters = {"status": wanted} if wanted else {}
-            jobs, missed = client.jobs_and_missed(top, **filters)
-    for each in missed:
+            found = client.listing(top, **({"status": wanted} if wanted else {}))
+    jobs = found.jobs
+    for each in found.missed:
         say(f"{each['upload']} has no job yet: {each['message']}")
     if not json and jobs:
         show_jobs(jobs)
+        if found.has_more:
+            say(f"These are the latest {len(jobs)}; --top {10 * top} lists more.")
     elif not json and not ids:
         say("No job is like that." if wanted else "There is no job yet.")
     for job in jobs if json else ():

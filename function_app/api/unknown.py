@@ -8,7 +8,7 @@ https://github.com/Azure/azure-functions-host/issues/9876
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -23,5 +23,5 @@ blueprint = df.Blueprint()
 @answering(ANYTHING)
 def unknown_route(req: func.HttpRequest) -> func.HttpResponse:
     """Answer that there is no such thing."""
-    asked = f"{req.method} {urlsplit(req.url).path}"
-    raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_ROUTE, f"there is no {asked}")
+    path = unquote(urlsplit(req.url).path)
+    raise RequestError(HTTPStatus.NOT_FOUND, Code.NO_ROUTE, f"there is no {req.method} {path}")

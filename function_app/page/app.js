@@ -1,7 +1,8 @@
 /** The page: brings the paintings, the uploads, the gallery and the viewer together. */
 
 import { get } from "./api.js";
-import { takeDrops } from "./dom.js";
+import { say, takeDrops } from "./dom.js";
+import { unusual } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { Styles } from "./styles.js";
 import { Uploads } from "./uploads.js";
@@ -37,6 +38,12 @@ function order() {
   return wish;
 }
 
+/** Say how videos are painted also where the controls are folded away: they stay as they were set. */
+function tellOrder() {
+  const said = unusual(order());
+  say(byId("options-said"), said.length ? `: ${said.join(", ")}` : "");
+}
+
 /** Open what the address names, as after a reload. */
 async function openFromAddress() {
   if (location.hash.length < 2 || location.hash === "#gallery") return;
@@ -51,12 +58,15 @@ byId("files").addEventListener("change", ({ target }) => {
 byId("strength").addEventListener("input", ({ target }) => {
   byId("strength-value").textContent = `${target.value} %`;
 });
+byId("studio").addEventListener("change", tellOrder);
 byId("studio").addEventListener("submit", (event) => event.preventDefault());
 takeDrops(byId("drop"), takeVideos);
 // A file that is dropped beside the easel must not replace the page.
 for (const type of ["dragover", "drop"]) window.addEventListener(type, (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => uploads.areBusy && event.preventDefault());
 
+// Browsers remember over a reload how the controls were set.
+tellOrder();
 styles.refresh();
 gallery.start();
 openFromAddress();

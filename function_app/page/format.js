@@ -53,15 +53,17 @@ export function title(style) {
   return words ? words[0].toUpperCase() + words.slice(1) : style;
 }
 
-/** "after Scream, at 60 %" of how a job paints; what is usual is left out. */
+/** "after Scream, at 60 %" of how a job paints. */
 export function manner({ style, options }) {
+  return [`after ${title(style)}`, ...unusual(options)].join(", ");
+}
+
+/** "at 60 %", "as Matroska" of what somebody has chosen; what is usual is left out. */
+export function unusual(options) {
   const { strength = 1, preserve_colour: keepsColours, container } = options ?? {};
   return [
-    `after ${title(style)}`,
     strength < 1 && `at ${Math.round(100 * strength)} %`,
     keepsColours && "in the video's own colours",
     container === "mkv" && "as Matroska",
-  ]
-    .filter(Boolean)
-    .join(", ");
+  ].filter(Boolean);
 }

@@ -4,8 +4,9 @@ import { remove } from "./api.js";
 import { parts } from "./dom.js";
 
 /** Ask whether a job and its painted video may go; resolves as `confirm` does. */
-export function confirmRemoval({ name, result }) {
-  const what = result ? "The painted video goes with it" : "Its report goes with it";
+export function confirmRemoval({ name, status, result }) {
+  const without = status === "Failed" ? "Its report goes with it" : "Nothing was painted of it";
+  const what = result ? "The painted video goes with it" : without;
   return confirm("Delete this work?", `${name}: ${what}.`, { offersUpload: true });
 }
 

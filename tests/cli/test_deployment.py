@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import override
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from azure import identity
@@ -18,6 +19,7 @@ from cli import main
 from cli.client import Client
 from cli.deployment import Deployment
 from cli.errors import UnreachableError
+from tests.cli.test_display import job
 
 KEY = "0123456789"
 
@@ -95,6 +97,19 @@ class Missing(Locked):
         return HTTPStatus.OK, json.dumps({"jobs": [], "next": None, "missed": missed}).encode()
 
 
+class Many(Locked):
+    """Has three jobs, two on a page."""
+
+    @override
+    def answer(self) -> tuple[HTTPStatus, bytes]:
+        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        (cursor,), (top,) = query["cursor"], query["top"]
+        start, end = int(cursor or 0), min(3, int(cursor or 0) + min(2, int(top)))
+        jobs = [job(id=f"clip-{number}").fields for number in range(start, end)]
+        page = {"jobs": jobs, "next": str(end) if end < 3 else None, "missed": []}
+        return HTTPStatus.OK, json.dumps(page).encode()
+
+
 @contextmanager
 def served(handler: type[Locked]) -> Generator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -169,6 +184,16 @@ def test_uploads_without_a_job_are_named_beside_the_jobs() -> None:
         asked = CliRunner().invoke(main.app, ["--url", url, "status", "--json"])
     assert (asked.exit_code, asked.stdout, Missing.asked) == (0, "", 1)
     assert asked.stderr == "videos/scream/a.mp4 has no job yet: its event failed\n"
+
+
+@pytest.mark.parametrize(("top", "more"), [(1, "1; --top 10"), (2, "2; --top 20"), (3, "")])
+def test_a_list_that_goes_on_says_so(top: int, more: str) -> None:
+    with served(Many) as url:
+        asked = CliRunner().invoke(main.app, ["--url", url, "status", "--top", str(top)])
+    assert [line.split()[0] for line in asked.stdout.splitlines()[1:]] == [
+        f"clip-{number}" for number in range(top)
+    ]
+    assert asked.stderr == (f"These are the latest {more} lists more.\n" if more else "")
 
 
 def test_a_host_that_fails_is_no_refusal() -> None:

@@ -101,7 +101,7 @@ def test_what_the_api_has_nothing_for_is_answered_in_a_sentence(
         "title": "Not Found",
         "status": 404,
         "code": "no-route",
-        "detail": "there is no PUT /api/videos/a%20b",
+        "detail": "there is no PUT /api/videos/a b",
         "action": "Ask for one of those that /api/openapi.json lists.",
         "job": None,
     }

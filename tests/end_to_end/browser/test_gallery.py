@@ -48,6 +48,10 @@ def test_cancel_ends_a_job(visit: Visit, atelier: Atelier, media: Media) -> None
     visitor.press("Cancel", "cancelled.mp4")
     expect(work).to_have_attribute("data-status", "Cancelled")
     expect(visitor.page.locator("#announcements")).to_have_text("cancelled.mp4 is cancelled.")
+    visitor.press("Delete", "cancelled.mp4")
+    question = visitor.page.get_by_role("dialog", name="Delete this work?")
+    expect(question).to_contain_text("cancelled.mp4: Nothing was painted of it.")
+    question.get_by_role("button", name="Keep it").click()
     job = atelier.job(job_id)
     assert job
     assert job["status"] == "Cancelled"

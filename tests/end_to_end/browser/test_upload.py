@@ -219,6 +219,9 @@ def test_how_it_is_painted_goes_along(visit: Visit, files: Files, atelier: Ateli
     visitor.page.get_by_text("How it is painted").click()
     visitor.page.get_by_label("Strength").fill("40")
     visitor.page.get_by_label("Keep the colours of the video").check()
+    visitor.page.get_by_text("How it is painted").click()
+    told = "How it is painted: at 40 %, in the video's own colours"
+    expect(visitor.page.locator(".options summary")).to_have_text(told)
     visitor.drop(files("options.mp4", b"no video"))
     expect(visitor.work("options.mp4")).to_be_visible()
     blob = atelier.container("videos").get_blob_client("identity/options.mp4")
