@@ -153,6 +153,7 @@ def _with_captions(content: bytes) -> bytes:
 def _made(folder: Path, name: str, recipe: list[str]) -> bytes:
     words = [str(folder / word[1:]) if word[0] == "@" else word for word in recipe]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", "-threads", "1"]
-    bare = ["-shortest", str(folder / name)]
-    subprocess.run([*command, *words, *bare], check=True, timeout=60)
+    # Or muxers would write numbers by chance, and no mutant be made again.
+    end = ["-shortest", "-fflags", "+bitexact", str(folder / name)]
+    subprocess.run([*command, *words, *end], check=True, timeout=60)
     return (folder / name).read_bytes()

@@ -15,6 +15,7 @@ from itertools import zip_longest
 from typing import IO, Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
@@ -24,6 +25,7 @@ from function_app.errors import ServiceError
 from function_app.media.covers import open_picture
 from function_app.media.extras import KEPT, Attachment, Sidecar
 from function_app.media.tracks import describe
+from function_app.media.uncompressed import bytes_at_once
 from function_app.options.container import Container, index_size
 from gpu_worker.plan import Plan, Shard, Timeline
 
@@ -227,9 +229,14 @@ def _play_unasked(stream: Stream, unasked: bool) -> None:
 
 def _redirected(track: InputContainer, streams: dict[int, Stream]) -> Iterator[Packet[Any]]:
     for packet in track.demux([track.streams[index] for index in streams]):
-        if packet.dts is not None:
-            packet.stream = streams[packet.stream.index]
-            yield packet
+        if packet.dts is None:
+            continue
+        if isinstance(packet.stream, AudioStream) and (size := bytes_at_once(packet.stream)):
+            # Where a track begins late, FFmpeg's demuxer tells less of its last packet.
+            seconds = Fraction(packet.size // size, packet.stream.rate)
+            packet.duration = round(seconds / packet.time_base)
+        packet.stream = streams[packet.stream.index]
+        yield packet
 
 
 def _decoding_time(packet: Packet[Any]) -> float:

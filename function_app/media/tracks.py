@@ -28,6 +28,7 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
+from function_app.media.uncompressed import OUT_OF_STEP_S, SampleCopy, bytes_at_once
 from function_app.options.container import Container
 from function_app.store.streams import BlobWriter
 
@@ -37,8 +38,8 @@ AAC_BITS_PER_CHANNEL = 96_000
 # Those of ISO/IEC 14496-3, table 1.19, that players know.
 AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "7.1", 8: "7.1"}
 MOST_AAC_CHANNELS = 8
-# Fills gaps with silence and cuts what overlaps, from a tenth of a second on; stretches nothing.
-IN_STEP = "async=1:min_hard_comp=0.1"
+# Fills gaps with silence and cuts what overlaps; stretches nothing.
+IN_STEP = f"async=1:min_hard_comp={OUT_OF_STEP_S}"
 
 TEXT_SUBTITLES = {
     *("subrip", "ass", "ssa", "webvtt", "text", "mov_text", "microdvd", "subviewer", "subviewer1"),
@@ -69,6 +70,8 @@ Style: Default,Arial,16,&Hffffff,2,0
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 LINE_BREAK, HARD_SPACE = rb"\N", rb"\h"
+LEAD_S = 1
+"""Seconds before what is heard of an MP4 in which FFmpeg's demuxer finds what leads into it."""
 LAST_TEXT_S = 4
 """Seconds for which a text is shown that has no end and none after it."""
 
@@ -83,6 +86,11 @@ log = logging.getLogger(__name__)
 
 class _Way(Protocol):
     """What a track's packets go through."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all that was taken comes before zero, and so is not heard."""
+        ...
 
     def take(self, packet: Packet[Any]) -> None: ...
 
@@ -132,6 +140,9 @@ class Track:
             if not self._is_given_up:
                 self.notes.append(f"{self._named} is declared but empty: left out")
             return False
+        if self._way.is_over:
+            self.notes = [f"{self._named} is over when the video begins: left out"]
+            return False
         try:
             self._way.flush()
             self._blob.hold()
@@ -152,6 +163,12 @@ class Track:
         kind = "sound" if isinstance(self._source, AudioStream) else "subtitles"
         return f"the {self._codec} {kind} of track {self._source.index}"
 
+    @property
+    def _is_counted(self) -> bool:
+        """Whether the container counts the samples of the sound, and knows no other times."""
+        is_sound = isinstance(self._source, AudioStream)
+        return self._container is Container.MP4 and is_sound and bytes_at_once(self._source) > 0
+
     def _begin(self, packet: Packet[Any]) -> None:
         """Find the way for a track by its first packet; give it up where there is none."""
         if packet.has_sidedata("encryption_info"):
@@ -159,7 +176,7 @@ class Track:
             self.notes = [f"{self._named} is encrypted (DRM): left out"]
             return
         if is_held(self._container, self._source, packet):
-            self._open(_Copy)
+            self._open(SampleCopy if self._is_counted else _Copy)
         elif isinstance(self._source, SubtitleStream) and self._codec in TEXT_SUBTITLES:
             self._open(_ToTimedText)
             if self._codec in STYLED_SUBTITLES:
@@ -171,7 +188,7 @@ class Track:
             self._is_given_up = True
             self.notes = [f"{self._named} cannot be kept in {self._container.spoken}: left out"]
 
-    def _open(self, way: type[_Copy | _ToTimedText | _ToAac]) -> None:
+    def _open(self, way: type[_Copy | SampleCopy | _ToTimedText | _ToAac]) -> None:
         try:
             self._file = av.open(
                 cast("Any", self._blob),
@@ -180,6 +197,7 @@ class Track:
                 options=self._container.options(),
             )
             self._way = way(self._file, cast("Any", self._source))
+            describe(self._file.streams[0], self._source)
         except SURPRISES as error:
             log.warning("track %d: %s", self._source.index, error)
 
@@ -243,28 +261,49 @@ class _Copy:
     def __init__(self, out: OutputContainer, source: Stream) -> None:
         self._container = out
         self._stream = out.add_stream_from_template(source)
-        describe(self._stream, source)
         self._is_strict = out.format.name != Container.MKV.muxer
         self._rate = source.rate if self._is_strict and isinstance(source, AudioStream) else 0
-        self._last = -math.inf
+        self._given = self._last = Fraction(-(2**62))
+        self._length = Fraction(0)
         self._packets = 0
         self._longest = Fraction(0)
 
     def take(self, packet: Packet[Any]) -> None:
-        if packet.dts is not None and packet.dts < self._last and packet.is_discard:
+        given = None if packet.dts is None else packet.dts * packet.time_base
+        if given is not None and given < self._given and packet.is_discard:
             return  # it leads a decoder into the next part of an edit list, and is not heard
-        if packet.dts is None or packet.dts < self._last:
-            raise ValueError(f"a time of decoding of {packet.dts} comes after {self._last}")
-        # Matroska has times of milliseconds, which short frames share; MP4 knows no such thing.
-        if packet.dts == self._last and self._is_strict:
-            packet.dts += 1
-            packet.pts = max(packet.dts, packet.pts or 0)
+        if given is None or given < self._given:
+            raise ValueError(f"a time of decoding of {given} s comes after {self._given} s")
+        if self._rate and given < -LEAD_S:
+            return
+        length = packet.duration * packet.time_base
+        time = self._spaced(packet, given) if self._is_strict else given
         if self._packets:
-            self._longest = max(self._longest, (packet.dts - int(self._last)) * packet.time_base)
+            self._longest = max(self._longest, time - self._last)
+        self._given, self._last, self._length = given, time, length
         self._packets += 1
-        self._last = packet.dts
         packet.stream = self._stream
         self._container.mux(packet)
+
+    @property
+    def is_over(self) -> bool:
+        return self._rate > 0 and self._last < 0
+
+    def _spaced(self, packet: Packet[Any], given: Fraction) -> Fraction:
+        """Set a packet that comes with another or before it right after; return when it comes.
+
+        MP4 has no two packets of a track at one time. Matroska has: its times are milliseconds,
+        which short frames share, and recorders write a packet's time for several. Those are played
+        one after the other.
+        """
+        tick = Fraction(1, self._rate) if self._rate else packet.time_base
+        distance = max(tick, self._length) if given == self._given else tick
+        time = max(given, self._last + distance)
+        if time > given:
+            packet.duration = round(packet.duration * packet.time_base / tick)
+            packet.dts = packet.pts = round(time / tick)
+            packet.time_base = tick
+        return time
 
     def flush(self) -> None:
         """Refuse packets that come a sample apart, for MP4 has uncompressed sound so.
@@ -300,7 +339,6 @@ class _ToTimedText:
         # Not the source's: MP4 cannot hold all of its styles, and half of one is black on black.
         self._encoder.subtitle_header = ASS_HEADER
         self._encoder.open(strict=False)
-        describe(self._stream, source)
         self._tick = cast("Fraction", source.time_base)
         self._shown: list[_Line] = []
         self._now = 0
@@ -315,6 +353,10 @@ class _ToTimedText:
         end = packet.pts + packet.duration if packet.duration else math.inf
         texts = [rect.ass.split(b",", ASS_FIELDS) for rect in subtitle if is_text(rect)]
         self._shown += [_Line(end, fields[-1]) for fields in texts if end > start]
+
+    @property
+    def is_over(self) -> bool:
+        return False
 
     def flush(self) -> None:
         self._show_until(math.inf)
@@ -358,12 +400,13 @@ class _ToAac:
         self._stream = out.add_stream("aac", rate=self._rate)
         self._stream.codec_context.layout = self._layout
         self._stream.codec_context.bit_rate = AAC_BITS_PER_CHANNEL * channels
-        describe(self._stream, source)
         self._graph = self._in_step()
         self._form: tuple[object, ...] = ()
         self._resampler = AudioResampler(AAC_SAMPLES, self._layout, self._rate)
+        self.is_over = True
 
     def take(self, packet: Packet[Any]) -> None:
+        self.is_over &= (packet.pts or 0) < 0
         for frame in self._source.decode(packet):
             self._push(frame)
 

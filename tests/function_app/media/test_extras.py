@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -209,6 +209,83 @@ def a_sample_apart() -> Callable[[av.Packet], bool]:
         return bool(packet.size)
 
     return change
+
+
+def placed(time: Callable[[int, Fraction], Fraction]) -> Callable[[av.Packet], bool]:
+    """Return what lets each packet come when `time` says of its number and its own time."""
+    numbers = count()
+
+    def change(packet: av.Packet) -> bool:
+        if packet.size:
+            own = (packet.pts or 0) * packet.time_base
+            packet.pts = packet.dts = round(time(next(numbers), own) / packet.time_base)
+        return bool(packet.size)
+
+    return change
+
+
+def in_threes(number: int, _: Fraction) -> Fraction:
+    return number // 3 * Fraction(64, 1000)
+
+
+def all_at_once(_: int, __: Fraction) -> Fraction:
+    return Fraction(-16, 1000)
+
+
+@pytest.mark.parametrize("name", ["plain.mp4", "vorbis.mkv", "flac.mkv", "plain.avi", "pcm.mov"])
+@pytest.mark.parametrize("time", [in_threes, all_at_once])
+def test_sounds_at_one_time_are_played_one_after_the_other(
+    clips: Clips, name: str, time: Callable[[int, Fraction], Fraction]
+) -> None:
+    (track,), notes = extract(clips[name], change=placed(time))
+    assert notes == []
+    assert len(track_bytes(track)) == pytest.approx(len(track_bytes(clips[name])), rel=0.01)
+    times = times_of(track, "audio")
+    assert all(earlier < later for earlier, later in pairwise(times))
+    given = times_of(clips[name], "audio")
+    length = time(len(given) - 3, Fraction()) if time is in_threes else given[-1] - given[0]
+    assert float(times[-1] - times[0]) == pytest.approx(float(length), abs=0.1)
+
+
+def track_bytes(file: Media) -> bytes:
+    return b"".join(packets_of(file, "audio"))
+
+
+@pytest.mark.parametrize("name", ["plain.mp4", "vorbis.mkv", "pcm.mov", "wma.mkv"])
+def test_sound_that_is_over_when_the_video_begins_is_left_out_of_mp4(
+    clips: Clips, name: str
+) -> None:
+    tracks, notes = extract(clips[name], change=placed(lambda _, own: own - 5))
+    assert tracks == []
+    (note,) = notes
+    assert "sound of track 1 is over when the video begins: left out" in note
+
+
+@pytest.mark.parametrize(
+    ("moved", "seconds"), [(Fraction(3, 4), Fraction(11, 4)), (Fraction(-1, 2), Fraction(3, 2))]
+)
+def test_uncompressed_sound_stays_in_step(clips: Clips, moved: Fraction, seconds: Fraction) -> None:
+    """Of the second half, which comes later or sooner than the first one ends."""
+
+    def time(_: int, own: Fraction) -> Fraction:
+        return own if own < 1 else own + moved
+
+    (track,), _ = extract(clips["pcm.mov"], change=placed(time))
+    given, kept = track_bytes(clips["pcm.mov"]), track_bytes(track)
+    a_second = len(given) // 2
+    assert len(kept) == pytest.approx(seconds * a_second, abs=0.1 * a_second)
+    assert kept.startswith(given[: a_second // 2])
+    assert kept.endswith(given[-a_second // 4 :])
+    assert (bytes(a_second // 2) in kept) == (moved > 0)
+
+
+def test_nobody_pays_for_hours_of_silence(clips: Clips) -> None:
+    def time(_: int, own: Fraction) -> Fraction:
+        return own if own < 1 else own + 3600
+
+    (track,), (note,) = extract(clips["pcm.mov"], change=placed(time))
+    assert times_of(track, "audio")[-1] < 1
+    assert note.endswith("packets of the pcm_s16le sound of track 1 are damaged: left out")
 
 
 def test_encrypted_sound_is_left_out(clips: Clips) -> None:

@@ -21,7 +21,13 @@ from function_app.options.container import Container
 from fuzz.boxes import boxes
 from gpu_worker.plan import Plan, Shard, Timeline
 from tests.function_app.clips import Clips, encode, frames_of, opened
-from tests.function_app.media.test_extras import content_of, extract
+from tests.function_app.media.test_extras import (
+    all_at_once,
+    content_of,
+    extract,
+    in_threes,
+    placed,
+)
 from tests.function_app.media.test_join import plan_for
 
 TICK = Fraction(1, 90_000)
@@ -161,6 +167,30 @@ def test_sound_and_subtitles_are_proved_alike(
     assert "of the aac packets of track 1, number 0 comes at" in differs(
         joined(plan, shards(plan), extract(clips["plain.mp4"])[0]), plan, other
     )
+
+
+@pytest.mark.parametrize("name", ["plain.mp4", "vorbis.mkv", "plain.avi", "pcm.mov"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        in_threes,
+        all_at_once,
+        lambda _, own: own + Fraction(5, 1000),
+        lambda _, own: own - Fraction(3, 2),
+        lambda number, own: own + number // 20,
+    ],
+    ids=["in threes", "all at once", "a little late", "from before zero on", "with gaps"],
+)
+def test_sound_at_odd_times_is_joined_as_it_was_kept(
+    shards: Callable[[Plan], dict[Shard, bytes]],
+    clips: Clips,
+    name: str,
+    time: Callable[[int, Fraction], Fraction],
+) -> None:
+    plan = plan_for(range(48), [24, 24])
+    tracks, _ = extract(clips[name], change=placed(time))
+    assert tracks
+    prove_mp4(joined(plan, shards(plan), tracks), plan, tracks)
 
 
 def test_sound_that_ends_early_is_found(
