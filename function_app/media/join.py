@@ -29,19 +29,41 @@ from function_app.media.uncompressed import bytes_at_once
 from function_app.options.container import Container, index_size
 from gpu_worker.plan import Plan, Shard, Timeline
 
+# Picture, chapters and timecode.
+_OF_ITS_OWN = 3
+# FFmpeg's demuxer gives as many at once, fewer where those end that lie together, a MiB at most.
+SAMPLES_OF_A_PACKET = 1024
+
 OpenShard = Callable[[Shard], IO[bytes]]
 
 
 def reserved_bytes(
-    plan: Plan, tracks: Iterable[IO[bytes]] = (), attachments: Iterable[bytes] = ()
+    plan: Plan,
+    tracks: Iterable[IO[bytes]] = (),
+    sidecar: Sidecar | None = None,
+    attachments: Iterable[bytes] = (),
 ) -> int:
     """Return the size of an MP4's index, and of the covers in it, which stay ahead of the data."""
-    packets = plan.frame_count
+    sidecar = sidecar or Sidecar()
+    packets, count, more = plan.frame_count + len(sidecar.chapters), _OF_ITS_OWN, 0
+    said = [*sidecar.metadata.items(), *((each.title,) for each in sidecar.chapters)]
     for track in tracks:
         with av.open(track, "r") as file:
-            packets += sum(stream.frames for stream in file.streams)
+            for stream in file.streams:
+                packets += _packet_count(stream)
+                count += 1
+                said += stream.metadata.items()
+                more += len(stream.codec_context.extradata or b"")
         track.seek(0)
-    return index_size(packets) + sum(map(len, attachments))
+    texts = (text for each in said for text in each)
+    return index_size(packets, count, texts) + more + sum(map(len, attachments))
+
+
+def _packet_count(stream: Stream) -> int:
+    """Return how many packets a track has at most; of uncompressed sound each sample is a frame."""
+    if not (isinstance(stream, AudioStream) and bytes_at_once(stream)):
+        return stream.frames
+    return 2 * stream.frames // SAMPLES_OF_A_PACKET + 2
 
 
 def join(
@@ -66,7 +88,7 @@ def join(
         ServiceError: a shard does not hold the frames that the plan says.
     """
     container = sidecar.container
-    reserved = reserved_bytes(plan, tracks, attachments)
+    reserved = reserved_bytes(plan, tracks, sidecar, attachments)
     options = container.options(reserved, sidecar.metadata)
     with ExitStack() as stack:
         result = stack.enter_context(av.open(out, "w", format=container.muxer, options=options))

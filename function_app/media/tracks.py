@@ -166,8 +166,9 @@ class Track:
     @property
     def _is_counted(self) -> bool:
         """Whether the container counts the samples of the sound, and knows no other times."""
-        is_sound = isinstance(self._source, AudioStream)
-        return self._container is Container.MP4 and is_sound and bytes_at_once(self._source) > 0
+        if self._container is not Container.MP4 or not isinstance(self._source, AudioStream):
+            return False
+        return bytes_at_once(self._source) > 0
 
     def _begin(self, packet: Packet[Any]) -> None:
         """Find the way for a track by its first packet; give it up where there is none."""
@@ -276,7 +277,7 @@ class _Copy:
             raise ValueError(f"a time of decoding of {given} s comes after {self._given} s")
         if self._rate and given < -LEAD_S:
             return
-        length = packet.duration * packet.time_base
+        length = (packet.duration or 0) * packet.time_base
         time = self._spaced(packet, given) if self._is_strict else given
         if self._packets:
             self._longest = max(self._longest, time - self._last)
@@ -300,7 +301,7 @@ class _Copy:
         distance = max(tick, self._length) if given == self._given else tick
         time = max(given, self._last + distance)
         if time > given:
-            packet.duration = round(packet.duration * packet.time_base / tick)
+            packet.duration = round((packet.duration or 0) * packet.time_base / tick)
             packet.dts = packet.pts = round(time / tick)
             packet.time_base = tick
         return time

@@ -18,9 +18,13 @@ MOVIE_TIMESCALE = 360_000
 CAMERA = ("make", "model", "com.")
 """What keys begin with that cameras and phones write."""
 
-# Bytes of index that an MP4 needs for a packet: size, duration, offset, composition offset, sync.
-INDEX_BYTES = 40
-HEADER_BYTES = 256 * 2**10
+# Bytes of index that an MP4 needs for a packet: size, duration, composition offset, sync, and of a
+# chunk of its own place, number and description.
+INDEX_BYTES = 4 + 8 + 8 + 4 + 8 + 12
+HEADER_BYTES = 4096
+TRACK_BYTES = 2048
+# What is said may stand in two places, each with a header.
+TEXT_BYTES, TEXT_TIMES = 128, 2
 
 
 class Container(StrEnum):
@@ -89,6 +93,13 @@ def container_of(metadata: Mapping[str, str]) -> Container:
         ) from error
 
 
-def index_size(packets: int) -> int:
-    """Return how many bytes to reserve for the index of an MP4 of that many packets."""
-    return HEADER_BYTES + INDEX_BYTES * packets
+def index_size(packets: int, tracks: int, said: Iterable[str] = ()) -> int:
+    """Return how many bytes to reserve for the index of an MP4.
+
+    Args:
+        packets: in all tracks.
+        tracks: that have them.
+        said: texts in it: keys and values of metadata, titles of chapters.
+    """
+    texts = sum(TEXT_BYTES + TEXT_TIMES * len(text.encode()) for text in said)
+    return HEADER_BYTES + TRACK_BYTES * tracks + INDEX_BYTES * packets + texts

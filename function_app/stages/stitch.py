@@ -121,7 +121,7 @@ def _video(job: Job, plan: Plan, sidecar: Sidecar, blob: BlobClient) -> BlobWrit
     """Join the painted shards, and what was put aside of the video."""
     tracks = _tracks(job, sidecar)
     attachments = [_needed(job.folder.extra(each.file)) for each in sidecar.attachments]
-    head = reserved_bytes(plan, tracks, attachments) + AROUND_INDEX
+    head = reserved_bytes(plan, tracks, sidecar, attachments) + AROUND_INDEX
     draft = storage.blob(paths.JOBS, job.folder.draft)
     out = BlobWriter(blob, head, sidecar.container.content_type, draft)
     join(plan, lambda shard: _shard(job, plan, shard), tracks, sidecar, out, attachments)

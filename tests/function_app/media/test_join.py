@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from function_app.errors import ServiceError
-from function_app.media.extras import Sidecar
+from function_app.media.extras import Chapter, Sidecar
 from function_app.media.join import join, reserved_bytes
 from gpu_worker.plan import Picture, Plan, Shard, Timeline
 from tests.function_app.clips import Clips, encode, frames_of, opened
+from tests.function_app.media.test_extras import extract
 
 NOTHING = Sidecar()
 PICTURE = Picture(64, 48, (1, 1), "bt709", "bt709", "bt709", False, False, False)
@@ -91,11 +92,36 @@ def test_a_shard_of_another_size_is_refused(frames: list[av.VideoFrame]) -> None
         joined(plan, shards)
 
 
-def test_the_index_fits_into_what_was_reserved(frames: list[av.VideoFrame]) -> None:
-    plan = plan_for(range(48), [24, 24])
-    content = joined(plan, encoded(plan, frames))
+A_LOT = 300_000
+SAYING = {
+    "nothing": NOTHING,
+    "much": Sidecar(metadata={"comment": "\u00e4" * A_LOT, "make": "Canon"}),
+    "chapters": Sidecar(
+        tuple(Chapter(at / 100, (at + 1) / 100, "\u00e4" * 50) for at in range(2000))
+    ),
+    "a timecode": Sidecar(metadata={"timecode": "01:00:00:00", "title": "Trip"}),
+}
+
+
+@pytest.mark.parametrize("name", ["", "tracks.mkv", "vorbis.mkv", "pcm.mov"])
+@pytest.mark.parametrize("saying", SAYING)
+def test_the_index_fits_into_what_was_reserved(
+    frames: list[av.VideoFrame], clips: Clips, saying: str, name: str
+) -> None:
+    plan, sidecar = plan_for(range(48), [24, 24]), SAYING[saying]
+    tracks = [io.BytesIO(track) for track in (extract(clips[name])[0] if name else [])]
+    reserved, shards, out = (
+        reserved_bytes(plan, tracks, sidecar),
+        encoded(plan, frames),
+        io.BytesIO(),
+    )
+    join(plan, lambda shard: io.BytesIO(shards[shard]), tracks, sidecar, out)
+    content = out.getvalue()
     data = content.index(b"mdat")
-    assert content.index(b"moov") < data < reserved_bytes(plan) + 2**16
+    assert content.index(b"moov") < data < reserved + 2**16
+    said = sum(len(f"{key}{value}".encode()) for key, value in sidecar.metadata.items())
+    said += sum(len(chapter.title.encode()) for chapter in sidecar.chapters)
+    assert reserved < 40_000 + 200 * len(sidecar.chapters) + 2 * said
 
 
 class Counter:
