@@ -60,6 +60,8 @@ class StyleError(InputError):
 
 _CHECKPOINTS = {".pth", ".model"}
 """Endings that pytorch/examples gives its checkpoints."""
+_FIRST = "conv1.conv2d.weight"
+"""What they call the weights of the first layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,24 +159,38 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise StyleError("it is damaged, or holds more than the weights of a network") from error
     if not isinstance(loaded, dict):
         raise StyleError("it does not hold the weights of a network by name")
-    named = cast("dict[str, object]", loaded)
-    # Training scripts keep the weights beside an epoch or an optimizer.
-    if isinstance(inner := named.get("state_dict"), dict):
-        named = cast("dict[str, object]", inner)
-    if not all(isinstance(item, Tensor) for item in named.values()):
-        raise StyleError("it holds more than the weights of a network")
-    # Networks that were trained on several GPUs at once are wrapped in a module.
-    weights = {key.removeprefix("module."): item for key, item in named.items()}
-    weights = cast("dict[str, Tensor]", weights)
+    weights = _weights_in(cast("dict[object, object]", loaded))
     # Checkpoints older than PyTorch 0.4 carry statistics that instance norm never uses.
     kept = {k: v for k, v in weights.items() if not re.search(r"\.running_(mean|var)$", k)}
     architecture = Architecture(TransformerNet.__name__, *_checkpoint_size(kept))
     return kept, {"architecture": json.dumps(asdict(architecture)), "painting": path.stem}
 
 
+def _weights_in(loaded: dict[object, object]) -> dict[str, Tensor]:
+    """Find the weights by the names that the network itself has for them.
+
+    Training scripts keep them beside an epoch or an optimizer, under names of their own; what wraps
+    a network, to train it on several GPUs or to compile it, puts its name before each.
+    """
+    inner = (
+        cast("dict[object, object]", each) for each in loaded.values() if isinstance(each, dict)
+    )
+    named = next((each for each in (loaded, *inner) if _first_names(each)), loaded)
+    if not all(isinstance(key, str) and isinstance(item, Tensor) for key, item in named.items()):
+        raise StyleError("it holds more than the weights of a network")
+    prefix = min(_first_names(named), key=len, default="").removesuffix(_FIRST)
+    weights = cast("dict[str, Tensor]", named)
+    return {key.removeprefix(prefix): item for key, item in weights.items()}
+
+
+def _first_names(named: Mapping[object, object]) -> list[str]:
+    """Return the names that may be that of the first layer's weights."""
+    return [key for key in named if isinstance(key, str) and key.endswith(_FIRST)]
+
+
 def _checkpoint_size(weights: Mapping[str, Tensor]) -> tuple[int, int]:
     """Tell width and number of blocks of a TransformerNet from its weights."""
-    first = weights.get("conv1.conv2d.weight")
+    first = weights.get(_FIRST)
     if first is None or first.ndim == 0:
         raise StyleError("it is not a checkpoint of pytorch/examples fast_neural_style")
     blocks = {key.split(".")[0] for key in weights if re.match(r"res\d+\.", key)}

@@ -161,7 +161,10 @@ def test_a_pytorch_examples_checkpoint_loads(tmp_path: Path) -> None:
     torch.testing.assert_close(paint(style.network, frame), expected)
 
 
-@pytest.mark.parametrize("name", ["epoch_2.model", "parallel.pth", "training.pth"])
+@pytest.mark.parametrize(
+    "name",
+    ["epoch_2.model", "parallel.pth", "training.pth", "tutorial.pth", "model.pth", "compiled.pth"],
+)
 def test_checkpoints_as_training_leaves_them_load(tmp_path: Path, name: str) -> None:
     weights = example_checkpoint()
     wrapped = {f"module.{key}": value for key, value in weights.items()}
@@ -169,6 +172,12 @@ def test_checkpoints_as_training_leaves_them_load(tmp_path: Path, name: str) -> 
         "epoch_2.model": weights,
         "parallel.pth": wrapped,
         "training.pth": {"epoch": 2, "state_dict": wrapped},
+        "tutorial.pth": {
+            "optimizer_state_dict": {"state": {}, "param_groups": [{"lr": 0.001}]},
+            "model_state_dict": weights,
+        },
+        "model.pth": {"model": weights, "args": None},
+        "compiled.pth": {f"_orig_mod.{key}": value for key, value in weights.items()},
     }
     torch.save(kinds[name], tmp_path / name)
     assert isinstance(load_style(tmp_path / name).network, TransformerNet)
@@ -212,6 +221,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
     [
         ([1, 2], "by name"),
         ({"epoch": 3}, "more than the weights"),
+        ({0: torch.zeros(1)}, "more than the weights"),
         ({"weight": torch.zeros(1)}, "not a checkpoint of pytorch/examples"),
         ({"conv1.conv2d.weight": torch.zeros(32, 3, 9, 9)}, "do not fit"),
     ],
