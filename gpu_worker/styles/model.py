@@ -63,6 +63,9 @@ _CHECKPOINTS = {".pth", ".model"}
 _FIRST = "conv1.conv2d.weight"
 """What they call the weights of the first layer."""
 
+_ALONE = "; write these alone, by torch.save(model.state_dict(), FILE), and upload that"
+_MORE = f"holds more than the weights of a network{_ALONE}"
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -156,9 +159,9 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         loaded: object = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        raise StyleError("it is damaged, or holds more than the weights of a network") from error
+        raise StyleError(f"it is damaged, or {_MORE}") from error
     if not isinstance(loaded, dict):
-        raise StyleError("it does not hold the weights of a network by name")
+        raise StyleError(f"it does not hold the weights of a network by name{_ALONE}")
     weights = _weights_in(cast("dict[object, object]", loaded))
     # Checkpoints older than PyTorch 0.4 carry statistics that instance norm never uses.
     kept = {k: v for k, v in weights.items() if not re.search(r"\.running_(mean|var)$", k)}
@@ -177,7 +180,7 @@ def _weights_in(loaded: dict[object, object]) -> dict[str, Tensor]:
     )
     named = next((each for each in (loaded, *inner) if _first_names(each)), loaded)
     if not all(isinstance(key, str) and isinstance(item, Tensor) for key, item in named.items()):
-        raise StyleError("it holds more than the weights of a network")
+        raise StyleError(f"it {_MORE}")
     prefix = min(_first_names(named), key=len, default="").removesuffix(_FIRST)
     weights = cast("dict[str, Tensor]", named)
     return {key.removeprefix(prefix): item for key, item in weights.items()}
@@ -192,7 +195,10 @@ def _checkpoint_size(weights: Mapping[str, Tensor]) -> tuple[int, int]:
     """Tell width and number of blocks of a TransformerNet from its weights."""
     first = weights.get(_FIRST)
     if first is None or first.ndim == 0:
-        raise StyleError("it is not a checkpoint of pytorch/examples fast_neural_style")
+        raise StyleError(
+            "it is not a checkpoint of pytorch/examples fast_neural_style, and no other network's "
+            "is taken; learn the painting itself"
+        )
     blocks = {key.split(".")[0] for key in weights if re.match(r"res\d+\.", key)}
     return first.shape[0], len(blocks)
 

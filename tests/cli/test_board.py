@@ -70,6 +70,14 @@ def test_what_failed_is_crossed_out_and_what_is_done_is_full(screen: io.StringIO
     assert (done[0], done.rstrip().endswith("Painted")) == (" ", True)
 
 
+def test_what_is_done_tells_no_part_of_it_that_was_seen_last(screen: io.StringIO) -> None:
+    with Board() as board:
+        line = board.line("candy")
+        line.stands(job(stage="learn", frames={"done": 0, "total": 100}))
+        line.ends("Ready")
+    assert last(screen, 1)[0].endswith("Ready")
+
+
 def test_a_board_without_lines_shows_nothing(screen: io.StringIO) -> None:
     with Board():
         pass

@@ -219,10 +219,14 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        ([1, 2], "by name"),
-        ({"epoch": 3}, "more than the weights"),
-        ({0: torch.zeros(1)}, "more than the weights"),
-        ({"weight": torch.zeros(1)}, "not a checkpoint of pytorch/examples"),
+        ([1, 2], r"by name; write these alone, by torch.save\(model.state_dict\(\)"),
+        ({"epoch": 3}, r"more than the weights of a network; write these alone, by torch.save"),
+        ({0: torch.zeros(1)}, r"more than the weights of a network; write these alone"),
+        (
+            seeded(SMALL_TRANSFORMER),
+            r"damaged, or holds more than .*; write these alone, by torch.save",
+        ),
+        ({"weight": torch.zeros(1)}, "fast_neural_style, .*; learn the painting itself"),
         ({"conv1.conv2d.weight": torch.zeros(32, 3, 9, 9)}, "do not fit"),
     ],
 )
