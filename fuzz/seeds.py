@@ -71,6 +71,7 @@ RECIPES: dict[str, list[str]] = {
     "animated.apng": [*PICTURE, "-f", "apng"],
     "animated.webp": [*PICTURE, "-c:v", "libwebp_anim"],
     "rv20.rm": [*PICTURE, "-c:v", "rv20"],
+    "television.wtv": [*PICTURE, *SOUND, "-c:v", "mpeg2video", "-r", "25", "-c:a", "mp2"],
     "cinepak.avi": [*PICTURE, "-c:v", "cinepak"],
     "odd_rate.avi": [*PICTURE, *SOUND, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-c:a", "pcm_u8",
                      "-ar", "11024"],

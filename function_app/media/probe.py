@@ -46,6 +46,8 @@ FORMATS = (
     "rm",
     "gif",
     "apng",
+    "wtv",
+    "gxf",
 )
 # Seeking is exact to the frame in these alone: tried on real files of each kind.
 EXACT_FORMATS = {"mov", "matroska"}

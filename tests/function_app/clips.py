@@ -217,6 +217,7 @@ RECIPES: dict[str, list[str]] = {
     "newton.apng": [*numbered(frames=12, rate="25")],
     "newton.webp": [*numbered(frames=12, rate="25"), "-c:v", "libwebp_anim", "-lossless", "1"],
     "mpeg4.mp4": [*numbered(), "-c:v", "mpeg4", "-bf", "2"],
+    "plain.wtv": [*numbered(rate="25"), *tone(), "-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"],
     "mpeg2.mpg": [*numbered(rate="25"), *tone(), "-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"],
     "audio.mp4": [*tone(), "-c:a", "aac"],
     "cover.mp4": [
@@ -333,7 +334,7 @@ def frames_of(file: Media) -> list[Frame]:
 
 def zero_of(file: Path) -> Fraction:
     """Return the time that a result begins at: a broadcast's earliest picture or sound, else 0."""
-    if file.suffix not in {".ts", ".mpg"}:
+    if file.suffix not in {".ts", ".mpg", ".wtv"}:
         return Fraction(0)
     return min(times_of(file, kind)[0] for kind in kinds_of(file) & {"video", "audio"})
 

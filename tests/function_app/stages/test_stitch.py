@@ -99,10 +99,11 @@ def tick_of(file: Media) -> Fraction:
 
 
 def assert_same_frames(result: bytes, source: Path) -> None:
-    """Every frame once, at its timestamp to within a tick of the coarser time base."""
+    """Every frame once, at its timestamp to within a tick of the coarsest time base."""
     made, given = frames_of(result), frames_of(source)
     assert len(made) == len(given)
-    tick, zero = max(tick_of(result), tick_of(source)), zero_of(source)
+    tick = max(tick_of(result), tick_of(source), Fraction(1, MOVIE_TIMESCALE))
+    zero = zero_of(source)
     assert all(abs(a.time - b.time + zero) <= tick for a, b in zip(made, given, strict=True))
     assert all(abs(a.grey - b.grey) <= 3 for a, b in zip(made, given, strict=True))
 
@@ -113,7 +114,7 @@ def assert_same_frames(result: bytes, source: Path) -> None:
         "plain.mp4", "one_keyframe.mp4", "one_frame.mp4", "three_frames.mp4", "vfr.mp4", "vfr.mkv",
         "ntsc.mov", "fragmented.mp4", "odd.webm", "vp8.webm", "rotated.mp4", "offset.mp4",
         "offset.mkv", "late_sound.mkv", "tracks.mkv", "plain.ts", "plain.avi", "gaps.avi",
-        "mpeg4.mp4", "mpeg2.mpg", "cut.mp4",
+        "mpeg4.mp4", "mpeg2.mpg", "cut.mp4", "plain.wtv",
     ],
 )  # fmt: skip
 def test_every_frame_comes_back_once_at_its_timestamp(
@@ -125,7 +126,8 @@ def test_every_frame_comes_back_once_at_its_timestamp(
 @pytest.mark.parametrize(
     "name",
     ["plain.mp4", "offset.mp4", "offset.mkv", "late_sound.mkv", "pcm.mov", "flac.mkv",
-     "vorbis.mkv", "plain.ts", "plain.avi", "mpeg2.mpg", "fragmented.mp4", "vp8.webm"],
+     "vorbis.mkv", "plain.ts", "plain.avi", "mpeg2.mpg", "fragmented.mp4", "vp8.webm",
+     "plain.wtv"],
 )  # fmt: skip
 def test_sound_comes_back_bit_for_bit_and_in_sync(
     clips: Clips, result_of_clip: Result, name: str
