@@ -474,10 +474,10 @@ class Lifecycle:
         )
 
     def _stands(self, look: Look) -> str:
-        """Say what the nodes do; the service's own word for it stands in Studio."""
+        """Say what a job waits for; once it works, its stage says enough."""
         if look.state in submission.LINE:
             return "waits for nodes"
-        return "nodes are made ready" if look.state in submission.WAITING else self.doing
+        return "nodes are made ready" if look.state in submission.WAITING else ""
 
     def _done(self, look: Look) -> int:
         """Return how many frames are painted, those of earlier attempts among them."""

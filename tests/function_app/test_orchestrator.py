@@ -172,7 +172,7 @@ def test_a_job_tells_how_far_it_is(hub: TaskHubGrpcClient, script: Script, job: 
         "attempt": 1,
         "nodes": 1,
         "gives_way": 0,
-        "message": "painting",
+        "message": "",
         "notes": [],
         "options": {"strength": 1.0, "preserve_colour": False, "container": "mp4"},
         "code": None,
