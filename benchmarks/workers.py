@@ -16,7 +16,7 @@ import psutil
 
 LOOK_S = 0.1
 """Seconds from look to look for workers."""
-_PAINTED = re.compile(r"shard (\d+): frames (\d+) to (\d+)")
+_PAINTED = re.compile(r"shard (\d+): frames \d+ to \d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ def _watch(state: Path, seen: list[Seen], leaving: Event) -> None:
 def painted(state: Path, job_id: str) -> tuple[Counter[int], int]:
     """Return how often each shard of a job was painted to its end, and in how many attempts."""
     logs = list(state.glob(f"jobs/{job_id}-a*/user_logs/std_log.txt"))
-    found = (_PAINTED.finditer(log.read_text()) for log in logs)
-    return Counter(int(each[1]) for matches in found for each in matches), len(logs)
+    shards = (shard for log in logs for shard in _PAINTED.findall(log.read_text()))
+    return Counter(map(int, shards)), len(logs)
 
 
 @contextmanager

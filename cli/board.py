@@ -143,8 +143,9 @@ class Line:
     def ends(self, what: str) -> None:
         """Show that nothing more will happen, and that all is well: whole, whatever was counted."""
         total = self._bars.tasks[self._task].total or 1
-        self._bars.update(self._task, description=what, completed=total, total=total)
-        self._bars.update(self._task, count="", pace="")
+        self._bars.update(
+            self._task, description=what, completed=total, total=total, count="", pace=""
+        )
         self._bars.stop_task(self._task)
 
     def fails(self, what: str = "Failed") -> None:

@@ -94,10 +94,15 @@ def session() -> Session:
 class _Trusting(HTTPAdapter):
     """Asks with a context of its own, to which requests adds whom it trusts itself."""
 
+    def __init__(self) -> None:
+        """Read the certificates once: whoever asks by a proxy does so for each request."""
+        self._context = authorities()
+        super().__init__()
+
     @override
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options, ssl_context=authorities())
+        super().init_poolmanager(*args, **options, ssl_context=self._context)
 
     @override
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, **options, ssl_context=authorities())
+        return super().proxy_manager_for(proxy, **options, ssl_context=self._context)

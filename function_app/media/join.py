@@ -61,7 +61,7 @@ def reserved_bytes(
 
 def _packet_count(stream: Stream) -> int:
     """Return how many packets a track has at most; of uncompressed sound each sample is a frame."""
-    if not (isinstance(stream, AudioStream) and bytes_at_once(stream)):
+    if not bytes_at_once(stream):
         return stream.frames
     return 2 * stream.frames // SAMPLES_OF_A_PACKET + 2
 
@@ -250,10 +250,11 @@ def _play_unasked(stream: Stream, unasked: bool) -> None:
 
 
 def _redirected(track: InputContainer, streams: dict[int, Stream]) -> Iterator[Packet[Any]]:
+    sizes = {index: bytes_at_once(track.streams[index]) for index in streams}
     for packet in track.demux([track.streams[index] for index in streams]):
         if packet.dts is None:
             continue
-        if isinstance(packet.stream, AudioStream) and (size := bytes_at_once(packet.stream)):
+        if (size := sizes[packet.stream.index]) and isinstance(packet.stream, AudioStream):
             # Where a track begins late, FFmpeg's demuxer tells less of its last packet.
             seconds = Fraction(packet.size // size, packet.stream.rate)
             packet.duration = round(seconds / packet.time_base)

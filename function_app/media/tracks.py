@@ -166,9 +166,7 @@ class Track:
     @property
     def _is_counted(self) -> bool:
         """Whether the container counts the samples of the sound, and knows no other times."""
-        if self._container is not Container.MP4 or not isinstance(self._source, AudioStream):
-            return False
-        return bytes_at_once(self._source) > 0
+        return self._container is Container.MP4 and bytes_at_once(self._source) > 0
 
     def _begin(self, packet: Packet[Any]) -> None:
         """Find the way for a track by its first packet; give it up where there is none."""

@@ -13,6 +13,7 @@ from typing import Any
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 
 OUT_OF_STEP_S = 0.1
 """Seconds from which on a gap is filled, and what overlaps is cut."""
@@ -23,8 +24,10 @@ LONGEST_GAP_S = 600
 _CODEC = re.compile(r"pcm_[sf](\d\d)[bl]e")
 
 
-def bytes_at_once(source: AudioStream) -> int:
-    """Return the bytes of one sample of all channels; 0 where MP4 does not count it in samples."""
+def bytes_at_once(source: Stream) -> int:
+    """Return the bytes of one sample of all channels; 0 where MP4 does not count in samples."""
+    if not isinstance(source, AudioStream):
+        return 0
     bits = _CODEC.fullmatch(source.codec_context.codec.canonical_name)
     return int(bits[1]) // 8 * source.channels if bits else 0
 
