@@ -25,6 +25,11 @@ class CommandError(Exception):
         super().__init__(message)
         self.code = code
 
+    @property
+    def sentence(self) -> str:
+        """What people read: the message, and the code to look it up by."""
+        return f"{self} ({self.code})" if self.code else str(self)
+
 
 class NotPaintedError(CommandError):
     """A job failed or was cancelled."""

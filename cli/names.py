@@ -5,7 +5,9 @@ from __future__ import annotations
 import filecmp
 import os
 import re
-from itertools import count
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from cli.errors import CommandError
@@ -49,6 +51,21 @@ def painted(stem: str, style: str) -> str:
     ending = f".{style}.mp4"
     short = stem.encode("utf-8", "replace")[: LONGEST - len(ending.encode())]
     return short.decode("utf-8", "ignore") + ending
+
+
+def all_painted(files: Sequence[Path], style: str) -> list[str]:
+    """Name painted videos, each differently.
+
+    Those that would have one name keep their endings, too; files of one name are numbered.
+    """
+    stems = Counter(file.stem for file in files)
+    results: list[str] = []
+    for file in files:
+        stem = file.stem if stems[file.stem] == 1 else file.name
+        first = Path(painted(stem, style))
+        numbered = (first.with_stem(f"{first.stem} ({number})").name for number in count(1))
+        results.append(next(name for name in chain([first.name], numbered) if name not in results))
+    return results
 
 
 def place(part: Path, file: Path, *, overwrite: bool) -> Path:
