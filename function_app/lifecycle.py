@@ -25,9 +25,10 @@ from function_app.activities import Grant, Look, Submission
 from function_app.compute import submission
 from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code, InputError, ServiceError
-from function_app.scheduling.cost import Cost, price_of
+from function_app.scheduling.cost import price_of
 from function_app.settings import settings
-from function_app.store.jobs import Stage, State, Status, Terms, Work
+from function_app.standing import Standing
+from function_app.store.jobs import Stage, State, Status, Terms
 
 CANCEL_EVENT = "cancel"
 
@@ -133,7 +134,7 @@ class Lifecycle:
             if not ahead:
                 return
             waits = f"{ahead} jobs are to end before this one is painted"
-            self._show(self._status(Stage.QUEUE, message=waits))
+            self._show(self._standing.said(Stage.QUEUE, message=waits))
             yield from self._pause(min(LONGEST_WAIT, ahead * self._usual_pause))
         self._continue()
 
@@ -147,7 +148,7 @@ class Lifecycle:
                 self._hold(0)
                 return
             if look.hold is not None:
-                yield from self._submit_with(look.hold, self._done(look))
+                yield from self._submit_with(look.hold, self._standing.done(look))
                 continue
             if look.state == submission.CANCELED:
                 raise _Cancelled
@@ -243,7 +244,7 @@ class Lifecycle:
                     spending_day=answer.spending_day,
                 )
                 return
-            self._show(self._status(Stage.QUEUE, message=answer.wait))
+            self._show(self._standing.said(Stage.QUEUE, message=answer.wait))
             yield from self._pause(ROOM_POLLS)
         self._continue()
 
@@ -256,7 +257,7 @@ class Lifecycle:
             if answer.nodes:
                 self._hold(answer.nodes)
                 return
-            status = self._status(Stage.QUEUE, answer.wait)
+            status = self._standing.said(Stage.QUEUE, answer.wait)
             done = self.state.frames_before
             self._show(replace(status, done=done, gives_way=answer.gives_way))
             has_room = bool(answer.spending_day)
@@ -327,7 +328,7 @@ class Lifecycle:
         """
         state = self.state
         wanted = self._until_look(state.looks)
-        if (left := self._seconds_left(look)) is not None:
+        if (left := self._standing.seconds_left(look)) is not None:
             wanted = min(wanted, timedelta(seconds=abs(left) / 4))
         at_least = max(LATE * self._time_at_work, state.still * TICK)
         return min(self._usual_pause, max(wanted, at_least))
@@ -337,12 +338,12 @@ class Lifecycle:
         """How long the nodes have been at work for the job."""
         if self.is_of(3):
             return timedelta(seconds=self.state.painted)
-        return timedelta(seconds=self.state.node_seconds / self._work.nodes)
+        return timedelta(seconds=self.state.node_seconds / self._standing.work.nodes)
 
     @property
     def _nodes(self) -> int:
         """How many nodes the job has or had."""
-        return self.state.held or self._work.nodes
+        return self.state.held or self._standing.work.nodes
 
     def _restarted(self) -> Steps[None]:
         """Look again what is painted: the service gave the same attempt other nodes."""
@@ -404,10 +405,10 @@ class Lifecycle:
         raise _ContinuedAsNew
 
     def _end_cancelled(self) -> Steps[dict[str, Any]]:
-        self._show(self._status(Stage.CANCELLED, message="ending what paints"))
+        self._show(self._standing.said(Stage.CANCELLED, message="ending what paints"))
         yield from self._end_painting()
         yield from self._call("clean_up", self.state.to_dict())
-        self._show(self._status(Stage.CANCELLED, message="cancelled"))
+        self._show(self._standing.said(Stage.CANCELLED, message="cancelled"))
         return {"stage": str(Stage.CANCELLED)}
 
     def _end_painting(self) -> Steps[None]:
@@ -426,7 +427,7 @@ class Lifecycle:
         failure = {"job": job, "code": error.code, "message": message}
         yield from self._call("report_failure", failure)
         yield from self._call("clean_up", self.state.to_dict())
-        self._show(replace(self._status(Stage.FAILED, message), code=error.code))
+        self._show(replace(self._standing.said(Stage.FAILED, message), code=error.code))
 
     def _call(self, activity: str, payload: dict[str, Any]) -> Steps[Any]:
         """Call an activity; give its value or raise whose fault it was.
@@ -455,64 +456,12 @@ class Lifecycle:
             raise _Cancelled
 
     @property
-    def _work(self) -> Work:
-        if self.state.work is None:
-            raise ServiceError(f"{self.state.job.job_id} was never planned")
-        return self.state.work
+    def _standing(self) -> Standing:
+        return Standing(self.state, self.terms)
 
     def _painting(self, look: Look) -> Status:
-        work, left = self._work, self._seconds_left(look)
-        is_waiting = look.state in submission.WAITING
-        return replace(
-            self._status(Stage.QUEUE if is_waiting else self.stage, self._stands(look)),
-            done=self._done(look),
-            fps=round(look.fps, 2) if look.fps else None,
-            eta_s=None if left is None else round(max(0.0, left), 1),
-            nodes=self._nodes,
-            gives_way=look.gives_way,
-            notes=work.notes,
-        )
-
-    def _stands(self, look: Look) -> str:
-        """Say what a job waits for; once it works, its stage says enough."""
-        if look.state in submission.LINE:
-            return "waits for nodes"
-        return "nodes are made ready" if look.state in submission.WAITING else ""
-
-    def _done(self, look: Look) -> int:
-        """Return how many frames are painted, those of earlier attempts among them."""
-        return min(self._work.frames, self.state.frames_before + look.frames)
-
-    def _seconds_left(self, look: Look) -> float | None:
-        """Return how long painting will go on, negative if it is overdue; None if nobody knows."""
-        frames = self._work.frames - self._done(look)
-        if not frames:
-            return -look.age
-        return frames / look.fps - look.age if look.fps else None
-
-    def _all_painted(self, stage: Stage, message: str) -> Status:
-        work = self._work
-        status = self._status(stage, message)
-        return replace(status, done=work.frames, nodes=work.nodes, notes=work.notes)
-
-    def _status(self, stage: Stage, message: str) -> Status:
-        """What there is to say of a job in any stage."""
-        state, name = self.state, submission.attempt_name(self.state.job.job_id, self.state.attempt)
-        return Status(
-            stage,
-            total=state.work.frames if state.work else 0,
-            attempt=min(state.attempt, max(1, state.attempt - state.changes)),
-            message=message,
-            options=state.work.options if state.work else None,
-            cost=self._cost(),
-            studio_url=submission.studio_url(name) if state.attempt else None,
-        )
-
-    def _cost(self) -> Cost | None:
-        work, spent = self.state.work, price_of(self.state.node_seconds, self.terms.price)
-        if work is None or work.estimate is None or spent is None:
-            return None
-        return Cost(work.estimate, spent, self.terms.currency)
+        """What there is to say while nodes are at work, or awaited."""
+        return self._standing.painting(self.stage, look, self._nodes)
 
     def _show(self, status: Status) -> None:
         self._context.set_custom_status(status.to_dict())

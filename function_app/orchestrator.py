@@ -79,20 +79,20 @@ class _Restyling(Lifecycle):
 
     @override
     def _prepare(self) -> Steps[None]:
-        self._show(self._status(Stage.PREPROCESS, "reading the video"))
+        self._show(self._standing.said(Stage.PREPROCESS, "reading the video"))
         found = yield from self._call("preprocess", asdict(self.state.job))
         self.state = replace(self.state, work=Work.from_dict(found))
 
     @override
     def _wait(self) -> Steps[None]:
         """Wait for the style, where it is being made."""
-        if not self._work.awaits_style:
+        if not self._standing.work.awaits_style:
             return
         for polls in range(POLLS_PER_HISTORY):
             self._stop_if_cancelled()
             if not (waits := (yield from self._call("await_style", asdict(self.state.job)))):
                 return
-            self._show(self._status(Stage.WAIT, waits))
+            self._show(self._standing.said(Stage.WAIT, waits))
             self._give_up_waiting()
             yield from self._pause(self._until_look(polls + 1))
         self._continue()
@@ -122,18 +122,18 @@ class _Restyling(Lifecycle):
 
     def _stitch(self) -> Steps[Joined]:
         self._stop_if_cancelled()
-        self._show(self._all_painted(Stage.STITCH, "joining the shards"))
+        self._show(self._standing.painted(Stage.STITCH, "joining the shards"))
         answer = yield from self._call("stitch", asdict(self.state.job))
         # In histories of version 1 the answer is the note alone.
         return Joined(answer) if isinstance(answer, str) else Joined(**answer)
 
     def _end_painted(self, joined: Joined) -> Steps[dict[str, Any]]:
-        job, work = self.state.job, self._work
+        job, work = self.state.job, self._standing.work
         yield from self._call("clean_up", self.state.to_dict())
         notes = (*work.notes, *([joined.note] if joined.note else []))
         # A job that was joined before results had places of their own has the first.
         first = job.video.lines if work.makes_lines else job.video.painted
-        self._show(replace(self._all_painted(Stage.DONE, "painted"), notes=notes))
+        self._show(replace(self._standing.painted(Stage.DONE, "painted"), notes=notes))
         return {
             "stage": str(Stage.DONE),
             "result": joined.result or first,
@@ -150,7 +150,7 @@ class _Learning(Lifecycle):
 
     @override
     def _prepare(self) -> Steps[None]:
-        self._show(self._status(Stage.PREPROCESS, "reading the upload"))
+        self._show(self._standing.said(Stage.PREPROCESS, "reading the upload"))
         found = yield from self._call("prepare_style", asdict(self.state.job))
         self.state = replace(self.state, work=Work.from_dict(found))
 
@@ -159,7 +159,7 @@ class _Learning(Lifecycle):
         self._stop_if_cancelled()
         yield from self._call("publish_style", asdict(self.state.job))
         yield from self._call("clean_up", self.state.to_dict())
-        self._show(self._all_painted(Stage.DONE, "ready to paint"))
+        self._show(self._standing.painted(Stage.DONE, "ready to paint"))
         return {"stage": str(Stage.DONE), "style": self.state.job.style}
 
     @override
