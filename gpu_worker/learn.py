@@ -19,6 +19,7 @@ from torch import Tensor
 
 from gpu_worker.errors import InputError, WorkerError
 from gpu_worker.failure import reported
+from gpu_worker.hardware import cpu
 from gpu_worker.hardware.device import usable_device
 from gpu_worker.learning.content import PHOTOS, read_content
 from gpu_worker.learning.learner import (
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 1 where something given cannot be used, 130 on ^C."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     options = _parse(arguments)
+    cpu.use_all()
     try:
         with reported(options.report, "unusable-painting"):
             _run(options)

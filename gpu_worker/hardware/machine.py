@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from mpi4py import MPI
 
+from gpu_worker.hardware.cpu import cores
 from gpu_worker.hardware.device import usable_device
 
 
@@ -32,7 +32,7 @@ class Machine:
             NoGpuError: a GPU is needed, and none works.
         """
         local = comm.Split_type(MPI.COMM_TYPE_SHARED)
-        threads = max(1, _cores() // local.size)
+        threads = max(1, cores() // local.size)
         device = usable_device()
         if device.type == "cpu":
             return cls(device, threads)
@@ -43,10 +43,3 @@ class Machine:
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
         return f"{self.threads}-core CPU"
-
-
-def _cores() -> int:
-    """Count the CPU cores that this process may use; only Linux tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -208,6 +208,23 @@ def test_a_killed_run_goes_on_when_its_command_is_repeated(pictures: Path, tmp_p
     assert not state.exists()
 
 
+@pytest.mark.parametrize("asked", [None, 1])
+def test_it_computes_on_every_core_below_mpi_too_or_on_as_many_as_it_is_told(
+    asked: int | None,
+) -> None:
+    program = (
+        "import torch; from gpu_worker.learn import main;"
+        "main(['--painting', 'none.png', '--out', 'none.safetensors']);"
+        "print(torch.get_num_threads())"
+    )
+    launched = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    launched |= {"MPI_LOCALNRANKS": "1"} | ({"OMP_NUM_THREADS": str(asked)} if asked else {})
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=launched, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == (asked or os.process_cpu_count())
+
+
 def test_what_another_lesson_left_is_not_gone_on_with(
     pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
