@@ -24,7 +24,8 @@ from gpu_worker.learning.content import read_content
 from gpu_worker.learning.learner import Budget, Learner, Lesson, learn
 from gpu_worker.learning.pictures import read_painting
 from gpu_worker.learning.recipe import Recipe
-from gpu_worker.networks.architectures import InstanceNorm, StyleNet
+from gpu_worker.networks.architectures import StyleNet
+from gpu_worker.networks.layers import InstanceNorm
 from gpu_worker.styles.model import load_style
 
 TWINS = Path(__file__).with_name("twins")
