@@ -16,16 +16,14 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
-from function_app.media.tracks import (
+from function_app.media.timed_text import (
     ASS_FIELDS,
     ASS_HEADER,
     HARD_SPACE,
     LAST_TEXT_S,
-    SURPRISES,
-    OpenTrack,
-    Track,
     is_text,
 )
+from function_app.media.tracks import SURPRISES, OpenTrack, Track
 from function_app.options.container import Container
 from function_app.store.streams import BlobWriter
 

@@ -10,71 +10,35 @@ from __future__ import annotations
 
 import io
 import logging
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, TypeGuard, cast
+from typing import Any, Protocol, cast
 
 import av
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import FFmpegError
-from av.filter import Graph
 from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
-from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
-from function_app.media.uncompressed import OUT_OF_STEP_S, SampleCopy, bytes_at_once
+from function_app.media.aac import MOST_AAC_CHANNELS, ToAac, aac_rate
+from function_app.media.timed_text import ToTimedText
+from function_app.media.uncompressed import SampleCopy, bytes_at_once
 from function_app.options.container import Container
 from function_app.store.streams import BlobWriter
-
-AAC_FRAME = 1024
-AAC_SAMPLES = "fltp"
-AAC_BITS_PER_CHANNEL = 96_000
-# Those of ISO/IEC 14496-3, table 1.19, that players know.
-AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "7.1", 8: "7.1"}
-MOST_AAC_CHANNELS = 8
-# Fills gaps with silence and cuts what overlaps; stretches nothing.
-IN_STEP = f"async=1:min_hard_comp={OUT_OF_STEP_S}"
 
 TEXT_SUBTITLES = {
     *("subrip", "ass", "ssa", "webvtt", "text", "mov_text", "microdvd", "subviewer", "subviewer1"),
     *("sami", "realtext", "stl", "jacosub", "mpl2", "pjs", "vplayer"),
 }
 STYLED_SUBTITLES = {"ass", "ssa"}
-PICTURE_SUBTITLES = {"hdmv_pgs_subtitle", "dvb_subtitle", "dvd_subtitle", "xsub"}
-TIMED_TEXT = "mov_text"
 # One codec to MP4, which tells its layers apart by their packets.
 MPEG_AUDIO = {"mp1", "mp2", "mp3"}
 # Muxers write it into MP4, and nothing but them reads it there.
 NOT_IN_MP4 = {"ttml"}
-# The text is the last of nine fields of a line (Advanced SubStation Alpha).
-ASS_FIELDS = 8
-ASS_LINE = b"0,0,Default,,0,0,0,,"
-# White, in the size that FFmpeg gives to texts without a style. Its encoder of timed text takes a
-# header without one for black of size 0.
-ASS_HEADER = b"""[Script Info]
-ScriptType: v4.00+
-PlayResX: 384
-PlayResY: 288
-
-[V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour, Alignment, Encoding
-Style: Default,Arial,16,&Hffffff,2,0
-
-[Events]
-Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
-"""
-LINE_BREAK, HARD_SPACE = rb"\N", rb"\h"
 LEAD_S = 1
 """Seconds before what is heard of an MP4 in which FFmpeg's demuxer finds what leads into it."""
-LAST_TEXT_S = 4
-"""Seconds for which a text is shown that has no end and none after it."""
-
 type OpenTrack = Callable[[str], BlobWriter]
 """Gives the writer of a track's file by its name."""
 
@@ -177,17 +141,17 @@ class Track:
         if is_held(self._container, self._source, packet):
             self._open(SampleCopy if self._is_counted else _Copy)
         elif isinstance(self._source, SubtitleStream) and self._codec in TEXT_SUBTITLES:
-            self._open(_ToTimedText)
+            self._open(ToTimedText)
             if self._codec in STYLED_SUBTITLES:
                 self.notes.append(f"{self._named} are kept as plain text, without their styling")
         elif isinstance(self._source, AudioStream) and self._codec != "unknown":
-            self._open(_ToAac)
+            self._open(ToAac)
             self.notes.append(f"{self._named} was encoded to AAC{self._changes()}")
         if self._way is None:
             self._is_given_up = True
             self.notes = [f"{self._named} cannot be kept in {self._container.spoken}: left out"]
 
-    def _open(self, way: type[_Copy | SampleCopy | _ToTimedText | _ToAac]) -> None:
+    def _open(self, way: type[_Copy | SampleCopy | ToTimedText | ToAac]) -> None:
         try:
             self._file = av.open(
                 cast("Any", self._blob),
@@ -248,12 +212,6 @@ def is_held(container: Container, source: Stream, packet: Packet[Any]) -> bool:
         return False
 
 
-def aac_rate(rate: int) -> int:
-    """Return the rate that the encoder of AAC takes and that is nearest to one, in Hz."""
-    taken = av.Codec("aac", "w").audio_rates or [rate]
-    return min(taken, key=lambda other: abs(other - rate))
-
-
 class _Copy:
     """Copies packets as they are."""
 
@@ -312,148 +270,3 @@ class _Copy:
         """
         if self._rate and self._packets > 1 and round(self._longest * self._rate) <= 1:
             raise ValueError(f"{self._packets} packets last {self._packets} samples")
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A text of subtitles: when it goes, in ticks, infinite where the next one ends it."""
-
-    end: float
-    text: bytes
-
-
-class _ToTimedText:
-    """Turns text subtitles into MP4's timed text (3GPP TS 26.245).
-
-    That shows one text at a time. Where several are to be seen at once, one text holds them all,
-    and another begins whenever one of them comes or goes.
-    """
-
-    def __init__(self, out: OutputContainer, source: SubtitleStream) -> None:
-        self._container = out
-        self._decoder = source.codec_context
-        self._stream = out.add_stream(TIMED_TEXT)
-        self._decoder.open(strict=False)
-        self._encoder = self._stream.codec_context
-        # Not the source's: MP4 cannot hold all of its styles, and half of one is black on black.
-        self._encoder.subtitle_header = ASS_HEADER
-        self._encoder.open(strict=False)
-        self._tick = cast("Fraction", source.time_base)
-        self._shown: list[_Line] = []
-        self._now = 0
-
-    def take(self, packet: Packet[Any]) -> None:
-        subtitle = self._decoder.decode2(packet)
-        if subtitle is None or packet.pts is None:
-            return
-        self._tick = packet.time_base
-        start = max(packet.pts, self._now)
-        self._show_until(start)
-        end = packet.pts + packet.duration if packet.duration else math.inf
-        texts = [rect.ass.split(b",", ASS_FIELDS) for rect in subtitle if is_text(rect)]
-        self._shown += [_Line(end, fields[-1]) for fields in texts if end > start]
-
-    @property
-    def is_over(self) -> bool:
-        return False
-
-    def flush(self) -> None:
-        self._show_until(math.inf)
-
-    def _show_until(self, moment: float) -> None:
-        """Write what is shown up to a moment."""
-        while self._shown and self._now < moment:
-            # A text without an end is shown until the next one comes.
-            end = min(moment, *(line.end for line in self._shown))
-            until = self._now + round(LAST_TEXT_S / self._tick) if end == math.inf else int(end)
-            self._write(until)
-            self._now = until
-            self._shown = [line for line in self._shown if until < line.end < math.inf]
-        if moment < math.inf:
-            self._now = int(moment)
-
-    def _write(self, until: int) -> None:
-        lines = LINE_BREAK.join(line.text for line in self._shown)
-        text = SubtitleSet.create(ASS_LINE + lines, 0, until - self._now)
-        packet = cast("Packet[Any]", self._encoder.encode_subtitle(text))
-        packet.pts = packet.dts = self._now
-        packet.duration = until - self._now
-        packet.time_base = self._tick
-        packet.stream = self._stream
-        self._container.mux(packet)
-
-
-def is_text(rect: object) -> TypeGuard[AssSubtitle]:
-    """Whether it is the text of a subtitle, no picture."""
-    return isinstance(rect, AssSubtitle)
-
-
-class _ToAac:
-    """Encodes sound to AAC."""
-
-    def __init__(self, out: OutputContainer, source: AudioStream) -> None:
-        self._container = out
-        self._source = source
-        channels = min(source.channels, MOST_AAC_CHANNELS)
-        self._rate, self._layout = aac_rate(source.rate), AAC_LAYOUTS[channels]
-        self._stream = out.add_stream("aac", rate=self._rate)
-        self._stream.codec_context.layout = self._layout
-        self._stream.codec_context.bit_rate = AAC_BITS_PER_CHANNEL * channels
-        self._graph = self._in_step()
-        self._form: tuple[object, ...] = ()
-        self._resampler = AudioResampler(AAC_SAMPLES, self._layout, self._rate)
-        self.is_over = True
-
-    def take(self, packet: Packet[Any]) -> None:
-        self.is_over &= (packet.pts or 0) < 0
-        for frame in self._source.decode(packet):
-            self._push(frame)
-
-    def flush(self) -> None:
-        for frame in self._source.decode(None):
-            self._push(frame)
-        self._resample(None)
-        self._graph.push(None)
-        self._encode()
-        self._container.mux(self._stream.encode(None))
-
-    def _in_step(self) -> Graph:
-        """Keep sound in step where there are gaps, in frames that the encoder takes."""
-        graph = Graph()
-        source = graph.add_abuffer(
-            sample_rate=self._rate,
-            format=AAC_SAMPLES,
-            layout=self._layout,
-            time_base=Fraction(1, self._rate),
-        )
-        graph.link_nodes(source, graph.add("aresample", IN_STEP), graph.add("abuffersink"))
-        graph.configure()
-        graph.set_audio_frame_size(AAC_FRAME)
-        return graph
-
-    def _push(self, frame: AudioFrame) -> None:
-        """Take a decoded frame; streams change their rate and layout in their midst."""
-        form = frame.sample_rate, frame.format.name, frame.layout.name
-        if self._form and form != self._form:
-            self._resample(None)
-            self._resampler = AudioResampler(AAC_SAMPLES, self._layout, self._rate)
-        self._form = form
-        self._resample(frame)
-
-    def _resample(self, frame: AudioFrame | None) -> None:
-        if frame is None and not self._form:
-            return
-        tick = Fraction(1, self._rate)
-        for piece in self._resampler.resample(frame):
-            if piece.pts is not None and piece.time_base is not None:
-                piece.pts, piece.time_base = round(piece.pts * piece.time_base / tick), tick
-            self._graph.push(piece)
-            self._encode()
-
-    def _encode(self) -> None:
-        while True:
-            try:
-                piece = self._graph.pull()
-            except (BlockingIOError, EOFError):
-                return
-            self._container.mux(self._stream.encode(cast("AudioFrame", piece)))
