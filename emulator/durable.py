@@ -21,7 +21,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from emulator import host_json
 from emulator.config import HOST, free_ports
 from emulator.functions import Function, FunctionError
-from emulator.taskhub import DurableBackend, HubRules
+from emulator.hub_rules import HubRules
+from emulator.taskhub import DurableBackend
 from emulator.worker import Message
 
 THREADS = 32

@@ -11,14 +11,12 @@ hidden for a while, and a failed instance has a text for its output in place of 
 """
 
 import logging
-import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, override
+from typing import override
 
 import durabletask.internal.orchestrator_service_pb2 as pb
 import grpc
@@ -29,23 +27,9 @@ from durabletask.testing.in_memory_backend import (
     OrchestrationInstance,
 )
 
-from emulator.host_json import time_span
+from emulator.hub_rules import AS_IN_AZURE, HubRules
+from emulator.journal import ORCHESTRATOR, Journal
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS instances (
-    id TEXT PRIMARY KEY,
-    state BLOB NOT NULL,    -- OrchestrationState
-    history BLOB NOT NULL,  -- HistoryChunk: events the orchestrator has seen
-    pending BLOB NOT NULL   -- HistoryChunk: events it has not
-);
-CREATE TABLE IF NOT EXISTS held (
-    instance TEXT NOT NULL,
-    task INTEGER NOT NULL,  -- id of an activity's; -1 for the orchestrator's
-    until REAL NOT NULL,    -- seconds since 1970 at which others may see it
-    PRIMARY KEY (instance, task)
-);
-"""
-_ORCHESTRATOR = -1
 _RENEWAL_S = 30.0
 """Seconds after which what is still in hand is hidden anew."""
 _REPLACEABLE = (
@@ -58,73 +42,10 @@ _REPLACEABLE = (
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class HubRules:
-    """What host.json says of the task hub.
-
-    Attributes:
-        version: Of the host, which instances get that are started without one; empty for none.
-        match: Which instances run: "CurrentOrOlder", "Strict" or "None", for all.
-        orchestrators_hidden_s: Seconds for which the messages of an instance are nobody else's.
-        activities_hidden_s: Seconds for which an activity is.
-    """
-
-    version: str = ""
-    match: str = "CurrentOrOlder"
-    orchestrators_hidden_s: float = 300.0
-    activities_hidden_s: float = 300.0
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Read the settings of the durable extension; what they leave out is as in Azure.
-
-        https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-bindings#host-json
-
-        Raises:
-            ValueError: They ask for what this host does not do.
-        """
-        failure = settings.get("versionFailureStrategy", "Reject")
-        if failure != "Reject":
-            raise ValueError(f"versionFailureStrategy {failure} is not supported here.")
-        storage: Mapping[str, str] = settings.get("storageProvider", {})
-        orchestrators, activities = (
-            time_span(storage.get(f"{queue}QueueVisibilityTimeout", "00:05:00")).total_seconds()
-            for queue in ("control", "workItem")
-        )
-        version = settings.get("defaultVersion", "")
-        match = settings.get("versionMatchStrategy", "CurrentOrOlder")
-        return cls(version, match, orchestrators, activities)
-
-    def takes(self, version: str | None) -> bool:
-        """Say whether a host of these rules runs an instance of a version."""
-        order = _compared(version or "", self.version)
-        return self.match == "None" or order == 0 or (order < 0 and self.match != "Strict")
-
-
-def _compared(version: str, other: str) -> int:
-    """Return a number below, at or above 0, as Azure compares versions: by parts or as texts.
-
-    https://github.com/Azure/durabletask/blob/main/src/DurableTask.Core/Settings/VersioningSettings.cs
-    """
-    if bool(version) != bool(other):
-        return 1 if version else -1
-    first, second = (_parts(version), version.upper()), (_parts(other), other.upper())
-    if not (first[0] and second[0]):
-        first, second = first[1:], second[1:]
-    return (first > second) - (first < second)
-
-
-def _parts(version: str) -> list[int]:
-    """Return the numbers of a version such as `1.2`; nothing where it is no such."""
-    parts = version.split(".")
-    numbers = 2 <= len(parts) <= 4 and all(part.isdecimal() for part in parts)
-    return [int(part) for part in parts] if numbers else []
-
-
 class DurableBackend(InMemoryOrchestrationBackend):
     """The in-memory backend with a journal on disk."""
 
-    def __init__(self, port: int, journal: Path, rules: HubRules = HubRules()) -> None:
+    def __init__(self, port: int, journal: Path, rules: HubRules = AS_IN_AZURE) -> None:
         """Read the instances that `journal` holds; `start` then goes on with them."""
         super().__init__(port=port)
         self._rules = rules
@@ -132,11 +53,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
         self._hidden: set[str] = set()
         self._left_alone: set[str] = set()
         self._letting_go = False
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(journal, check_same_thread=False, autocommit=True)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")  # the process dies, not the machine
-        self._database.executescript(_SCHEMA)
+        self._journal = Journal(journal)
         self._restore()
 
     @override
@@ -151,13 +68,13 @@ class DurableBackend(InMemoryOrchestrationBackend):
         """End the hub; what happens from now on is not kept."""
         super().stop(grace)
         with self._lock:
-            self._database.close()
+            self._journal.close()
 
     def let_go(self) -> None:
         """Hide nothing any more: who ends in peace leaves its work to others."""
         with self._lock:
             self._letting_go = True
-            self._database.execute("DELETE FROM held")
+            self._journal.release_all()
 
     @override
     def StartInstance(
@@ -201,15 +118,11 @@ class DurableBackend(InMemoryOrchestrationBackend):
         self, request: pb.OrchestratorResponse, context: grpc.ServicerContext
     ) -> pb.CompleteTaskResponse:
         """Take an orchestrator's actions: its own and its children's changes are one."""
-        with self._lock:
-            self._database.execute("BEGIN")
-            try:
-                response = super().CompleteOrchestratorTask(request, context)
-                self._release(request.instanceId, _ORCHESTRATOR)
-                if request.instanceId in self._instances:
-                    self._write(self._instances[request.instanceId])
-            finally:
-                self._database.execute("COMMIT")
+        with self._lock, self._journal.at_once():
+            response = super().CompleteOrchestratorTask(request, context)
+            self._release(request.instanceId, ORCHESTRATOR)
+            if request.instanceId in self._instances:
+                self._write(self._instances[request.instanceId])
         return response
 
     @override
@@ -240,8 +153,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
         with self._lock:
             before = set(self._instances)
             response = super().PurgeInstances(request, context)
-            purged = [(name,) for name in before - self._instances.keys()]
-            self._database.executemany("DELETE FROM instances WHERE id = ?", purged)
+            self._journal.forget(before - self._instances.keys())
         return response
 
     @override
@@ -341,23 +253,11 @@ class DurableBackend(InMemoryOrchestrationBackend):
         state = super()._build_instance_response(instance, True).orchestrationState
         if instance.version:
             state.version.value = instance.version
-        pending = [*instance.dispatched_events, *instance.pending_events]
-        self._database.execute(
-            "INSERT OR REPLACE INTO instances VALUES (?, ?, ?, ?)",
-            (
-                instance.instance_id,
-                state.SerializeToString(),
-                pb.HistoryChunk(events=instance.history).SerializeToString(),
-                pb.HistoryChunk(events=pending).SerializeToString(),
-            ),
-        )
+        self._journal.write(instance, state)
 
     def _restore(self) -> None:
         with self._lock:
-            now = datetime.now(UTC).timestamp()
-            self._database.execute("DELETE FROM held WHERE until < ?", [now])
-            rows = self._database.execute("SELECT state, history, pending FROM instances")
-            instances = [_read(*row) for row in rows]
+            instances = self._journal.instances()
             self._instances.update({instance.instance_id: instance for instance in instances})
             self._traces.update(_traces(instances))
             for instance in instances:
@@ -372,7 +272,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
         for event in _unanswered([*instance.history, *instance.pending_events]):
             if event.HasField("taskScheduled"):
                 item = _work_item(instance, event)
-                until = self._hidden_until(name, event.eventId)
+                until = self._journal.hidden_until(name, event.eventId)
                 self._at(until, partial(self._queue_activity, item))
             elif event.HasField("timerCreated"):
                 self._set_timer(name, event)
@@ -381,7 +281,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
                 self._watch_sub_orchestration(name, created.instanceId, event.eventId)
         if instance.pending_events:
             self._hidden.add(name)
-            self._at(self._hidden_until(name, _ORCHESTRATOR), partial(self._show, name))
+            self._at(self._journal.hidden_until(name, ORCHESTRATOR), partial(self._show, name))
 
     def _show(self, instance_id: str) -> None:
         self._hidden.discard(instance_id)
@@ -401,33 +301,23 @@ class DurableBackend(InMemoryOrchestrationBackend):
             )
             seconds = self._rules.activities_hidden_s
         else:
-            name, task = item.orchestratorRequest.instanceId, _ORCHESTRATOR
+            name, task = item.orchestratorRequest.instanceId, ORCHESTRATOR
             seconds = self._rules.orchestrators_hidden_s
-        row = (name, task, datetime.now(UTC).timestamp() + seconds)
         with self._lock:
             if not (self._letting_go or self._shutdown_event.is_set()):
-                self._database.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?)", row)
+                self._journal.hold(name, task, seconds)
 
     def _release(self, instance_id: str, task: int) -> None:
         if not self._shutdown_event.is_set():
-            held = (instance_id, task)
-            self._database.execute("DELETE FROM held WHERE instance = ? AND task = ?", held)
+            self._journal.release(instance_id, task)
 
     def _renew(self) -> None:
         """Hide anew, now and then, what takes longer."""
-        anew = "UPDATE held SET until = ? + CASE task WHEN ? THEN ? ELSE ? END"
         rules = self._rules
-        seconds = (_ORCHESTRATOR, rules.orchestrators_hidden_s, rules.activities_hidden_s)
         while not self._shutdown_event.wait(_RENEWAL_S):
             with self._lock:
                 if not self._shutdown_event.is_set():
-                    self._database.execute(anew, (datetime.now(UTC).timestamp(), *seconds))
-
-    def _hidden_until(self, instance_id: str, task: int) -> datetime:
-        """Return when what a host held that is gone may be taken up."""
-        query = "SELECT until FROM held WHERE instance = ? AND task = ?"
-        (until,) = self._database.execute(query, (instance_id, task)).fetchone() or (0.0,)
-        return datetime.fromtimestamp(until, UTC)
+                    self._journal.hold_on(rules.orchestrators_hidden_s, rules.activities_hidden_s)
 
     def _set_timer(self, instance_id: str, event: pb.HistoryEvent) -> None:
         created = event.timestamp.ToDatetime(tzinfo=UTC)
@@ -473,29 +363,6 @@ def _tell_failure(state: pb.OrchestrationState, *, include_output: bool) -> None
         if include_output:
             state.output.value = f"{failure.errorType}: {failure.errorMessage}"
         state.ClearField("failureDetails")
-
-
-def _read(state: bytes, history: bytes, pending: bytes) -> OrchestrationInstance:
-    saved = pb.OrchestrationState.FromString(state)
-    return OrchestrationInstance(
-        instance_id=saved.instanceId,
-        name=saved.name,
-        version=saved.version.value or None,
-        status=saved.orchestrationStatus,
-        input=saved.input.value or None,
-        output=saved.output.value or None,
-        custom_status=saved.customStatus.value or None,
-        created_at=saved.createdTimestamp.ToDatetime(tzinfo=UTC),
-        last_updated_at=saved.lastUpdatedTimestamp.ToDatetime(tzinfo=UTC),
-        completed_at=(
-            saved.completedTimestamp.ToDatetime(tzinfo=UTC)
-            if saved.HasField("completedTimestamp")
-            else None
-        ),
-        failure_details=saved.failureDetails if saved.HasField("failureDetails") else None,
-        history=list(pb.HistoryChunk.FromString(history).events),
-        pending_events=list(pb.HistoryChunk.FromString(pending).events),
-    )
 
 
 def _traces(instances: Iterable[OrchestrationInstance]) -> Iterator[tuple[str, pb.TraceContext]]:

@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 
 from emulator import Emulator
 from emulator.config import HOST, free_ports
-from emulator.taskhub import DurableBackend, HubRules, due
+from emulator.hub_rules import HubRules
+from emulator.taskhub import DurableBackend, due
 
 INSTANCES = "/runtime/webhooks/durabletask/instances"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-from emulator.taskhub import HubRules
+from emulator.hub_rules import HubRules
 from function_app.orchestrator import VERSION
 from tests.function_app.recording import asked, histories, read, turns
 from tests.function_app.wire import Worker, text
