@@ -8,6 +8,9 @@ override STYLE := $(value STYLE)
 override OUT := $(value OUT)
 export VIDEO STYLE OUT SEEDS MUTANTS
 
+# Each file of tests is one process's: what its tests share is made once.
+SHARED_OUT := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test bench check lint types quick bench-flicker pictures chaos fuzz lock sbom audit clean
 
@@ -25,7 +28,7 @@ run: setup ## Serve on this machine, page and API at http://127.0.0.1:7071, unti
 
 test: setup ## Lint, check types and run all tests
 	@$(MAKE) --no-print-directory --jobs=2 lint types
-	$(PYTHON) -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	$(PYTHON) -m pytest $(SHARED_OUT)
 
 bench: setup ## Run the benchmarks on this machine; the results go to benchmarks/results
 	@$(PYTHON) -m benchmarks
@@ -34,7 +37,7 @@ check: setup ## Lint, check types and run the quick tests
 	@$(MAKE) --no-print-directory --jobs=2 types lint quick
 
 quick: setup
-	$(PYTHON) -m pytest --quick
+	$(PYTHON) -m pytest --quick $(SHARED_OUT)
 
 lint: setup
 	$(PYTHON) -m ruff check .

@@ -113,7 +113,7 @@ class Many(Locked):
 @contextmanager
 def served(handler: type[Locked]) -> Generator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever).start()
+        Thread(target=server.serve_forever, args=[0.05]).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}/"
         finally:
@@ -137,7 +137,7 @@ class Proxy(Locked):
 
 def test_a_proxy_is_asked_for_what_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
-        Thread(target=server.serve_forever).start()
+        Thread(target=server.serve_forever, args=[0.05]).start()
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("NO_PROXY", "")
         try:

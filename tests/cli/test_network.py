@@ -106,7 +106,7 @@ def served(handler: type[Locked], context: ssl.SSLContext | None = None) -> Gene
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         if context:
             server.socket = context.wrap_socket(server.socket, server_side=True)
-        Thread(target=server.serve_forever).start()
+        Thread(target=server.serve_forever, args=[0.05]).start()
         try:
             yield server.server_port
         finally:

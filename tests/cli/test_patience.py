@@ -65,7 +65,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def moody(*moods: str | int) -> Generator[tuple[Client, type[Moody]]]:
     kind = type("Kind", (Moody,), {"moods": list(moods), "asked": 0})
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        Thread(target=server.serve_forever).start()
+        Thread(target=server.serve_forever, args=[0.05]).start()
         try:
             with Deployment(f"http://127.0.0.1:{server.server_port}").client() as client:
                 yield client, kind

@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from azure.storage.blob import ExponentialRetry
 
 from emulator.config import Config, free_ports
 from function_app import doctor
@@ -62,7 +63,7 @@ def azure(configure: Callable[..., None]) -> Generator[dict[str, Any]]:
             AML_NODES_MAX="4",
             BLOB_TRIGGER_SOURCE="EventGrid",
         )
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=[0.05])
         thread.start()
         yield answers
         server.shutdown()
@@ -75,6 +76,11 @@ def compute(size: str = "Standard_NC4as_T4_v3", nodes: int = 4, tier: str = "Ded
         "location": "westeurope",
         "properties": {"properties": {"vmSize": size, "vmPriority": tier, **scale}},
     }
+
+
+def impatient(**given: Any) -> ExponentialRetry:
+    """The policy of retries that has none."""
+    return ExponentialRetry(**given | {"retry_total": 0})
 
 
 @pytest.mark.usefixtures("azureml", "style")
@@ -116,11 +122,14 @@ def test_a_file_without_settings_is_named(
 
 
 def test_storage_that_is_not_there_is_wrong(
-    find: Callable[[str], Finding], configure: Callable[..., None], azurite_config: Config
+    find: Callable[[str], Finding],
+    configure: Callable[..., None],
+    azurite_config: Config,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (port,) = free_ports(1)
-    address = azurite_config.storage.replace(str(azurite_config.blob_port), str(port))
-    configure(DATA=f"{address};RetryTotal=0")
+    monkeypatch.setattr(storage, "ExponentialRetry", impatient)
+    configure(DATA=azurite_config.storage.replace(str(azurite_config.blob_port), str(port)))
     finding = find("styles")
     assert finding.state == "wrong"
     assert finding.advice

@@ -37,7 +37,7 @@ def server() -> Generator[Server]:
 
     with HTTPServer(("127.0.0.1", 0), Handler) as listening:
         kept.url = f"http://127.0.0.1:{listening.server_port}/tracking"
-        thread = Thread(target=listening.serve_forever)
+        thread = Thread(target=listening.serve_forever, args=[0.05])
         thread.start()
         yield kept
         listening.shutdown()
