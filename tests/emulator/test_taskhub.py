@@ -322,33 +322,6 @@ def test_who_ends_in_peace_leaves_its_work_to_others(works: Hub, hubs: Callable[
     assert WORKING.is_set()
 
 
-@pytest.mark.parametrize(
-    ("version", "host", "match", "runs"),
-    [
-        ("2", "2", "CurrentOrOlder", True),
-        ("1", "2", "CurrentOrOlder", True),
-        (None, "2", "CurrentOrOlder", True),
-        ("3", "2", "CurrentOrOlder", False),
-        ("2", "", "CurrentOrOlder", False),
-        ("1.10", "1.9", "CurrentOrOlder", False),
-        ("1.9", "1.10", "CurrentOrOlder", True),
-        ("10", "9", "CurrentOrOlder", True),  # no version numbers to .NET, so texts
-        ("1", "2", "Strict", False),
-        ("3", "2", "None", True),
-    ],
-)
-def test_a_host_takes_its_own_version_and_older_ones(
-    version: str | None, host: str, match: str, runs: bool
-):
-    settings = {"defaultVersion": host, "versionMatchStrategy": match}
-    assert HubRules.of(settings).takes(version) is runs
-
-
-def test_what_host_json_may_ask_for_and_this_host_does_not_do_is_refused():
-    with pytest.raises(ValueError, match="versionFailureStrategy Fail is not supported"):
-        HubRules.of({"versionFailureStrategy": "Fail"})
-
-
 def test_an_instance_of_a_newer_version_waits_for_a_host_that_takes_it(
     hubs: Callable[..., Hub], caplog: pytest.LogCaptureFixture
 ):
