@@ -17,13 +17,12 @@ No number sees everything: look at `tools.contact`, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
@@ -31,91 +30,14 @@ from benchmarks import report
 from benchmarks.twin import styles
 from gpu_worker.hardware.precision import Precision
 from gpu_worker.learning.pictures import PICTURE_SUFFIXES, read_painting, read_picture
-from gpu_worker.learning.vgg import LAYERS, Vgg, gram, style_distances
+from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import Network
 from gpu_worker.styles.model import Style, load_style
+from tools.critic import CPU, Critic, Look, sized
 from tools.picture import middle_frame
 
 SHORT_SIDES = (256, 360, 720)
 OPTIMUM_STEPS = (10, 20, 50, 100, 300)
-CPU = torch.device("cpu")
-
-_EIGHTH = 8
-_WINDOW = 5
-_STYLE_WEIGHT = 40.0
-_LEARNING_RATE = 0.02
-_LUMA = (0.299, 0.587, 0.114)  # BT.601
-_CONTENT = LAYERS.index("relu3_3")
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a painted frame looks to VGG-16.
-
-    Attributes:
-        closed: share of the way to the painting, at most 1; below 0 it is farther than the frame.
-        layers: how far it is from the painting, by layer.
-        frame_layers: how far the frame was.
-        legible: from -1 to 1.
-    """
-
-    closed: float
-    layers: tuple[float, ...]
-    frame_layers: tuple[float, ...]
-    legible: float
-
-
-class Critic:
-    """Looks at frames beside one painting, both `(1, 3, H, W)` RGB in [0, 1]."""
-
-    def __init__(self, vgg: Vgg, painting: Tensor) -> None:
-        """Look at the painting."""
-        self._vgg = vgg
-        with torch.no_grad():
-            self._wanted = [gram(seen) for seen in vgg(painting)]
-
-    def look(self, frame: Tensor, painted: Tensor) -> Look:
-        """Compare a frame before and after it was painted."""
-        with torch.no_grad():
-            ours, theirs = (self._distances(rgb) for rgb in (painted, frame))
-        return Look(
-            closed=1 - float(ours.sum() / theirs.sum()),
-            layers=_floats(ours),
-            frame_layers=_floats(theirs),
-            legible=legible(frame, painted),
-        )
-
-    def optimise(self, frame: Tensor, steps: Sequence[int]) -> Iterator[Tensor]:
-        """Yield the frame optimised for so many steps, rising."""
-        still = frame.clone().requires_grad_()
-        optimiser = torch.optim.Adam([still], _LEARNING_RATE)
-        with torch.no_grad():
-            shown = self._vgg(frame, LAYERS[_CONTENT])[_CONTENT].float()
-        for step in range(1, max(steps) + 1):
-            seen = self._vgg(still)
-            content = (seen[_CONTENT].float() - shown).square().mean() / shown.var()
-            loss = content + _STYLE_WEIGHT * style_distances(seen, self._wanted).mean()
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            with torch.no_grad():
-                still.clamp_(0, 1)
-            if step in steps:
-                yield still.detach().clone()
-
-    def _distances(self, rgb: Tensor) -> Tensor:
-        return style_distances(self._vgg(rgb), self._wanted)[:, 0]
-
-
-def legible(frame: Tensor, painted: Tensor) -> float:
-    """Mean local correlation of luminance of two `(1, 3, H, W)` pictures, at an eighth."""
-    weights = torch.tensor(_LUMA).view(1, 3, 1, 1)
-    first, second = (
-        F.avg_pool2d((rgb * weights).sum(1, keepdim=True), _EIGHTH) for rgb in (frame, painted)
-    )
-    variances = (_near(first**2) - _near(first) ** 2) * (_near(second**2) - _near(second) ** 2)
-    covariance = _near(first * second) - _near(first) * _near(second)
-    return float((covariance / variances.clamp_min(1e-8).sqrt()).mean())
 
 
 def main() -> None:
@@ -189,25 +111,10 @@ def _chosen(names: Sequence[str] | None) -> Mapping[str, Style]:
     }
 
 
-def _floats(numbers: Tensor) -> tuple[float, ...]:
-    return tuple(float(number) for number in numbers)
-
-
-def _near(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, _WINDOW, 1, _WINDOW // 2)
-
-
 def _read(path: Path, short_side: int) -> Tensor:
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return read_picture(path, short_side)
     return pil_to_tensor(middle_frame(path)) / 255
-
-
-def sized(rgb: Tensor, short_side: int) -> Tensor:
-    """Scale to a short side, and both sides to multiples of what the coarsest layer needs."""
-    scale = short_side / min(rgb.shape[1:])
-    size = [round(side * scale / _EIGHTH) * _EIGHTH for side in rgb.shape[1:]]
-    return F.interpolate(rgb[None], size, mode="bilinear", antialias=True).clamp(0, 1)
 
 
 def _paint(network: Network, frame: Tensor) -> Tensor:

@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-from benchmarks.picture import CPU, Critic, sized
 from gpu_worker.hardware.precision import Precision
 from gpu_worker.learning.pictures import read_painting, write_sheet
 from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import Network
 from gpu_worker.styles.model import load_style
+from tools.critic import CPU, Critic, sized
 from tools.picture import PICTURES, middle_frame
 
 STYLES = Path("styles")
