@@ -2,10 +2,9 @@
 
     python -m benchmarks.turns [--film-seconds 60] [--clips 10] [--clip-seconds 1] [--every 90]
 
-An emulator with two nodes on one core, so that a rank has as many threads on however many nodes,
-and encodes the same. A clip and the film, which takes both nodes, are painted alone first, then the
-film with clips uploaded one after the other while it is painted: not so close that they wait for
-each other, for beside the film one takes three times as long. Kept is
+An emulator with two nodes of one rank, each on cores of its own. A clip and the film, which takes
+both nodes, are painted alone first, then the film with clips uploaded one after the other while it
+is painted: not so close that they wait for each other. Kept is
 
 alone         seconds from upload to result of a clip that has the cluster to itself;
 beside        those of each clip while the film is there, of which `not painting` are without a
@@ -28,7 +27,7 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.media import Size, make_clip
-from benchmarks.workers import LOOK_S, Seen, on_one_core, painted, scoring
+from benchmarks.workers import LOOK_S, Seen, painted, scoring
 from chaos.scene import Scene
 
 NODES = 2
@@ -80,7 +79,6 @@ def main() -> None:
         make_clip(clip := folder / "clip.mp4", options.clip_seconds, SIZE)
         cluster = {"nodes": NODES, "processes_per_node": 1}
         with (
-            on_one_core(),
             Scene.set_up(folder / "state", SETTINGS, own_clock=False, **cluster) as scene,
             # One for all jobs: to look for workers takes some of the core that they are on.
             scoring(scene.emulator.config.state) as seen,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections import Counter
@@ -62,14 +61,3 @@ def painted(state: Path, job_id: str) -> tuple[Counter[int], int]:
     logs = list(state.glob(f"jobs/{job_id}-a*/user_logs/std_log.txt"))
     shards = (shard for log in logs for shard in _PAINTED.findall(log.read_text()))
     return Counter(map(int, shards)), len(logs)
-
-
-@contextmanager
-def on_one_core() -> Generator[None]:
-    """Have what is started here on one core: a rank has as many threads on however many nodes."""
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)

@@ -186,7 +186,8 @@ class Job:
         """Run the job, again on other nodes whenever those it had are taken away."""
         while True:
             try:
-                with cluster.nodes(spec.nodes, self._stopped):
+                with cluster.nodes(spec.nodes, self._stopped) as cores:
+                    _keep_to(cores)
                     return self._run(spec, storage)
             except PreemptedError as loss:
                 self._preempted = None
@@ -315,6 +316,12 @@ class Job:
         draft = record.with_suffix(".part")
         draft.write_text(json.dumps({"status": status, "body": self.body}, indent=2))
         draft.replace(record)
+
+
+def _keep_to(cores: set[int]) -> None:
+    """Keep this thread, and the processes that it starts, to some cores; to none, to all."""
+    if cores:
+        os.sched_setaffinity(0, cores)
 
 
 def _search_path() -> str:

@@ -1,7 +1,10 @@
 """Who gets the cluster's nodes."""
 
+import os
 from threading import Event, Thread
 from typing import override
+
+import pytest
 
 from emulator.cluster import Cluster
 
@@ -37,3 +40,20 @@ def test_nodes_go_to_who_has_waited_longest() -> None:
     for thread in threads:
         thread.join(10)
     assert order == [0, 1, 2, 3]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one core")
+def test_nodes_have_as_many_cores_each_and_to_themselves() -> None:
+    cluster = Cluster(2)
+    with cluster.nodes(1, Event()) as first, cluster.nodes(1, Event()) as second:
+        assert len(first) == len(second) == len(os.sched_getaffinity(0)) // 2
+        assert not first & second
+    with cluster.nodes(2, Event()) as both:
+        assert both == first | second
+
+
+def test_more_nodes_than_cores_share_them() -> None:
+    cores = os.sched_getaffinity(0)
+    cluster = Cluster(len(cores) + 1)
+    with cluster.nodes(len(cores), Event()) as all_of_them, cluster.nodes(1, Event()) as shared:
+        assert (all_of_them, len(shared)) == (cores, 1)

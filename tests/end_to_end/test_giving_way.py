@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.workers import on_one_core, painted
+from benchmarks.workers import painted
 from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier, add_style, running
 from tests.end_to_end.media import Media
 from tests.end_to_end.test_faults import some_shards
@@ -28,9 +28,8 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def two_nodes(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
-    """On one core: a rank has as many threads on however many nodes, and so encodes the same."""
     state = tmp_path_factory.mktemp("two nodes")
-    with on_one_core(), running(state, nodes=NODES, **SETTINGS) as atelier:
+    with running(state, nodes=NODES, **SETTINGS) as atelier:
         add_style(atelier, "slow", slow_style)
         yield atelier
 
