@@ -1,6 +1,6 @@
 """Whether clips wait for a film: what they take beside one, and what it takes to give way to them.
 
-    python -m benchmarks.turns [--film-seconds 60] [--clips 10] [--clip-seconds 1] [--every 90]
+    python -m benchmarks.turns [--film-seconds 120] [--clips 10] [--clip-seconds 1] [--every 40]
 
 An emulator with two nodes of one rank, each on cores of its own. A clip and the film, which takes
 both nodes, are painted alone first, then the film with clips uploaded one after the other while it
@@ -67,10 +67,10 @@ class Turn:
 def main() -> None:
     """Measure, print a table and keep the result."""
     parser = report.options("benchmarks.turns", __doc__)
-    parser.add_argument("--film-seconds", type=float, default=60)
+    parser.add_argument("--film-seconds", type=float, default=120)
     parser.add_argument("--clips", type=report.times, default=10)
     parser.add_argument("--clip-seconds", type=float, default=1)
-    parser.add_argument("--every", type=float, default=90, help="seconds from clip to clip")
+    parser.add_argument("--every", type=float, default=40, help="seconds from clip to clip")
     parser.add_argument("--style", default="scream")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
