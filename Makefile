@@ -8,6 +8,9 @@ override STYLE := $(value STYLE)
 override OUT := $(value OUT)
 export VIDEO STYLE OUT SEEDS MUTANTS
 
+# Hundreds of processes of one run import the same: what they compile is kept, whatever else says.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Each file of tests is one process's: what its tests share is made once.
 SHARED_OUT := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 

@@ -58,7 +58,7 @@ def some_shards(atelier: Atelier, job_id: str) -> dict:
     return whole
 
 
-def slow_job(atelier: Atelier, media: Media, name: str, seconds: int = 5) -> tuple[bytes, str]:
+def slow_job(atelier: Atelier, media: Media, name: str, seconds: int = 4) -> tuple[bytes, str]:
     clip = media.moving(seconds)
     return clip, atelier.upload(clip, name, style="slow")
 
@@ -72,7 +72,7 @@ def prove_whole(atelier: Atelier, clip: bytes, job_id: str) -> dict:
 
 
 def test_status_tells_how_a_running_job_stands(atelier: Atelier, media: Media) -> None:
-    _, job_id = slow_job(atelier, media, "status.mp4")
+    _, job_id = slow_job(atelier, media, "status.mp4", 2)
     job = atelier.wait(job_id, until=lambda job: job["stage"] == "score" and job["fps"])
     durable = atelier.http.get(f"/runtime/webhooks/durabletask/instances/{job_id}")
     shown = durable.json()["customStatus"]

@@ -40,8 +40,10 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Generator[Visit]:
         width: int = WIDTH, height: int = HEIGHT, *, path: str = "/", **options: object
     ) -> Visitor:
         url: str = request.getfixturevalue("atelier").config.host_url
+        # What moves for ever is drawn by the processor here, sixty times a second.
+        still = {"reduced_motion": "reduce"}
         context = browser.new_context(
-            viewport={"width": width, "height": height}, base_url=url, **options
+            viewport={"width": width, "height": height}, base_url=url, **still | options
         )
         contexts.append(context)
         visitors.append(visitor := Visitor(context.new_page()))

@@ -68,7 +68,7 @@ def scheme(request: pytest.FixtureRequest) -> str:
 def room(visit: Visit, size: tuple[int, int], scheme: str) -> Visitor:
     """A window that shows nothing yet and may be looked into by axe."""
     return visit(
-        *size, path="about:blank", color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+        *size, path="about:blank", color_scheme=scheme, bypass_csp=True
     )
 
 
@@ -223,7 +223,7 @@ def test_the_keyboard_opens_a_work_looks_closely_and_comes_back(visit: Visit) ->
 
 
 def test_whoever_wants_no_motion_gets_none(visit: Visit) -> None:
-    visitor = visit(path="about:blank", reduced_motion="reduce")
+    visitor = visit(path="about:blank")
     visitor.page.route("**/api/**", lambda _: None)
     visitor.open()
     assert visitor.page.evaluate("document.getAnimations().length") == 0

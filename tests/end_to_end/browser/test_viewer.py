@@ -39,7 +39,7 @@ def viewed(painted: Painted, media: Media) -> str:
 def viewing(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
     """A window with the viewer open, both videos loaded and standing still."""
     request.getfixturevalue("viewed")
-    visitor = visit(reduced_motion="reduce")
+    visitor = visit()
     visitor.view("viewed.mp4")
     visitor.wait_for(
         "[...document.querySelectorAll('#viewer video')].every((video) => video.readyState >= 3)"
@@ -57,6 +57,11 @@ def test_both_videos_play_and_stop_together(viewing: Visitor) -> None:
     assert viewing.videos("video.paused") == [True, True]
     painted, original = viewing.videos("video.currentTime")
     assert painted == pytest.approx(original, abs=STEP_S)
+
+
+def test_they_play_at_once_where_movement_is_welcome(visit: Visit, viewed: str) -> None:
+    visitor = visit(path=f"/#{viewed}", reduced_motion="no-preference")
+    expect(visitor.viewer.get_by_role("button", name="Pause")).to_be_visible()
 
 
 def test_both_videos_go_to_the_same_place(viewing: Visitor) -> None:
@@ -160,7 +165,7 @@ def unplayed(painted: Painted, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_result_that_keeps_every_track_is_looked_at_likewise(
     visit: Visit, files: Callable[[str, bytes], Path], media: Media
 ) -> None:
-    visitor = visit(reduced_motion="reduce")
+    visitor = visit()
     visitor.page.get_by_text("How it is painted").click()
     visitor.page.get_by_label("Keep every track as it is").check()
     visitor.drop(files("tracks.mp4", media.moving(1)))
@@ -174,7 +179,7 @@ def test_a_result_that_keeps_every_track_is_looked_at_likewise(
 
 @pytest.mark.usefixtures("unplayed")
 def test_what_the_browser_cannot_play_is_shown_by_a_copy(visit: Visit) -> None:
-    visitor = visit(reduced_motion="reduce")
+    visitor = visit()
     viewer = visitor.view("old.avi")
     visitor.wait_for(
         "[...document.querySelectorAll('#viewer video')].every((video) => video.readyState >= 3)"
