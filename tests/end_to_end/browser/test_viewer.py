@@ -192,7 +192,7 @@ def test_what_the_browser_cannot_play_is_shown_by_a_copy(visit: Visit) -> None:
 @pytest.mark.usefixtures("unplayed")
 def test_where_there_is_no_copy_a_sheet_shows_how_it_was(visit: Visit, atelier: Atelier) -> None:
     atelier.container("results").delete_blob("identity/old.before.m4v")
-    visitor = visit()
+    visitor = visit(reduced_motion="no-preference")
     viewer = visitor.view("old.avi")
     expect(viewer).to_contain_text("This browser cannot play the video as it was")
     expect(viewer.get_by_alt_text("above as they were, below as painted")).to_be_visible()
