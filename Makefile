@@ -8,9 +8,6 @@ override STYLE := $(value STYLE)
 override OUT := $(value OUT)
 export VIDEO STYLE OUT SEEDS MUTANTS
 
-# Hundreds of processes of one run import the same: what they compile is kept, whatever else says.
-export PYTHONDONTWRITEBYTECODE :=
-
 # Each file of tests is one process's: what its tests share is made once.
 SHARED_OUT := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
@@ -29,6 +26,8 @@ demo: setup ## Paint a video on this machine [VIDEO=file] [STYLE=name] [OUT=file
 run: setup ## Serve on this machine, page and API at http://127.0.0.1:7071, until Ctrl-C
 	@$(PYTHON) -m emulator
 
+# Hundreds of processes import the same: what one of them compiles is kept for the others.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## Lint, check types and run all tests
 	@$(MAKE) --no-print-directory --jobs=2 lint types
 	$(PYTHON) -m pytest $(SHARED_OUT)
