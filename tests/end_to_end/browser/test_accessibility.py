@@ -67,9 +67,7 @@ def scheme(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def room(visit: Visit, size: tuple[int, int], scheme: str) -> Visitor:
     """A window that shows nothing yet and may be looked into by axe."""
-    return visit(
-        *size, path="about:blank", color_scheme=scheme, bypass_csp=True
-    )
+    return visit(*size, path="about:blank", color_scheme=scheme, bypass_csp=True)
 
 
 def hang(visitor: Visitor, jobs: list[dict[str, Any]]) -> None:
