@@ -3,6 +3,7 @@
 A picture is `(3, H, W)` float32 RGB in [0, 1], sRGB as it is stored.
 """
 
+import io
 import struct
 import warnings
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from torch import Generator, Tensor
 from torchvision.utils import make_grid, save_image  # pyright: ignore[reportUnknownVariableType]
 
@@ -37,6 +38,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))  # pyright: ignore[reportUnknownArgumentType]
+
 _WIDE_GREY_MODES = ("I", "I;16", "I;16B", "I;16L")
 
 
@@ -58,7 +61,8 @@ class Pair:
 def read_picture(path: Path, short_side: int) -> Tensor:
     """Read an image file of any colour mode as RGB, scaled down to `short_side` if it is larger.
 
-    EXIF orientation is applied, transparency is laid on white, 16-bit greys become 8-bit.
+    EXIF orientation is applied, colours are brought to sRGB by the picture's profile, transparency
+    is laid on white, 16-bit greys become 8-bit.
 
     Raises:
         InputError: the file is missing, not an image, damaged, or over `PIXELS_MAX` pixels.
@@ -174,12 +178,25 @@ def _size_with_short_side(image: Image.Image, short_side: int) -> tuple[int, int
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
     if image.mode in _WIDE_GREY_MODES:
         image = image.convert("I").point(lambda value: value / 257).convert("L")
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert("RGB")
+    own = image if image.mode == "CMYK" else image.convert("RGB")
+    return (_in_srgb(own, profile) if profile else own).convert("RGB")
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Bring colours to sRGB by an ICC profile; as they are by one that is none, or of others."""
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, own, _SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    assert converted is not None  # only where it is to be done in place
+    return converted
 
 
 def _shrink(image: Image.Image, short_side: int) -> Image.Image:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from torch import Generator, Tensor
 
 from gpu_worker.errors import InputError
@@ -69,6 +69,34 @@ def test_every_colour_mode_becomes_rgb(
         image.putpalette([255, 0, 0])
     picture = read_picture(saved(tmp_path / name, image), 80)
     torch.testing.assert_close(middle(picture), RED, rtol=0, atol=0.03)
+
+
+def swapped_profile() -> bytes:
+    """The ICC profile of a device whose red is green, and whose green is red."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    count = 128 + 4 + 12 * int.from_bytes(profile[128:132])
+    tags = profile[128:count].replace(b"rXYZ", b"....").replace(b"gXYZ", b"rXYZ")
+    return profile[:128] + tags.replace(b"....", b"gXYZ") + profile[count:]
+
+
+@pytest.mark.parametrize(("mode", "name"), [("RGB", "a.jpg"), ("RGBA", "a.png"), ("P", "b.png")])
+def test_colours_are_those_of_the_picture_s_profile(tmp_path: Path, mode: str, name: str) -> None:
+    green = Image.new("RGB", (80, 80), (0, 255, 0)).convert(mode)
+    picture = read_picture(saved(tmp_path / name, green, icc_profile=swapped_profile()), 80)
+    torch.testing.assert_close(middle(picture), RED, rtol=0, atol=0.03)
+
+
+@pytest.mark.parametrize("profile", [b"nonsense", swapped_profile()[:400]])
+def test_a_profile_that_is_none_changes_nothing(tmp_path: Path, profile: bytes) -> None:
+    red = Image.new("RGB", (80, 80), "red")
+    picture = read_picture(saved(tmp_path / "red.jpg", red, icc_profile=profile), 80)
+    torch.testing.assert_close(middle(picture), RED, rtol=0, atol=0.03)
+
+
+def test_a_profile_of_colours_leaves_grey_as_it_is(tmp_path: Path) -> None:
+    path = saved(tmp_path / "g.png", Image.new("L", (80, 80), 64), icc_profile=swapped_profile())
+    grey = torch.full((3,), 0.25)
+    torch.testing.assert_close(middle(read_picture(path, 80)), grey, rtol=0, atol=0.02)
 
 
 @pytest.mark.parametrize("name", ["grey.png", "grey.tif"])
