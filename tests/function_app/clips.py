@@ -218,6 +218,17 @@ RECIPES: dict[str, list[str]] = {
     "newton.webp": [*numbered(frames=12, rate="25"), "-c:v", "libwebp_anim", "-lossless", "1"],
     "mpeg4.mp4": [*numbered(), "-c:v", "mpeg4", "-bf", "2"],
     "plain.wtv": [*numbered(rate="25"), *tone(), "-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"],
+    "plain.gxf": [
+        *numbered(rate="25"),
+        *tone(),
+        "-s",
+        "720x576",
+        "-c:v",
+        "mpeg2video",
+        "-bf",
+        "2",
+        *("-c:a", "pcm_s16le", "-ar", "48000", "-ac", "1"),
+    ],
     "mpeg2.mpg": [*numbered(rate="25"), *tone(), "-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2"],
     "audio.mp4": [*tone(), "-c:a", "aac"],
     "cover.mp4": [

@@ -114,7 +114,7 @@ def assert_same_frames(result: bytes, source: Path) -> None:
         "plain.mp4", "one_keyframe.mp4", "one_frame.mp4", "three_frames.mp4", "vfr.mp4", "vfr.mkv",
         "ntsc.mov", "fragmented.mp4", "odd.webm", "vp8.webm", "rotated.mp4", "offset.mp4",
         "offset.mkv", "late_sound.mkv", "tracks.mkv", "plain.ts", "plain.avi", "gaps.avi",
-        "mpeg4.mp4", "mpeg2.mpg", "cut.mp4", "plain.wtv",
+        "mpeg4.mp4", "mpeg2.mpg", "cut.mp4", "plain.wtv", "plain.gxf",
     ],
 )  # fmt: skip
 def test_every_frame_comes_back_once_at_its_timestamp(
@@ -127,7 +127,7 @@ def test_every_frame_comes_back_once_at_its_timestamp(
     "name",
     ["plain.mp4", "offset.mp4", "offset.mkv", "late_sound.mkv", "pcm.mov", "flac.mkv",
      "vorbis.mkv", "plain.ts", "plain.avi", "mpeg2.mpg", "fragmented.mp4", "vp8.webm",
-     "plain.wtv"],
+     "plain.wtv", "plain.gxf"],
 )  # fmt: skip
 def test_sound_comes_back_bit_for_bit_and_in_sync(
     clips: Clips, result_of_clip: Result, name: str
