@@ -127,7 +127,7 @@ def test_every_frame_comes_back_once_at_its_timestamp(
     "name",
     ["plain.mp4", "offset.mp4", "offset.mkv", "late_sound.mkv", "pcm.mov", "flac.mkv",
      "vorbis.mkv", "plain.ts", "plain.avi", "mpeg2.mpg", "fragmented.mp4", "vp8.webm",
-     "plain.wtv", "plain.gxf"],
+     "plain.wtv"],
 )  # fmt: skip
 def test_sound_comes_back_bit_for_bit_and_in_sync(
     clips: Clips, result_of_clip: Result, name: str
