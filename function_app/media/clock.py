@@ -9,7 +9,7 @@ it, belongs to no part: it is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -22,6 +22,8 @@ from function_app.media.assembly import UNTIMED
 
 # Formats whose zero is meant: what starts late is to be shown late.
 ZEROED = {"mov", "matroska"}
+# Of these one that takes a broadcast's clock as it is.
+TAKING = {"matroska"}
 # Formats of one clock that may jump: those of AVFMT_TS_DISCONT.
 JUMPING = {"mpegts", "mpeg"}
 # What ffmpeg takes for a jump: -dts_delta_threshold, and a tenth of a second back.
@@ -67,6 +69,7 @@ class Clock:
         self.jumps: list[Fraction] = []
         self._zeroed = bool(formats & ZEROED)
         self._untimed = bool(formats & UNTIMED)
+        self._taking = bool(formats & TAKING)
         self._jumping = bool(formats & JUMPING)
         self._video = video
         self._tracks: dict[int, _Track] = {}
@@ -96,26 +99,26 @@ class Clock:
             if pictures >= _VIDEO_PACKETS or count >= _PACKETS or size >= _BYTES:
                 return
 
-    def _first(self, head: Iterable[Packet[Any]]) -> Fraction:
-        first: Fraction | None = None
+    def _first(self, head: Sequence[Packet[Any]]) -> Fraction:
         if self._untimed:
             return Fraction(0)
-        for packet in head:
-            if packet.pts is None or packet.is_discard or not self._counts(packet):
+        earliest = self._earliest(each for each in head if each.stream.type in {"video", "audio"})
+        if not self._zeroed or (self._taking and earliest > FORWARD):
+            return earliest
+        picture = self._earliest(each for each in head if each.stream.index == self._video)
+        return min(Fraction(0), picture)
+
+    def _earliest(self, packets: Iterable[Packet[Any]]) -> Fraction:
+        first: Fraction | None = None
+        for packet in packets:
+            if packet.pts is None or packet.is_discard:
                 continue
             time = packet.pts * packet.time_base
             if first is None or time < first:
                 first = time
             elif self._jumping and time > first + FORWARD:
                 break
-        if first is None:
-            return Fraction(0)
-        return min(Fraction(0), first) if self._zeroed else first
-
-    def _counts(self, packet: Packet[Any]) -> bool:
-        if self._zeroed:
-            return packet.stream.index == self._video
-        return packet.stream.type in {"video", "audio"}
+        return first or Fraction(0)
 
     def _set(self, packet: Packet[Any]) -> None:
         offset = self._offset(packet) if self._jumping else self._offsets[0]

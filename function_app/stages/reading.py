@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import FFmpegError, PatchWelcomeError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -56,6 +56,11 @@ UNKNOWN_TYPE = "application/octet-stream"
 _JUMPS_NAMED = 5
 # Containers whose header says how long all is; of others FFmpeg guesses, or the index tells.
 _SAYING = {"matroska", "flv"}
+# Whose clock goes back where another recording was put behind the first, in tracks of its own.
+_PUT_TOGETHER = {"matroska"}
+_ANEW = Fraction(1)
+"""Seconds by which a track's clock then goes back; frames are not as far out of order."""
+_SHOWN = {"video", "audio"}
 _MISSING_S, _MISSING = 1.0, 0.02
 """Seconds, and share of the whole, beyond which what is missing is said."""
 
@@ -113,6 +118,8 @@ def read(job: Job, file: IO[bytes], form: Container) -> Upload:
         picture = replace(picture, interlaced=index.interlaced)
         notes += [*_notes(reading), *header_notes(header)]
         playable = is_playable(container, stream, job.name)
+        # Who seeks in such a file may come out in the other recording.
+        seekable = seekable and reading.another_at is None
     notes += picture_notes(picture, int(first.color_trc))
     return Upload(index, picture, tuple(notes), clock.origin, seekable, exact, playable)
 
@@ -131,8 +138,10 @@ class _Reading:
 
     Attributes:
         broken: why reading ended before the file's end; empty where it did not.
-        end: when the last frame or sound ends, in seconds.
+        end: when the last packet of all ends, in seconds.
+        shown: when the last frame or sound ends, in seconds.
         changes_at: when the file went on in tracks that it did not begin with, in seconds.
+        another_at: when another recording followed, in seconds.
     """
 
     container: InputContainer
@@ -141,7 +150,10 @@ class _Reading:
     index: FrameIndex
     broken: list[str] = field(default_factory=list[str])
     end: float = 0.0
+    shown: float = 0.0
     changes_at: float | None = None
+    another_at: float | None = None
+    _latest: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
 
     def packets(self, streams: Iterable[int]) -> Iterator[tuple[int, Packet[Any]]]:
         """Yield the packets of streams, one a frame of the picture, each with its stream's index.
@@ -149,9 +161,11 @@ class _Reading:
         Their times are those of the result.
         """
         for packet in self.clock.timed(self._read(streams)):
+            if self._begins_anew(packet):
+                self.another_at = self.shown
+                break
             if packet.pts is not None:
-                ticks = packet.pts + (packet.duration or 0)
-                self.end = max(self.end, float(ticks * packet.time_base))
+                self._count((packet.pts + (packet.duration or 0)) * packet.time_base, packet)
             if packet.stream.index != self.index.stream_index:
                 yield packet.stream.index, packet
                 continue
@@ -159,6 +173,22 @@ class _Reading:
                 yield self.index.stream_index, whole
         for whole in self.assembler.flush():
             yield self.index.stream_index, whole
+
+    def _begins_anew(self, packet: Packet[Any]) -> bool:
+        """Whether another recording begins."""
+        ticks = packet.pts if packet.dts is None else packet.dts
+        formats = set(self.container.format.name.split(","))
+        if ticks is None or not formats & _PUT_TOGETHER or packet.stream.type not in _SHOWN:
+            return False
+        time = ticks * packet.time_base
+        latest = self._latest.setdefault(packet.stream.index, time)
+        self._latest[packet.stream.index] = max(latest, time)
+        return time < latest - _ANEW
+
+    def _count(self, end: Fraction, packet: Packet[Any]) -> None:
+        self.end = max(self.end, float(end))
+        if packet.stream.type in _SHOWN:
+            self.shown = max(self.shown, float(end))
 
     @property
     def promised_s(self) -> float:
@@ -180,9 +210,15 @@ class _Reading:
                 packets = self.container.demux(chosen)
                 continue
             except FFmpegError as error:
-                self.broken.append(error.strerror or type(error).__name__)
+                self.broken.append(_why(error))
                 return
             yield packet
+
+
+def _why(error: FFmpegError) -> str:
+    if isinstance(error, PatchWelcomeError):  # whose words are for programmers
+        return "FFmpeg cannot read what follows"
+    return error.strerror or type(error).__name__
 
 
 def _notes(reading: _Reading) -> list[str]:
@@ -197,12 +233,18 @@ def _notes(reading: _Reading) -> list[str]:
             f"from {reading.changes_at:.1f} s on the file goes on in other tracks: they are left "
             "out; to have them painted, cut it there and upload the parts"
         )
+    if reading.another_at is not None:
+        notes.append(
+            f"after {reading.another_at:.1f} s another recording begins: it is left out; to have "
+            "it painted, upload it as a file of its own"
+        )
     # Of an FLV that does not say how long it is, FFmpeg counts from its clock's zero.
-    said, there = reading.promised_s, reading.end + max(0.0, float(clock.origin))
+    early = max(0.0, float(clock.origin))
+    said, there = reading.promised_s, reading.end + early
     if said - there > max(_MISSING_S, _MISSING * said):
         notes.append(
-            f"the file is cut short: it says that it lasts {said:.1f} s, and {there:.1f} s are "
-            "there"
+            f"the file is cut short: it says that it lasts {said:.1f} s, and picture and sound of "
+            f"{reading.shown + early:.1f} s are there"
         )
     if index.cut_off:
         notes.append(

@@ -55,6 +55,37 @@ def test_a_broadcast_begins_at_zero_and_sound_stays_in_step(
     assert abs(times[0] - heard[0] - given) <= 2 * TICK + Fraction(1, 1000)
 
 
+@pytest.mark.parametrize(("offset", "zero"), [(9, 9), (30, 0), (50_000, 0)])
+def test_a_matroska_means_its_zero_unless_that_is_a_broadcasts(
+    clips: Clips, upload: Upload, tmp_path: Path, offset: int, zero: int
+) -> None:
+    late = ("-output_ts_offset", str(offset))
+    taken = written(tmp_path / "late.mkv", clips["plain.mp4"], *late)
+    job, work, plan = gone(upload, taken, "late.mkv")
+    times, heard = result_times(plan), heard_in(job)
+    assert (len(times), work.notes) == (48, ())
+    assert abs(min(times[0], heard[0]) - zero) < Fraction(1, 20)
+    seen = times_of(clips["plain.mp4"], "video")
+    given = min(seen) - times_of(clips["plain.mp4"], "audio")[0]
+    assert abs(times[0] - heard[0] - given) <= Fraction(2, 1000)
+    assert abs(float(plan.source.first * plan.source.seconds_per_tick) - offset) < 0.1
+
+
+def test_of_matroskas_put_one_after_the_other_the_first_is_painted(
+    clips: Clips, upload: Upload, tmp_path: Path
+) -> None:
+    first = written(tmp_path / "a.mkv", clips["plain.mp4"])
+    job, work, plan = gone(upload, first * 2, "twice.mkv")
+    assert len(plan.result) == 48
+    assert abs(heard_in(job)[-1] - 2) < Fraction(1, 10)
+    assert [note for note in work.notes if "another recording begins" in note] == [
+        "after 2.0 s another recording begins: it is left out; to have it painted, upload it as a "
+        "file of its own"
+    ]
+    assert not any("damaged" in note or "timestamp" in note for note in work.notes)
+    assert {shard.entry for shard in plan.shards} == {0}
+
+
 @pytest.mark.parametrize("offset", [0, 3600])
 def test_parts_of_a_file_follow_one_another_whatever_its_clock_says(
     clips: Clips, upload: Upload, tmp_path: Path, offset: int
