@@ -16,7 +16,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from function_app.errors import Code, InputError
-from function_app.media.clock import JUMPING
+from function_app.media.clock import JUMPING, TAKING
 from function_app.media.headers import encrypted, read_headers
 from function_app.media.inventory import painted_track
 from function_app.settings import Settings
@@ -172,9 +172,11 @@ def check_limits(container: InputContainer, stream: VideoStream, name: str, most
         InputError: a limit of the settings is exceeded.
     """
     check_pixels(stream.width, stream.height, name, most)
-    # A clock that jumps says nothing of how long a file is.
-    jumps = JUMPING & set(container.format.name.split(","))
-    minutes = 0 if jumps else (container.duration or 0) / av.time_base / 60
+    formats = set(container.format.name.split(","))
+    # A clock that jumps says nothing of how long a file is, and a broadcast's counts from long ago.
+    begin = (container.start_time or 0) if formats & TAKING else 0
+    duration = 0 if formats & JUMPING else (container.duration or 0) - begin
+    minutes = duration / av.time_base / 60
     if minutes > most.max_minutes:
         raise too_long(f"{name} is {minutes:.1f} minutes long", most)
     if stream.frames > most.max_frames:
