@@ -1,14 +1,14 @@
 """What stands in a container's header of its picture and FFmpeg's binding does not tell.
 
 Which part of the coded picture is shown (the clean aperture of MP4 and MOV, the crop of Matroska),
-whether it is encrypted, and whether it is Dolby Vision. FFmpeg knows all that; its Python binding
+whether it is encrypted, Dolby Vision, stereoscopic or a panorama. FFmpeg knows all that; its Python binding
 hands on nothing of it.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import IO
@@ -24,6 +24,9 @@ _ENTRY_HEADER = 16
 _VISUAL_ENTRY = 86
 """Bytes of a visual sample entry before the boxes in it (ISO/IEC 14496-12, 12.1.3.2)."""
 _ENCRYPTED_ENTRIES = {b"encv", b"drmi"}
+_STEREOSCOPIC, _PANORAMA = "stereoscopic", "a panorama"
+_STEREO_MODE, _PROJECTION = b"\x53\xb8", b"\x76\x70"
+"""Of Matroska's Video (RFC 9559, 5.1.4.1.28)."""
 _DOLBY_VISION = {b"dvcC", b"dvvC", b"dvwC"}
 _BASE_LAYERS = {1: "HDR10", 2: "SDR", 4: "HLG", 6: "HDR10"}
 """What players show that do not know Dolby Vision, by `dv_bl_signal_compatibility_id` (Dolby Vision
@@ -39,11 +42,13 @@ class Header:
         encrypted: whether its frames are.
         dolby_vision: a Dolby Vision profile and what its base layer is, 0 for one that only
             decoders of Dolby Vision show rightly; None where it is none.
+        spatial: what players are to make of the pictures beyond showing them; mostly empty.
     """
 
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)
     encrypted: bool = False
     dolby_vision: tuple[int, int] | None = None
+    spatial: str = ""
 
 
 def read_headers(file: IO[bytes], formats: Iterable[str]) -> list[Header]:
@@ -97,10 +102,13 @@ def check_readable(header: Header, name: str) -> None:
 
 def header_notes(header: Header) -> list[str]:
     """Say what of a header the result does without, a sentence each."""
-    if not header.dolby_vision:
-        return []
-    layer = _BASE_LAYERS.get(header.dolby_vision[1], "the layer that all players show")
-    return [f"Dolby Vision: {layer} is painted, and what Dolby adds to it left out"]
+    notes: list[str] = []
+    if header.dolby_vision:
+        layer = _BASE_LAYERS.get(header.dolby_vision[1], "the layer that all players show")
+        notes.append(f"Dolby Vision: {layer} is painted, and what Dolby adds to it left out")
+    if header.spatial:
+        notes.append(f"it is {header.spatial}: painted as it lies, and players are not told of it")
+    return notes
 
 
 def encrypted(name: str) -> InputError:
@@ -170,8 +178,17 @@ def _mov_track(file: IO[bytes], tables: Iterable[_Part]) -> Header:
             dolby = header.dolby_vision
             for name in _DOLBY_VISION & found.keys():
                 dolby = _dolby_vision(_content(file, found[name], 5))
-            header = Header(crop, header.encrypted or locked, dolby)
+            spatial = header.spatial or _mov_spatial(file, found)
+            header = Header(crop, header.encrypted or locked, dolby, spatial)
     return header
+
+
+def _mov_spatial(file: IO[bytes], found: Mapping[bytes, _Part]) -> str:
+    """Read the boxes of Google's Spherical Video V2: `sv3d`, and `st3d`, of which 0 is flat."""
+    if b"sv3d" in found:
+        return _PANORAMA
+    mode = _content(file, found[b"st3d"], 5)[4:] if b"st3d" in found else b""
+    return _STEREOSCOPIC if any(mode) else ""
 
 
 def _dolby_vision(record: bytes) -> tuple[int, int] | None:
@@ -245,12 +262,17 @@ def _matroska_tracks(file: IO[bytes], start: int, end: int) -> Iterator[Header]:
         fields = {each[0]: each for each in _elements(file, *edges)} if kind == _TRACK else {}
         if _TYPE not in fields or _number(file, fields[_TYPE]) != 1:
             continue
-        crop = [0, 0, 0, 0]
+        crop, spatial = [0, 0, 0, 0], ""
         for each in _elements(file, *fields[_VIDEO][1:]) if _VIDEO in fields else ():
             if each[0] in _CROPS:
                 crop[_CROPS[each[0]]] = _number(file, each)
+            elif each[0] == _PROJECTION:
+                spatial = _PANORAMA
+            elif each[0] == _STEREO_MODE and _number(file, each):
+                spatial = spatial or _STEREOSCOPIC
         edges_of_crop = (crop[0], crop[1], crop[2], crop[3])
-        yield Header(edges_of_crop, _is_locked(file, fields), _mapped_dolby(file, edges))
+        locked, dolby = _is_locked(file, fields), _mapped_dolby(file, edges)
+        yield Header(edges_of_crop, locked, dolby, spatial)
 
 
 def _mapped_dolby(file: IO[bytes], edges: Sequence[int]) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from function_app.errors import Code, InputError
 from function_app.media.headers import Header, read_headers
 from function_app.stages.preprocess import preprocess
 from function_app.store.jobs import Job
-from fuzz.boxes import clean_aperture, dolby_vision, with_box
+from fuzz.boxes import box, clean_aperture, dolby_vision, with_box
 from gpu_worker.frames.decode import frames
 from tests.function_app.clips import Clips, opened
 from tests.function_app.stages.test_preprocess import plan_of
@@ -48,6 +48,37 @@ def test_the_crop_of_matroska_is_what_is_shown() -> None:
 
 def element(identity: str, content: bytes) -> bytes:
     return bytes.fromhex(identity) + (0x4000 | len(content)).to_bytes(2) + content
+
+
+@pytest.mark.parametrize(
+    ("added", "spatial"),
+    [
+        (box(b"st3d", bytes([0, 0, 0, 0, 2])), "stereoscopic"),
+        (box(b"st3d", bytes(5)), ""),
+        (box(b"st3d", b""), ""),
+        (box(b"st3d", bytes([0, 0, 0, 0, 1])) + box(b"sv3d", b""), "a panorama"),
+    ],
+)
+def test_what_is_more_than_flat_says_so(clips: Clips, added: bytes, spatial: str) -> None:
+    content = with_box(clips["ntsc.mov"].read_bytes(), b"avc1", added)
+    assert read(content, "mov") == [Header(spatial=spatial)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "spatial"), [("53b8", "stereoscopic"), ("7670", "a panorama"), ("54b0", "")]
+)
+def test_what_is_more_than_flat_says_so_in_matroska(mode: str, spatial: str) -> None:
+    track = element("ae", element("83", b"\1") + element("e0", element(mode, b"\1")))
+    content = element("1a45dfa3", b"") + element("18538067", element("1654ae6b", track))
+    assert read(content, "matroska") == [Header(spatial=spatial)]
+
+
+def test_a_note_says_what_players_are_not_told(clips: Clips, upload: Callable[..., Job]) -> None:
+    stereo = box(b"st3d", bytes([0, 0, 0, 0, 2]))
+    content = with_box(clips["ntsc.mov"].read_bytes(), b"avc1", stereo)
+    assert preprocess(upload(content, "eyes.mov")).notes == (
+        "it is stereoscopic: painted as it lies, and players are not told of it",
+    )
 
 
 def test_what_is_encrypted_says_so(clips: Clips) -> None:
