@@ -1,8 +1,8 @@
 """What stands in a container's header of its picture and FFmpeg's binding does not tell.
 
 Which part of the coded picture is shown (the clean aperture of MP4 and MOV, the crop of Matroska),
-whether it is encrypted, Dolby Vision, stereoscopic or a panorama. FFmpeg knows all that; its Python binding
-hands on nothing of it.
+whether it is encrypted, Dolby Vision, stereoscopic or a panorama. FFmpeg knows all that; its Python
+binding hands on nothing of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _VISUAL_ENTRY = 86
 """Bytes of a visual sample entry before the boxes in it (ISO/IEC 14496-12, 12.1.3.2)."""
 _ENCRYPTED_ENTRIES = {b"encv", b"drmi"}
 _STEREOSCOPIC, _PANORAMA = "stereoscopic", "a panorama"
-_STEREO_MODE, _PROJECTION = b"\x53\xb8", b"\x76\x70"
+_STEREO_MODE, _PROJECTION, _PROJECTION_TYPE = b"\x53\xb8", b"\x76\x70", b"\x76\x71"
 """Of Matroska's Video (RFC 9559, 5.1.4.1.28)."""
 _DOLBY_VISION = {b"dvcC", b"dvvC", b"dvwC"}
 _BASE_LAYERS = {1: "HDR10", 2: "SDR", 4: "HLG", 6: "HDR10"}
@@ -266,13 +266,19 @@ def _matroska_tracks(file: IO[bytes], start: int, end: int) -> Iterator[Header]:
         for each in _elements(file, *fields[_VIDEO][1:]) if _VIDEO in fields else ():
             if each[0] in _CROPS:
                 crop[_CROPS[each[0]]] = _number(file, each)
-            elif each[0] == _PROJECTION:
+            elif each[0] == _PROJECTION and _is_round(file, each):
                 spatial = _PANORAMA
             elif each[0] == _STEREO_MODE and _number(file, each):
                 spatial = spatial or _STEREOSCOPIC
         edges_of_crop = (crop[0], crop[1], crop[2], crop[3])
         locked, dolby = _is_locked(file, fields), _mapped_dolby(file, edges)
         yield Header(edges_of_crop, locked, dolby, spatial)
+
+
+def _is_round(file: IO[bytes], projection: _Part) -> bool:
+    """Whether a projection is another than the rectangular one, 0."""
+    fields = _elements(file, *projection[1:])
+    return any(_number(file, each) for each in fields if each[0] == _PROJECTION_TYPE)
 
 
 def _mapped_dolby(file: IO[bytes], edges: Sequence[int]) -> tuple[int, int] | None:

@@ -65,10 +65,16 @@ def test_what_is_more_than_flat_says_so(clips: Clips, added: bytes, spatial: str
 
 
 @pytest.mark.parametrize(
-    ("mode", "spatial"), [("53b8", "stereoscopic"), ("7670", "a panorama"), ("54b0", "")]
+    ("said", "spatial"),
+    [
+        ("53b84001 01", "stereoscopic"),
+        ("53b84001 00", ""),
+        ("76704004 76718101", "a panorama"),
+        ("76704004 76718100", ""),
+    ],
 )
-def test_what_is_more_than_flat_says_so_in_matroska(mode: str, spatial: str) -> None:
-    track = element("ae", element("83", b"\1") + element("e0", element(mode, b"\1")))
+def test_what_is_more_than_flat_says_so_in_matroska(said: str, spatial: str) -> None:
+    track = element("ae", element("83", b"\1") + element("e0", bytes.fromhex(said)))
     content = element("1a45dfa3", b"") + element("18538067", element("1654ae6b", track))
     assert read(content, "matroska") == [Header(spatial=spatial)]
 
