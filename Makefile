@@ -26,8 +26,6 @@ demo: setup ## Paint a video on this machine [VIDEO=file] [STYLE=name] [OUT=file
 run: setup ## Serve on this machine, page and API at http://127.0.0.1:7071, until Ctrl-C
 	@$(PYTHON) -m emulator
 
-# Hundreds of processes import the same: what one of them compiles is kept for the others.
-test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## Lint, check types and run all tests
 	@$(MAKE) --no-print-directory --jobs=2 lint types
 	$(PYTHON) -m pytest $(SHARED_OUT)

@@ -54,8 +54,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many as cores: tests with an emulator wait for half of their time."""
-    return 2 * (os.process_cpu_count() or 1)
+    """Half as many again as cores: tests with an emulator wait for half of their time."""
+    return (os.process_cpu_count() or 1) * 3 // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
