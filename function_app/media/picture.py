@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from function_app.media.headers import Header
 from gpu_worker.plan import Picture
 
+OF_RGB = 0
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc"}
 # Matrices that are no sums of red, green and blue: converted to one that is.
 CONVERTED_MATRICES = {
@@ -109,16 +110,18 @@ def picture_of(frame: VideoFrame, stream: VideoStream, header: Header | None = N
     )
 
 
-def picture_notes(picture: Picture, transfer: int) -> list[str]:
+def picture_notes(picture: Picture, first: VideoFrame) -> list[str]:
     """Say what of a picture the result has otherwise, a sentence each.
 
     Args:
         picture: as it is planned.
-        transfer: characteristics of the source, by number.
+        first: frame of the source.
     """
     notes: list[str] = []
+    if int(first.colorspace) == OF_RGB and first.format.name.startswith("yuv"):
+        notes.append(f"its colours are called RGB, and are not: taken for {picture.matrix}")
     if picture.hdr:
-        curve = "PQ" if transfer == PQ else "HLG"
+        curve = "PQ" if int(first.color_trc) == PQ else "HLG"
         notes.append(f"HDR ({curve}): tone-mapped to SDR, BT.709, by Hable's curve")
     elif picture.source_matrix and picture.source_matrix != RGB:
         notes.append(f"colours coded as {picture.source_matrix}: converted to {picture.matrix}")

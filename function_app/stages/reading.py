@@ -120,7 +120,7 @@ def read(job: Job, file: IO[bytes], form: Container) -> Upload:
         playable = is_playable(container, stream, job.name)
         # Who seeks in such a file may come out in the other recording.
         seekable = seekable and reading.another_at is None
-    notes += picture_notes(picture, int(first.color_trc))
+    notes += picture_notes(picture, first)
     return Upload(index, picture, tuple(notes), clock.origin, seekable, exact, playable)
 
 

@@ -65,26 +65,28 @@ PRIMARIES_OF_SETPARAMS = {
 def test_a_matrix_that_is_no_sum_of_colours_is_converted_with_a_note(
     clips: Clips, limits: Settings, number: int, source: str, result: str
 ) -> None:
-    _, picture = probe(clips[f"matrix_coefficients_{number}.mp4"], limits)
+    index, picture = probe(clips[f"matrix_coefficients_{number}.mp4"], limits)
     assert (picture.source_matrix, picture.matrix) == (source, result)
     note = f"colours coded as {source}: converted to {result}"
-    assert picture_notes(picture, 1) == ([note] if source else [])
+    wrong = "its colours are called RGB, and are not: taken for smpte170m"
+    notes = [note] if source else [] if number else [wrong]
+    assert picture_notes(picture, index.first_frame()) == notes
 
 
 @pytest.mark.parametrize(
-    ("name", "transfer", "note"),
+    ("name", "note"),
     [
-        ("pq.mp4", 16, "HDR (PQ): tone-mapped to SDR, BT.709, by Hable's curve"),
-        ("hlg.mp4", 18, "HDR (HLG): tone-mapped to SDR, BT.709, by Hable's curve"),
-        ("interlaced.mp4", 1, "interlaced: deinterlaced (bwdif), one frame for each frame"),
-        ("see_through.mov", 1, "transparency: painted over white"),
+        ("pq.mp4", "HDR (PQ): tone-mapped to SDR, BT.709, by Hable's curve"),
+        ("hlg.mp4", "HDR (HLG): tone-mapped to SDR, BT.709, by Hable's curve"),
+        ("interlaced.mp4", "interlaced: deinterlaced (bwdif), one frame for each frame"),
+        ("see_through.mov", "transparency: painted over white"),
     ],
 )
 def test_what_becomes_of_a_picture_is_noted(
-    clips: Clips, limits: Settings, name: str, transfer: int, note: str
+    clips: Clips, limits: Settings, name: str, note: str
 ) -> None:
-    _, picture = probe(clips[name], limits)
-    assert picture_notes(picture, transfer) == [note]
+    index, picture = probe(clips[name], limits)
+    assert picture_notes(picture, index.first_frame()) == [note]
 
 
 class Unreadable:
