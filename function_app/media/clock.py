@@ -20,6 +20,8 @@ from av.packet import Packet
 
 from function_app.media.assembly import UNTIMED
 
+# Types of the streams that people see and hear, and that the clock goes by.
+SHOWN = {"video", "audio"}
 # Formats whose zero is meant: what starts late is to be shown late.
 ZEROED = {"mov", "matroska"}
 # Of these one that takes a broadcast's clock as it is.
@@ -102,7 +104,7 @@ class Clock:
     def _first(self, head: Sequence[Packet[Any]]) -> Fraction:
         if self._untimed:
             return Fraction(0)
-        earliest = self._earliest(each for each in head if each.stream.type in {"video", "audio"})
+        earliest = self._earliest(each for each in head if each.stream.type in SHOWN)
         if not self._zeroed or (self._taking and earliest > FORWARD):
             return earliest
         picture = self._earliest(each for each in head if each.stream.index == self._video)
@@ -139,7 +141,7 @@ class Clock:
         return abs(ticks * packet.time_base - self._now) > FORWARD
 
     def _offset(self, packet: Packet[Any]) -> Fraction:
-        if packet.stream.type not in {"video", "audio"}:
+        if packet.stream.type not in SHOWN:
             return self._offsets[-1]
         track = self._tracks.setdefault(packet.stream.index, _Track())
         ticks = packet.pts if packet.dts is None else packet.dts

@@ -11,10 +11,7 @@ from pathlib import PurePosixPath
 
 from function_app.errors import Code, InputError
 from function_app.media.frame_index import FrameIndex
-from function_app.media.probe import (
-    open_video,
-    too_long,
-)
+from function_app.media.probe import open_video, too_long
 from function_app.media.webp import Animation
 from function_app.options.blending import blend_of
 from function_app.options.container import CONTAINER, container_of

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from function_app.media.assembly import Assembler
 from function_app.media.browsers import is_playable
 from function_app.media.captions import Captions
-from function_app.media.clock import Clock
+from function_app.media.clock import SHOWN, Clock
 from function_app.media.covers import Cover, Covers
 from function_app.media.extras import (
     TRACK_HEAD,
@@ -47,9 +47,7 @@ from function_app.settings import settings
 from function_app.store import paths, storage
 from function_app.store.jobs import Job
 from function_app.store.streams import BlobWriter
-from gpu_worker.plan import (
-    Picture,
-)
+from gpu_worker.plan import Picture
 
 REMUX_HEAD = 2**20
 UNKNOWN_TYPE = "application/octet-stream"
@@ -60,7 +58,6 @@ _SAYING = {"matroska", "flv"}
 _PUT_TOGETHER = {"matroska"}
 _ANEW = Fraction(1)
 """Seconds by which a track's clock then goes back; frames are not as far out of order."""
-_SHOWN = {"video", "audio"}
 _MISSING_S, _MISSING = 1.0, 0.02
 """Seconds, and share of the whole, beyond which what is missing is said."""
 
@@ -160,8 +157,9 @@ class _Reading:
 
         Their times are those of the result.
         """
+        may_begin_anew = bool(self._formats & _PUT_TOGETHER)
         for packet in self.clock.timed(self._read(streams)):
-            if self._begins_anew(packet):
+            if may_begin_anew and self._begins_anew(packet):
                 self.another_at = self.shown
                 break
             if packet.pts is not None:
@@ -177,8 +175,7 @@ class _Reading:
     def _begins_anew(self, packet: Packet[Any]) -> bool:
         """Whether another recording begins."""
         ticks = packet.pts if packet.dts is None else packet.dts
-        formats = set(self.container.format.name.split(","))
-        if ticks is None or not formats & _PUT_TOGETHER or packet.stream.type not in _SHOWN:
+        if ticks is None or packet.stream.type not in SHOWN:
             return False
         time = ticks * packet.time_base
         latest = self._latest.setdefault(packet.stream.index, time)
@@ -187,14 +184,18 @@ class _Reading:
 
     def _count(self, end: Fraction, packet: Packet[Any]) -> None:
         self.end = max(self.end, float(end))
-        if packet.stream.type in _SHOWN:
+        if packet.stream.type in SHOWN:
             self.shown = max(self.shown, float(end))
 
     @property
     def promised_s(self) -> float:
         """How long the header says that the file is, in seconds; 0 where headers do not."""
-        formats = set(self.container.format.name.split(","))
-        return (self.container.duration or 0) / av.time_base if formats & _SAYING else 0.0
+        duration = (self.container.duration or 0) / av.time_base
+        return duration if self._formats & _SAYING else 0.0
+
+    @property
+    def _formats(self) -> set[str]:
+        return set(self.container.format.name.split(","))
 
     def _read(self, streams: Iterable[int]) -> Iterator[Packet[Any]]:
         """Yield the packets of streams, up to where the file cannot be read, as ffmpeg does."""
