@@ -21,11 +21,11 @@ from durabletask.task import (
     when_any,
 )
 
+from function_app import limits, pace
 from function_app.activities import Grant, Look, Submission
 from function_app.compute import submission
 from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code, InputError, ServiceError
-from function_app.scheduling.cost import price_of
 from function_app.settings import settings
 from function_app.standing import Standing
 from function_app.store.jobs import Stage, State, Status, Terms
@@ -33,15 +33,9 @@ from function_app.store.jobs import Stage, State, Status, Terms
 CANCEL_EVENT = "cancel"
 
 POLLS_PER_HISTORY = 50
-TICK = timedelta(seconds=1)
-"""The shortest pause. Azure's task hub counts in whole seconds, and cuts off what is beyond."""
-LATE = 0.01
-"""How much longer than it took a painting may seem to take."""
 LONGEST_WAIT = timedelta(minutes=5)
 CANCEL_POLLS = 120
 ROOM_POLLS = timedelta(minutes=1)
-OVERTIME = 1.25
-"""How much longer than its timeout an attempt may be seen at work."""
 
 RETRY = RetryPolicy(
     first_retry_interval=timedelta(seconds=2),
@@ -135,7 +129,7 @@ class Lifecycle:
                 return
             waits = f"{ahead} jobs are to end before this one is painted"
             self._show(self._standing.said(Stage.QUEUE, message=waits))
-            yield from self._pause(min(LONGEST_WAIT, ahead * self._usual_pause))
+            yield from self._pause(min(LONGEST_WAIT, ahead * pace.usual_pause(self.terms)))
         self._continue()
 
     def _score(self) -> Steps[None]:
@@ -261,7 +255,9 @@ class Lifecycle:
             done = self.state.frames_before
             self._show(replace(status, done=done, gives_way=answer.gives_way))
             has_room = bool(answer.spending_day)
-            yield from self._pause(self._until_look(polls + 1) if has_room else ROOM_POLLS)
+            yield from self._pause(
+                pace.pause_after(polls + 1, self.terms) if has_room else ROOM_POLLS
+            )
         self._continue()
 
     def _watch(self) -> Steps[Look]:
@@ -280,7 +276,7 @@ class Lifecycle:
             self._show(self._painting(look))
             if look.state in submission.FINAL:
                 return look
-            self._count_look(look, before)
+            self.state = pace.counted(self.state, look, before)
             if self.is_of(3) and look.hold not in (None, self.state.held):
                 last = yield from self._end_attempt(look)
                 if at_work:
@@ -288,7 +284,7 @@ class Lifecycle:
                 if last.state in submission.FINAL:
                     return last
             before = look
-            yield from self._pause(self._until_next(look))
+            yield from self._pause(pace.pause_until_next(self._standing, look, self._time_at_work))
             if at_work:
                 yield from self._count_spent(self._context.current_utc_datetime - since)
         self._continue()
@@ -302,36 +298,6 @@ class Lifecycle:
         self._stop_if_cancelled()
         last = Look(**(yield from self._call("poll", self.state.to_dict())))
         return replace(last, hold=look.hold) if last.state == submission.CANCELED else last
-
-    @property
-    def _usual_pause(self) -> timedelta:
-        return timedelta(seconds=self.terms.poll_seconds)
-
-    def _until_look(self, looks: int) -> timedelta:
-        """Return the pause after so many looks: a little longer each time."""
-        return min(self._usual_pause, looks * TICK)
-
-    def _count_look(self, look: Look, before: Look | None) -> None:
-        """Count one that found nothing new; the first of a history has none to be held against."""
-        state = self.state
-        is_still = before is None or (look.state, look.frames) == (before.state, before.frames)
-        still = state.still + (before is not None) if is_still else 0
-        left = state.left if look.left is None else look.left
-        self.state = replace(state, looks=state.looks + 1, still=still, left=left)
-
-    def _until_next(self, look: Look) -> timedelta:
-        """Less at first, and when the end is near: nobody should wait long for it to be seen.
-
-        A quarter of the time that seems to be left, for that is a guess; or that the end is late.
-        But each look costs, and guesses may be wrong: what has taken long may be seen to end a
-        little later, and what stands still is looked at ever more rarely.
-        """
-        state = self.state
-        wanted = self._until_look(state.looks)
-        if (left := self._standing.seconds_left(look)) is not None:
-            wanted = min(wanted, timedelta(seconds=abs(left) / 4))
-        at_least = max(LATE * self._time_at_work, state.still * TICK)
-        return min(self._usual_pause, max(wanted, at_least))
 
     @property
     def _time_at_work(self) -> timedelta:
@@ -364,28 +330,10 @@ class Lifecycle:
             painted=state.painted + seconds,
             node_seconds=state.node_seconds + self._nodes * seconds,
         )
-        if self.is_of(2) and (error := self._too_much()):
+        limit = limits.reached(self.state, self.terms, self._time_at_work, self.doing)
+        if limit and self.is_of(2):
             yield from self._end_painting()
-            raise error
-
-    def _too_much(self) -> InputError | ServiceError | None:
-        """Return which limit the painting has reached."""
-        terms, state = self.terms, self.state
-        spent, most = price_of(state.node_seconds, terms.price), terms.max_cost
-        if spent is not None and most is not None and spent > most:
-            return InputError(
-                f"{self.doing} was stopped after {spent:.2f} {terms.currency}, the limit of "
-                f"one job being {most:.2f}: cut the video into parts, or upload it smaller",
-                Code.TOO_EXPENSIVE,
-            )
-        hours = self._time_at_work / timedelta(hours=1)
-        if hours > terms.timeout_hours * state.attempt * OVERTIME:
-            return ServiceError(
-                f"{self.doing} was stopped after {hours:.0f} hours, for Azure Machine Learning did "
-                f"not end it after {terms.timeout_hours:.0f}",
-                Code.PAINTING_FAILED,
-            )
-        return None
+            raise limit
 
     def _pause(self, duration: timedelta) -> Steps[None]:
         """Wait for a while, or for the cancel event."""
@@ -396,7 +344,7 @@ class Lifecycle:
 
     def _timer(self, duration: timedelta) -> TimerTask:
         """Make a timer of whole ticks, and of half a one that the time until it is set may take."""
-        return self._context.create_timer((max(1, round(duration / TICK)) + 0.5) * TICK)
+        return self._context.create_timer((max(1, round(duration / pace.TICK)) + 0.5) * pace.TICK)
 
     def _continue(self) -> NoReturn:
         """Go on in a new history."""
@@ -420,7 +368,7 @@ class Lifecycle:
         for polls in range(CANCEL_POLLS):
             if (yield from self._call("cancel", what)):
                 break
-            yield self._timer(self._until_look(polls + 1))
+            yield self._timer(pace.pause_after(polls + 1, self.terms))
 
     def _end_failed(self, error: InputError | ServiceError) -> Steps[None]:
         job, message = asdict(self.state.job), str(error)

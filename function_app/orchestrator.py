@@ -20,6 +20,7 @@ from typing import Any, override
 import azure.durable_functions as df
 from durabletask.task import OrchestrationContext
 
+from function_app import pace
 from function_app.activities import Look
 from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code, InputError, ServiceError
@@ -94,7 +95,7 @@ class _Restyling(Lifecycle):
                 return
             self._show(self._standing.said(Stage.WAIT, waits))
             self._give_up_waiting()
-            yield from self._pause(self._until_look(polls + 1))
+            yield from self._pause(pace.pause_after(polls + 1, self.terms))
         self._continue()
 
     def _give_up_waiting(self) -> None:

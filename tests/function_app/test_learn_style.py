@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
-from function_app import activities, lifecycle, orchestrator
+from function_app import activities, orchestrator, pace
 from function_app.activities import Look
 from function_app.lifecycle import CANCEL_EVENT
 from function_app.store import paths, storage, styles
@@ -80,7 +80,7 @@ class Nodes:
 
 @pytest.fixture
 def nodes(clips: Clips, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Nodes:
-    monkeypatch.setattr(lifecycle, "TICK", timedelta(milliseconds=10))
+    monkeypatch.setattr(pace, "TICK", timedelta(milliseconds=10))
     configure(POLL_SECONDS="0.05")
     return Nodes(clips["plain.mp4"])
 

@@ -18,7 +18,7 @@ from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubG
 from durabletask.history import OrchestratorStartedEvent, TimerCreatedEvent
 from durabletask.task import RetryPolicy
 
-from function_app import lifecycle
+from function_app import lifecycle, pace
 from function_app.activities import Look, Submission
 from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code
@@ -104,7 +104,7 @@ class Script:
 
 @pytest.fixture
 def script(clips: Clips, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Script:
-    monkeypatch.setattr(lifecycle, "TICK", TICK)
+    monkeypatch.setattr(pace, "TICK", TICK)
     configure(POLL_SECONDS="0.01")
     return Script(clips["plain.mp4"], [[COMPLETED]])
 
