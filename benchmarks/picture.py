@@ -5,6 +5,7 @@
 closed    1 - S(painted) / S(frame). S is how far a picture is from the painting: the mean over
           VGG-16's relu1_2, 2_2, 3_3 and 4_3 of |G - Gp|^2 / |Gp|^2, G the Gram matrix over
           positions (Gatys et al. 2016).
+coarse    the same of all pictures at half their size: what strokes add up to.
 layers    the four terms of S; one above the frame's own is a hatch or a grid.
 legible   correlation of luminance with the frame's at an eighth of the size, in windows of 5x5.
 
@@ -126,6 +127,7 @@ def _mean(looks: Sequence[Look]) -> dict[str, object]:
     return {
         "closed": round(fmean(look.closed for look in looks), 4),
         "worst": round(min(look.closed for look in looks), 4),
+        "coarse": round(fmean(look.coarse for look in looks), 4),
         "layers": [
             round(fmean(values), 4) for values in zip(*(look.layers for look in looks), strict=True)
         ],
@@ -141,6 +143,7 @@ def _shown(row: Mapping[str, object]) -> dict[str, object]:
         "by": row["by"],
         "closed": row["closed"],
         "worst": row["worst"],
+        "coarse": row["coarse"],
         "layers": " ".join(f"{value:.3f}" for value in layers),
         "legible": row["legible"],
     }

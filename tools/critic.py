@@ -31,12 +31,14 @@ class Look:
 
     Attributes:
         closed: share of the way to the painting, at most 1; below 0 it is farther than the frame.
+        coarse: the same of all pictures at half their size: what strokes add up to.
         layers: how far it is from the painting, by layer.
         frame_layers: how far the frame was.
         legible: from -1 to 1.
     """
 
     closed: float
+    coarse: float
     layers: tuple[float, ...]
     frame_layers: tuple[float, ...]
     legible: float
@@ -49,14 +51,18 @@ class Critic:
         """Look at the painting."""
         self._vgg = vgg
         with torch.no_grad():
-            self._wanted = [gram(seen) for seen in vgg(painting)]
+            self._wanted, self._coarse = (
+                [gram(seen) for seen in vgg(rgb)] for rgb in (painting, _halved(painting))
+            )
 
     def look(self, frame: Tensor, painted: Tensor) -> Look:
         """Compare a frame before and after it was painted."""
         with torch.no_grad():
-            ours, theirs = (self._distances(rgb) for rgb in (painted, frame))
+            ours, theirs = (self._distances(rgb, self._wanted) for rgb in (painted, frame))
+            coarse = [self._distances(_halved(rgb), self._coarse) for rgb in (painted, frame)]
         return Look(
-            closed=1 - float(ours.sum() / theirs.sum()),
+            closed=_closed(ours, theirs),
+            coarse=_closed(*coarse),
             layers=_floats(ours),
             frame_layers=_floats(theirs),
             legible=legible(frame, painted),
@@ -80,8 +86,8 @@ class Critic:
             if step in steps:
                 yield still.detach().clone()
 
-    def _distances(self, rgb: Tensor) -> Tensor:
-        return style_distances(self._vgg(rgb), self._wanted)[:, 0]
+    def _distances(self, rgb: Tensor, wanted: list[Tensor]) -> Tensor:
+        return style_distances(self._vgg(rgb), wanted)[:, 0]
 
 
 def legible(frame: Tensor, painted: Tensor) -> float:
@@ -100,6 +106,14 @@ def sized(rgb: Tensor, short_side: int) -> Tensor:
     scale = short_side / min(rgb.shape[1:])
     size = [round(side * scale / _EIGHTH) * _EIGHTH for side in rgb.shape[1:]]
     return F.interpolate(rgb[None], size, mode="bilinear", antialias=True).clamp(0, 1)
+
+
+def _closed(ours: Tensor, theirs: Tensor) -> float:
+    return 1 - float(ours.sum() / theirs.sum())
+
+
+def _halved(rgb: Tensor) -> Tensor:
+    return F.avg_pool2d(rgb, 2)
 
 
 def _near(x: Tensor) -> Tensor:

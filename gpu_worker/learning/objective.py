@@ -25,6 +25,9 @@ _RISE: Final = 0.25
 is learnt first is a texture that shows nothing."""
 _FIRST: Final = 0.25
 """What the weight of style rises from, as a share."""
+_SCALES: Final = (1, 2)
+"""The style is looked at as it is and at half its size: strokes, and what they add up to. Without
+the latter, dark strokes between bright ones are all the darkness there is."""
 _EIGHTH: Final = 8
 _WINDOW: Final = 5
 _FAINT: Final = 0.01
@@ -66,7 +69,10 @@ class Objective:
         self._recipe, self._vgg = recipe, vgg
         self._palette = Palette(painting.to(vgg.device))
         with torch.no_grad():
-            self._wanted = [gram(seen) for seen in vgg(painting[None].to(vgg.device))]
+            self._wanted = [
+                [gram(seen) for seen in vgg(F.avg_pool2d(painting[None].to(vgg.device), scale))]
+                for scale in _SCALES
+            ]
             self._variance = self._content_variance(photos[:: -(-len(photos) // _PHOTOS)])
 
     def losses(self, painted: Tensor, rgb: Tensor, spent: float) -> dict[str, Tensor]:
@@ -79,10 +85,11 @@ class Objective:
         """
         with torch.no_grad():
             shown = self._vgg(rgb, LAYERS[_CONTENT])[_CONTENT].float()
-        seen = self._vgg(painted)
-        content = (seen[_CONTENT].float() - shown).square().mean() / self._variance
+        seen = [self._vgg(F.avg_pool2d(painted, scale)) for scale in _SCALES]
+        content = (seen[0][_CONTENT].float() - shown).square().mean() / self._variance
+        distances = torch.stack([*map(style_distances, seen, self._wanted)])
         # Flat for what is far off: one odd crop would otherwise outweigh a hundred.
-        style = style_distances(seen, self._wanted).log1p().mean()
+        style = distances.log1p().mean()
         outside = (painted - painted.clamp(0, 1)).square().mean()
         return {
             "content": self._recipe.content_weight * content,

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from gpu_worker.learning.vgg import Vgg
@@ -22,12 +23,22 @@ def critic() -> Critic:
 
 def test_a_frame_that_is_not_painted_is_no_nearer(critic: Critic) -> None:
     look = critic.look(noise(1, 8), noise(1, 8))
-    assert (look.closed, look.layers) == (0, look.frame_layers)
+    assert (look.closed, look.coarse, look.layers) == (0, 0, look.frame_layers)
     assert look.legible == pytest.approx(1, abs=1e-3)
 
 
 def test_the_painting_itself_is_there(critic: Critic) -> None:
-    assert critic.look(noise(1, 8), noise(0, 1)).closed == pytest.approx(1, abs=1e-4)
+    look = critic.look(noise(1, 8), noise(0, 1))
+    assert (look.closed, look.coarse) == (pytest.approx(1, abs=1e-4), pytest.approx(1, abs=1e-4))
+
+
+def test_strokes_that_add_up_to_grey_are_only_strokes(critic: Critic) -> None:
+    painting = noise(0, 1)
+    sums = F.interpolate(F.avg_pool2d(painting, 2), scale_factor=2)
+    grey = torch.full_like(painting, 0.5)
+    look = critic.look(grey, painting - sums + grey)
+    assert look.closed > 0.5
+    assert look.coarse == pytest.approx(0, abs=1e-3)
 
 
 def test_a_frame_that_is_optimised_comes_nearer_with_each_step(critic: Critic) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Generator, Tensor
 
 from gpu_worker.learning.objective import Objective, light_loss
 from gpu_worker.learning.recipe import Recipe
@@ -17,9 +18,14 @@ type Stripes = Callable[..., Tensor]
 
 
 @pytest.fixture(scope="module")
-def objective(stripes: Stripes) -> Objective:
+def vgg() -> Vgg:
+    return Vgg(torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def objective(stripes: Stripes, vgg: Vgg) -> Objective:
     photos = [stripes(31)[0], stripes(17)[0]]
-    return Objective(RECIPE, stripes(9)[0], photos, Vgg(torch.device("cpu")))
+    return Objective(RECIPE, stripes(9)[0], photos, vgg)
 
 
 def losses(
@@ -71,8 +77,18 @@ def test_each_crop_is_to_have_the_style(objective: Objective, stripes: Stripes) 
     )
 
 
-def test_weights_are_the_recipe_s(stripes: Stripes) -> None:
-    vgg, photo, painted = Vgg(torch.device("cpu")), stripes(31), stripes(17) * 1.5
+def test_strokes_are_to_add_up_to_what_the_painting_s_do(vgg: Vgg) -> None:
+    painting = torch.rand(1, 3, 96, 96, generator=Generator().manual_seed(0))
+    sums = F.interpolate(F.avg_pool2d(painting, 2), scale_factor=2)
+    strokes = painting - sums + 0.5
+    grey = torch.full_like(painting, 0.5)
+    objective = Objective(RECIPE, painting[0], [grey[0]], vgg)
+    hollow, blurred = (losses(objective, one, grey)["style"] for one in (strokes, sums))
+    assert blurred < 0.2 * hollow
+
+
+def test_weights_are_the_recipe_s(stripes: Stripes, vgg: Vgg) -> None:
+    photo, painted = stripes(31), stripes(17) * 1.5
     weights = {"content": 3, "style": 50, "palette": 5, "stranger": 6, "light": 9, "range": 70}
     plain, weighted = (
         losses(Objective(recipe, stripes(9)[0], [photo[0]], vgg), painted, photo)
