@@ -51,7 +51,7 @@ bench-flicker: setup ## Measure how much painted videos flicker [CLIPS="files"]
 	$(PYTHON) -m benchmarks.flicker $(CLIPS)
 
 pictures: setup ## Make the pictures of docs/pictures anew [VIDEOS="files"]
-	$(PYTHON) -m tools.picture $(VIDEOS)
+	$(PYTHON) -m tools.film $(VIDEOS)
 	$(PYTHON) -m tools.screenshots $(VIDEOS)
 
 chaos: setup ## Break everything that a job stands on, by seeded schedules [SEEDS=50]

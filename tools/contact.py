@@ -20,7 +20,7 @@ from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import Network
 from gpu_worker.styles.model import load_style
 from tools.critic import CPU, Critic, sized
-from tools.picture import PICTURES, middle_frame
+from tools.film import PICTURES, middle_frame
 
 STYLES = Path("styles")
 TILE = (270, 480)
