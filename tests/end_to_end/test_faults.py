@@ -1,7 +1,8 @@
 """Whatever dies on the way, the job ends frame-exact, or as cancelled."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -41,17 +42,15 @@ def _is_rank(process: psutil.Process) -> bool:
     return "python" in command[0] and RANK in command
 
 
-def kill_host(atelier: Atelier) -> None:
-    for process in _processes(atelier):
-        if "emulator.host" in process.info["cmdline"]:
-            process.kill()
+def some_shards(atelier: Atelier, job_id: str, beside: Collection[str] = ()) -> dict[str, Any]:
+    """Wait until a job is in the middle: some shards painted, beside those, not all."""
 
+    def has_more(job: dict[str, Any]) -> bool:
+        return job["stage"] == "score" and not atelier.shards(job_id).keys() <= set(beside)
 
-def some_shards(atelier: Atelier, job_id: str) -> dict:
-    """Wait until a job is in the middle: some shards painted, not all."""
-    atelier.wait(job_id, until=lambda job: job["stage"] == "score" and atelier.shards(job_id))
     whole = dict[str, Any]()
-    while not whole:  # a mount shows a file in pieces at first
+    while whole.keys() <= set(beside):  # a mount shows a file in pieces at first
+        atelier.wait(job_id, until=has_more)
         seen = atelier.shards(job_id)
         time.sleep(1)
         whole = dict(seen.items() & atelier.shards(job_id).items())
@@ -71,8 +70,31 @@ def prove_whole(atelier: Atelier, clip: bytes, job_id: str) -> dict:
     return job
 
 
-def test_status_tells_how_a_running_job_stands(atelier: Atelier, media: Media) -> None:
-    _, job_id = slow_job(atelier, media, "status.mp4", 2)
+def test_status_tells_what_came_of_a_job_and_a_run_its_metrics(
+    atelier: Atelier, media: Media
+) -> None:
+    job_id = atelier.upload(media.moving(1), "metrics.mp4")
+    ended = atelier.wait(job_id)
+    assert ended["result"] == "identity/metrics.mp4"
+    assert ended["duration_s"] > 0
+    assert atelier.http.get(f"/api/jobs/{job_id}/preview").content.startswith(b"\xff\xd8")
+    assert job_id in {each["id"] for each in atelier.http.get("/api/jobs").json()["jobs"]}
+    history = httpx.get(
+        f"{atelier.config.aml_url}/mlflow/api/2.0/mlflow/metrics/get-history",
+        params={"run_id": f"{job_id}-a1", "metric_key": "frames"},
+    ).json()["metrics"]
+    assert history
+    assert 0 <= history[0]["value"] <= history[-1]["value"] <= ended["frames"]["total"]
+
+
+@pytest.fixture(scope="module")
+def film(atelier: Atelier, media: Media) -> tuple[bytes, str]:
+    """A video whose job is at work, and outlives much."""
+    return slow_job(atelier, media, "film.mp4", 8)
+
+
+def test_status_tells_how_a_running_job_stands(atelier: Atelier, film: tuple[bytes, str]) -> None:
+    _, job_id = film
     job = atelier.wait(job_id, until=lambda job: job["stage"] == "score" and job["fps"])
     durable = atelier.http.get(f"/runtime/webhooks/durabletask/instances/{job_id}")
     shown = durable.json()["customStatus"]
@@ -82,55 +104,38 @@ def test_status_tells_how_a_running_job_stands(atelier: Atelier, media: Media) -
         assert status["fps"] > 0
         assert status["eta_s"] >= 0
     assert durable.status_code == 202
-    ended = atelier.wait(job_id)
-    assert ended["result"] == "slow/status.mp4"
-    assert ended["duration_s"] > 0
-    assert atelier.http.get(f"/api/jobs/{job_id}/preview").content.startswith(b"\xff\xd8")
-    assert job_id in {each["id"] for each in atelier.http.get("/api/jobs").json()["jobs"]}
 
 
-def test_a_run_tells_its_metrics(atelier: Atelier, media: Media) -> None:
-    job_id = atelier.upload(media.moving(1), "metrics.mp4")
-    frames = atelier.wait(job_id)["frames"]["total"]
-    history = httpx.get(
-        f"{atelier.config.aml_url}/mlflow/api/2.0/mlflow/metrics/get-history",
-        params={"run_id": f"{job_id}-a1", "metric_key": "frames"},
-    ).json()["metrics"]
-    assert history
-    assert 0 <= history[0]["value"] <= history[-1]["value"] <= frames
-
-
-def test_killed_rank_costs_no_finished_shard(atelier: Atelier, media: Media) -> None:
-    clip, job_id = slow_job(atelier, media, "killed rank.mp4")
-    some_shards(atelier, job_id)
+def kill_a_rank(atelier: Atelier, job_id: str) -> None:
     time.sleep(1.5)  # what is painted now is in storage before the rank dies
-    before = atelier.shards(job_id)
     ranks(atelier)[-1].kill()
-    job = atelier.wait(job_id, until=lambda job: job["attempt"] == 2)
-    again = atelier.shards(job_id)
-    assert {name: again[name] for name in before} == before
-    job = prove_whole(atelier, clip, job_id)
-    assert job["attempt"] == 2
+    atelier.wait(job_id, until=lambda job: job["attempt"] == 2)
 
 
-@pytest.mark.parametrize(("fault", "attempts"), [("restart", 1), ("preempt", 2)])
-def test_nodes_taken_away_cost_no_finished_shard(
-    atelier: Atelier, media: Media, fault: str, attempts: int
-) -> None:
-    clip, job_id = slow_job(atelier, media, f"{fault}.mp4")
-    before = some_shards(atelier, job_id)
-    ask = f"{atelier.config.aml_url}/faults/jobs/{job_id}-a1/{fault}"
+def take_nodes(atelier: Atelier, job_id: str, fault: str) -> None:
+    job = atelier.job(job_id) or {}
+    ask = f"{atelier.config.aml_url}/faults/jobs/{job_id}-a{job['attempt']}/{fault}"
     assert httpx.post(ask).status_code == 204
-    again = atelier.shards(job_id)
-    assert {name: again[name] for name in before} == before
-    assert prove_whole(atelier, clip, job_id)["attempt"] == attempts
 
 
-def test_killed_host_takes_its_work_up_again(atelier: Atelier, media: Media) -> None:
-    clip, job_id = slow_job(atelier, media, "killed host.mp4")
-    some_shards(atelier, job_id)
-    kill_host(atelier)
-    prove_whole(atelier, clip, job_id)
+def kill_host(atelier: Atelier, _: str) -> None:
+    for process in _processes(atelier):
+        if "emulator.host" in process.info["cmdline"]:
+            process.kill()
+
+
+def test_whatever_dies_costs_no_finished_shard(atelier: Atelier, film: tuple[bytes, str]) -> None:
+    clip, job_id = film
+    restart, preempt = (partial(take_nodes, fault=fault) for fault in ("restart", "preempt"))
+    painted = dict[str, Any]()
+    for strike in (kill_a_rank, restart, preempt, kill_host):
+        seen = some_shards(atelier, job_id, beside=painted)
+        assert painted.items() <= seen.items()
+        strike(atelier, job_id)
+        painted = seen
+    assert painted.items() <= atelier.shards(job_id).items()
+    job = prove_whole(atelier, clip, job_id)
+    assert job["attempt"] == 3, "a rank that dies and nodes that are gone for good cost one each"
 
 
 def test_cancel_ends_the_processes_and_leaves_no_shard(atelier: Atelier, media: Media) -> None:
