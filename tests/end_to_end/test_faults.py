@@ -9,7 +9,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.end_to_end.conftest import Atelier, add_style, running
+from tests.end_to_end.conftest import LIMIT_SECONDS, Atelier, add_style, running
 from tests.end_to_end.evidence import evidence
 from tests.end_to_end.media import Media
 
@@ -63,7 +63,7 @@ def slow_job(atelier: Atelier, media: Media, name: str, seconds: int = 4) -> tup
 
 
 def prove_whole(atelier: Atelier, clip: bytes, job_id: str) -> dict:
-    job = atelier.wait(job_id)
+    job = atelier.wait(job_id, limit=2 * LIMIT_SECONDS)
     assert job["status"] == "Completed", job["error"]
     assert evidence(atelier.result(job_id)).times == pytest.approx(evidence(clip).times, abs=1e-4)
     assert not atelier.leftovers(job_id)
