@@ -35,7 +35,7 @@ from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import Network
 from gpu_worker.styles.model import Style, load_style
 from tools.critic import CPU, Critic, Look, sized
-from tools.film import middle_frame
+from tools.frames import middle_frame
 
 SHORT_SIDES = (256, 360, 720)
 OPTIMUM_STEPS = (10, 20, 50, 100, 300)

@@ -20,7 +20,8 @@ from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import Network
 from gpu_worker.styles.model import load_style
 from tools.critic import CPU, Critic, sized
-from tools.film import PICTURES, middle_frame
+from tools.film import PICTURES
+from tools.frames import middle_frame
 
 STYLES = Path("styles")
 TILE = (270, 480)

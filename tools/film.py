@@ -7,14 +7,14 @@ Each is painted in another style, by the function app in the emulator. Writes
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 
-import av
 from PIL import Image, ImageOps
 
 from tools import demo
+from tools.frames import frames_at
 
 PICTURES = Path("docs/pictures")
 STYLES = ("starry_night", "scream", "great_wave", "composition_vii")
@@ -47,25 +47,6 @@ def before_and_after(video: Path | None, style: str) -> list[tuple[Image.Image, 
         order = demo.Order.of(video, style, Path(folder))
         demo.paint(order)
         return list(zip(_tiles(order.video), _tiles(order.out), strict=True))
-
-
-def middle_frame(video: Path) -> Image.Image:
-    """Return the frame in the middle of a video, as it is stored."""
-    with av.open(str(video)) as container:
-        frames = list(container.decode(container.streams.video[0]))
-    pixels = frames[len(frames) // 2].to_ndarray(format="rgb24")
-    return Image.fromarray(pixels)
-
-
-def frames_at(video: Path, times: Sequence[float]) -> Iterator[Image.Image]:
-    """Yield what a player of a video shows at each time, in seconds, rising; at last its end."""
-    with av.open(str(video)) as container:
-        decoded = container.decode(container.streams.video[0])
-        frame = following = next(decoded)
-        for time in times:
-            while following is not None and (following.time or 0) <= time:
-                frame, following = following, next(decoded, None)
-            yield frame.to_image()
 
 
 def sheet(columns: Sequence[tuple[Image.Image, Image.Image]]) -> Image.Image:
