@@ -19,6 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from function_app.media.bits import Bits, nal_units, unescaped
+from function_app.media.formats import formats_of
 
 # Demuxers that know no time of presentation.
 UNTIMED = {"avi", "h264", "hevc", "m4v", "mpegvideo", "vc1"}
@@ -49,7 +50,7 @@ class Assembler:
     def __init__(self, stream: VideoStream) -> None:
         """Start with no packet."""
         codec = stream.codec_context.codec.canonical_name
-        self.untimed = bool(UNTIMED & set(stream.container.format.name.split(",")))
+        self.untimed = bool(UNTIMED & formats_of(stream.container))
         self._fields = _Fields(stream.codec_context.extradata or b"") if codec == "h264" else None
         self._field: Packet[Any] | None = None
         self._order = _Order(stream) if self.untimed else None

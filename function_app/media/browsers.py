@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from function_app.media.formats import formats_of
+
 IN_MP4 = frozenset({"h264", "av1", "vp9"})
 IN_WEBM = frozenset({"vp8", "vp9", "av1"})
 PIXELS = frozenset({"yuv420p", "yuvj420p"})
@@ -24,7 +26,7 @@ def is_playable(container: InputContainer, stream: VideoStream, name: str) -> bo
         stream: its picture.
         name: of the file, by whose ending alone WebM is known from other Matroska.
     """
-    formats = set(container.format.name.split(","))
+    formats = formats_of(container)
     is_webm = PurePosixPath(name).suffix.lower() == ".webm"
     codec = stream.codec_context.codec.canonical_name
     codecs = IN_MP4 if "mp4" in formats else IN_WEBM if "webm" in formats and is_webm else ()

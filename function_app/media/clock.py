@@ -19,6 +19,7 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from function_app.media.assembly import UNTIMED
+from function_app.media.formats import formats_of
 
 # Types of the streams that people see and hear, and that the clock goes by.
 SHOWN = {"video", "audio"}
@@ -66,7 +67,7 @@ class Clock:
 
     def __init__(self, container: InputContainer, video: int) -> None:
         """Begin before the first packet."""
-        formats = set(container.format.name.split(","))
+        formats = formats_of(container)
         self.origin = Fraction(0)
         self.jumps: list[Fraction] = []
         self._zeroed = bool(formats & ZEROED)

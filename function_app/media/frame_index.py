@@ -13,6 +13,7 @@ from function_app.errors import Code, InputError
 from function_app.media.assembly import is_second_field
 from function_app.media.bits import Bits
 from function_app.media.entries import entries_of
+from function_app.media.formats import formats_of
 from function_app.media.headers import encrypted
 from function_app.media.probe import STILL, too_long
 from function_app.settings import Settings
@@ -68,7 +69,7 @@ class FrameIndex:
         self._nominal_step = max(1, round(1 / (stream.average_rate or 25) / stream.time_base))
         # What MP4's index holds, cut to what its edit list shows. Other containers promise frames
         # that were never written: AVI counts the dropped ones.
-        mov = "mov" in stream.container.format.name
+        mov = "mov" in formats_of(stream.container)
         self._promised = len(stream.index_entries) if mov else 0
         self._in_fragments = stream.frames == 0
 

@@ -17,6 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from function_app.errors import Code, InputError
+from function_app.media.formats import formats_of
 
 _MOST_BOXES = 10_000
 _BOX_HEADER = 8
@@ -79,7 +80,7 @@ def header_of(file: IO[bytes], container: InputContainer, stream: VideoStream) -
         container: opened.
         stream: one of its.
     """
-    headers = read_headers(file, container.format.name.split(","))
+    headers = read_headers(file, formats_of(container))
     place = container.streams.video.index(stream)
     return headers[place] if place < len(headers) else Header()
 

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from function_app.errors import Code, InputError
 from function_app.media.clock import JUMPING, TAKING
+from function_app.media.formats import formats_of
 from function_app.media.headers import encrypted, read_headers
 from function_app.media.inventory import painted_track
 from function_app.settings import Settings
@@ -172,7 +173,7 @@ def check_limits(container: InputContainer, stream: VideoStream, name: str, most
         InputError: a limit of the settings is exceeded.
     """
     check_pixels(stream.width, stream.height, name, most)
-    formats = set(container.format.name.split(","))
+    formats = formats_of(container)
     # A clock that jumps says nothing of how long a file is, and a broadcast's counts from long ago.
     begin = (container.start_time or 0) if formats & TAKING else 0
     duration = 0 if formats & JUMPING else (container.duration or 0) - begin
@@ -224,7 +225,7 @@ def can_be_copied(stream: VideoStream) -> bool:
 
 def seeks_exactly(container: InputContainer, stream: VideoStream) -> bool:
     """Whether a decoder can start at any timestamp of this file and hit the very frame."""
-    formats = set(container.format.name.split(","))
+    formats = formats_of(container)
     if "mov" in formats and stream.codec_context.codec.canonical_name in INEXACT_IN_MOV:
         return False
     return bool(formats & EXACT_FORMATS)

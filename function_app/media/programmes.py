@@ -12,6 +12,8 @@ from typing import IO
 from av.container import InputContainer
 from av.stream import Stream
 
+from function_app.media.formats import formats_of
+
 _LOOKED_AT = 2**21
 """Bytes in which the tables come, which are sent some ten times a second."""
 _SYNC = 0x47
@@ -33,7 +35,7 @@ def foreign(file: IO[bytes], container: InputContainer, painted: Stream) -> set[
         container: opened.
         painted: the track.
     """
-    if "mpegts" not in container.format.name.split(","):
+    if "mpegts" not in formats_of(container):
         return set()
     position = file.tell()
     file.seek(0)

@@ -28,6 +28,7 @@ from function_app.media.extras import (
     chapters_of,
     metadata_of,
 )
+from function_app.media.formats import formats_of
 from function_app.media.frame_index import FrameIndex
 from function_app.media.headers import check_readable, header_notes, header_of
 from function_app.media.inventory import lost
@@ -157,7 +158,7 @@ class _Reading:
 
         Their times are those of the result.
         """
-        may_begin_anew = bool(self._formats & _PUT_TOGETHER)
+        may_begin_anew = bool(formats_of(self.container) & _PUT_TOGETHER)
         for packet in self.clock.timed(self._read(streams)):
             if may_begin_anew and self._begins_anew(packet):
                 self.another_at = self.shown
@@ -191,11 +192,7 @@ class _Reading:
     def promised_s(self) -> float:
         """How long the header says that the file is, in seconds; 0 where headers do not."""
         duration = (self.container.duration or 0) / av.time_base
-        return duration if self._formats & _SAYING else 0.0
-
-    @property
-    def _formats(self) -> set[str]:
-        return set(self.container.format.name.split(","))
+        return duration if formats_of(self.container) & _SAYING else 0.0
 
     def _read(self, streams: Iterable[int]) -> Iterator[Packet[Any]]:
         """Yield the packets of streams, up to where the file cannot be read, as ffmpeg does."""
