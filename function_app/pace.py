@@ -52,6 +52,6 @@ def pause_until_next(standing: Standing, look: Look, at_work: timedelta) -> time
     state, terms = standing.state, standing.terms
     wanted = pause_after(state.looks, terms)
     if (left := standing.seconds_left(look)) is not None:
-        wanted = min(wanted, timedelta(seconds=min(abs(left) / 4, terms.poll_seconds)))
+        wanted = timedelta(seconds=min(wanted.total_seconds(), abs(left) / 4))
     at_least = max(LATE * at_work, state.still * TICK)
     return min(usual_pause(terms), max(wanted, at_least))
