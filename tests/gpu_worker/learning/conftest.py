@@ -1,4 +1,4 @@
-"""Pictures whose texture the losses are tried on."""
+"""The judge, and pictures whose texture the losses are tried on."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from gpu_worker.learning.vgg import Vgg
+
 Stripes = Callable[..., Tensor]
+
+
+@pytest.fixture(scope="session")
+def vgg() -> Vgg:
+    return Vgg(torch.device("cpu"))
 
 
 @pytest.fixture(scope="session")

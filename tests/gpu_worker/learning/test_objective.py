@@ -18,11 +18,6 @@ type Stripes = Callable[..., Tensor]
 
 
 @pytest.fixture(scope="module")
-def vgg() -> Vgg:
-    return Vgg(torch.device("cpu"))
-
-
-@pytest.fixture(scope="module")
 def objective(stripes: Stripes, vgg: Vgg) -> Objective:
     photos = [stripes(31)[0], stripes(17)[0]]
     return Objective(RECIPE, stripes(9)[0], photos, vgg)

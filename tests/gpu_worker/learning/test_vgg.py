@@ -2,20 +2,12 @@
 
 from collections.abc import Callable
 
-import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.models import vgg16
 
 from gpu_worker.learning.vgg import LAYERS, WEIGHTS, Vgg, gram, style_distances
-
-CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def vgg() -> Vgg:
-    return Vgg(CPU)
 
 
 def test_it_sees_what_torchvision_sees(vgg: Vgg) -> None:
