@@ -24,7 +24,8 @@ from benchmarks import report
 from emulator.config import Config
 from function_app.activities import Look, Submission
 from function_app.compute import submission
-from function_app.lifecycle import Lifecycle, Steps
+from function_app.execution import Steps
+from function_app.lifecycle import Lifecycle
 from function_app.orchestrator import VERSION
 from function_app.store.jobs import Job, Stage, State, Terms, Work
 from function_app.store.paths import VIDEOS

@@ -7,9 +7,7 @@ refuses, 4 the deployment does not answer or lets nobody in, 130 interrupted.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from enum import StrEnum
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -25,23 +23,26 @@ from cli.display import say, show_jobs, show_styles, tell
 from cli.errors import CommandError, RefusedError
 from cli.grammar import Anywhere, Command, a_key, a_url, examples
 from cli.network import spare_loopback
+from cli.options import (
+    LATEST,
+    OUT,
+    Container,
+    Files,
+    Ids,
+    Json,
+    MaybeIds,
+    Out,
+    Overwrite,
+    style_names,
+)
 from cli.reports import asked, for_each, report
 from cli.studio import GOING_ON, Studio, Work
 
-OUT = Path("out")
-LATEST = 20
 EXAMPLES = examples(
     "atelier restyle holiday.mp4 beach.mov --style great_wave",
     'atelier learn "Starry Night.jpg" --name starry',
     "atelier status --failed",
 )
-
-
-class Container(StrEnum):
-    """What results may be."""
-
-    MP4 = "mp4"
-    MKV = "mkv"
 
 
 app = typer.Typer(
@@ -56,44 +57,6 @@ app = typer.Typer(
 
 
 command = partial(app.command, cls=Command)
-
-
-def _style_names(context: typer.Context) -> list[str]:
-    """Complete the name of a style on the command line."""
-    return _completions(context, lambda client: [style["name"] for style in client.styles()])
-
-
-def _job_ids(context: typer.Context) -> list[str]:
-    """Complete the id of a job on the command line."""
-    return _completions(context, lambda client: [job.id for job in client.jobs(top=LATEST)])
-
-
-def _completions(context: typer.Context, ask: Callable[[Client], list[str]]) -> list[str]:
-    """Ask the deployment that the command line names; none where it does not answer."""
-    named = context.find_root().params
-    try:
-        deployment = Deployment(named["url"], named["key"], named["audience"])
-        with deployment.client() as client:
-            return ask(client)
-    except CommandError:
-        return []
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
-Out = Annotated[
-    Path, typer.Option(metavar="FOLDER", help="For the painted videos.", file_okay=False)
-]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files of that name; else a number is added.")
-]
-Ids = Annotated[list[str], typer.Argument(metavar="ID", hidden=True, autocompletion=_job_ids)]
-MaybeIds = Annotated[
-    list[str] | None, typer.Argument(metavar="ID", hidden=True, autocompletion=_job_ids)
-]
-Files = Annotated[
-    list[Path],
-    typer.Argument(metavar="FILE", hidden=True, exists=True, dir_okay=False, readable=True),
-]
 
 
 def _say_version(wanted: bool) -> None:
@@ -146,7 +109,7 @@ def restyle(
         typer.Option(
             metavar="STYLE",
             help="To paint in; atelier styles lists them.",
-            autocompletion=_style_names,
+            autocompletion=style_names,
         ),
     ],
     out: Out = OUT,
@@ -345,7 +308,7 @@ def styles(context: typer.Context, json: Json = False) -> None:
 def forget(
     context: typer.Context,
     styles: Annotated[
-        list[str], typer.Argument(metavar="STYLE", hidden=True, autocompletion=_style_names)
+        list[str], typer.Argument(metavar="STYLE", hidden=True, autocompletion=style_names)
     ],
     json: Json = False,
 ) -> None:

@@ -12,7 +12,7 @@ hidden for a while, and a failed instance has a text for its output in place of 
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from durabletask.testing.in_memory_backend import (
     OrchestrationInstance,
 )
 
+from emulator.histories import traces, unanswered, work_item
 from emulator.hub_rules import AS_IN_AZURE, HubRules
 from emulator.journal import ORCHESTRATOR, Journal
 
@@ -259,7 +260,7 @@ class DurableBackend(InMemoryOrchestrationBackend):
         with self._lock:
             instances = self._journal.instances()
             self._instances.update({instance.instance_id: instance for instance in instances})
-            self._traces.update(_traces(instances))
+            self._traces.update(traces(instances))
             for instance in instances:
                 if not self._is_terminal_status(instance.status):
                     self._resume(instance)
@@ -269,9 +270,9 @@ class DurableBackend(InMemoryOrchestrationBackend):
         name = instance.instance_id
         instance.completion_token = self._next_completion_token
         self._next_completion_token += 1
-        for event in _unanswered([*instance.history, *instance.pending_events]):
+        for event in unanswered([*instance.history, *instance.pending_events]):
             if event.HasField("taskScheduled"):
-                item = _work_item(instance, event)
+                item = work_item(instance, event)
                 until = self._journal.hidden_until(name, event.eventId)
                 self._at(until, partial(self._queue_activity, item))
             elif event.HasField("timerCreated"):
@@ -363,44 +364,3 @@ def _tell_failure(state: pb.OrchestrationState, *, include_output: bool) -> None
         if include_output:
             state.output.value = f"{failure.errorType}: {failure.errorMessage}"
         state.ClearField("failureDetails")
-
-
-def _traces(instances: Iterable[OrchestrationInstance]) -> Iterator[tuple[str, pb.TraceContext]]:
-    """Yield the trace of each instance that was started within one."""
-    for instance in instances:
-        for event in (*instance.history, *instance.pending_events):
-            if event.executionStarted.HasField("parentTraceContext"):
-                yield instance.instance_id, event.executionStarted.parentTraceContext
-
-
-def _unanswered(events: Iterable[pb.HistoryEvent]) -> list[pb.HistoryEvent]:
-    """Return the activities, timers and sub-orchestrations that have no outcome yet."""
-    waiting: dict[int, pb.HistoryEvent] = {}
-    for event in events:
-        match event.WhichOneof("eventType"):
-            case "taskScheduled" | "timerCreated" | "subOrchestrationInstanceCreated":
-                waiting[event.eventId] = event
-            case "taskCompleted":
-                waiting.pop(event.taskCompleted.taskScheduledId, None)
-            case "taskFailed":
-                waiting.pop(event.taskFailed.taskScheduledId, None)
-            case "timerFired":
-                waiting.pop(event.timerFired.timerId, None)
-            case "subOrchestrationInstanceCompleted":
-                waiting.pop(event.subOrchestrationInstanceCompleted.taskScheduledId, None)
-            case "subOrchestrationInstanceFailed":
-                waiting.pop(event.subOrchestrationInstanceFailed.taskScheduledId, None)
-            case _:
-                continue
-    return list(waiting.values())
-
-
-def _work_item(instance: OrchestrationInstance, event: pb.HistoryEvent) -> ActivityWorkItem:
-    scheduled = event.taskScheduled
-    return ActivityWorkItem(
-        instance_id=instance.instance_id,
-        name=scheduled.name,
-        task_id=event.eventId,
-        input=scheduled.input.value or None,
-        completion_token=instance.completion_token,
-    )

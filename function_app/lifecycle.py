@@ -1,65 +1,37 @@
 """What every job goes through: its turn, attempts on Azure Machine Learning, limits, its end.
 
-Polling would let the history grow without bound, so the painting continues as new every few dozen
-polls. All that is decided here is decided again in each replay: by the history, and by the terms
+All that is decided here is decided again in each replay: by the history, and by the terms
 that the job was started on, which no later change of a setting touches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import asdict, replace
 from datetime import UTC, timedelta
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
-from durabletask.task import (
-    OrchestrationContext,
-    RetryPolicy,
-    Task,
-    TaskFailedError,
-    TimerTask,
-    when_any,
-)
+from durabletask.task import OrchestrationContext
 
 from function_app import limits, pace
 from function_app.activities import Grant, Look, Submission
 from function_app.compute import submission
 from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code, InputError, ServiceError
+from function_app.execution import Cancelled, ContinuedAsNew, Execution, Steps
 from function_app.settings import settings
 from function_app.standing import Standing
 from function_app.store.jobs import Stage, State, Status, Terms
-
-CANCEL_EVENT = "cancel"
 
 POLLS_PER_HISTORY = 50
 LONGEST_WAIT = timedelta(minutes=5)
 CANCEL_POLLS = 120
 ROOM_POLLS = timedelta(minutes=1)
 
-RETRY = RetryPolicy(
-    first_retry_interval=timedelta(seconds=2),
-    max_number_of_attempts=MOST_ATTEMPTS,
-    backoff_coefficient=4.0,
-    max_retry_interval=timedelta(minutes=1),
-)
 
-type Steps[T] = Generator[Task[Any], Any, T]
-
-
-class _ContinuedAsNew(Exception):  # noqa: N818 - no error
-    """This execution ends here; the next goes on with the state that it was given."""
-
-
-class _Cancelled(Exception):  # noqa: N818 - no error
-    """The user wants the job ended."""
-
-
-class Lifecycle:
+class Lifecycle(Execution):
     """One execution of an orchestration whose work is done by Azure Machine Learning.
 
     Attributes:
-        state: what survives into the next execution.
         terms: that the job was started on.
         stage: while the nodes are at work.
         doing: what they do, for people.
@@ -70,20 +42,17 @@ class Lifecycle:
 
     def __init__(self, context: OrchestrationContext, state: State) -> None:
         """Begin where the last execution ended."""
-        self._context = context
         # A job that was started before there were terms goes by the present settings.
         self.terms = state.terms or Terms.of(settings())
-        self.state = replace(state, terms=self.terms)
-        # Waited for once and for all: a wait made anew would miss an event that came before it.
-        self._cancelled = context.wait_for_external_event(CANCEL_EVENT)
+        super().__init__(context, replace(state, terms=self.terms))
 
     def run(self) -> Steps[dict[str, Any] | None]:
         """Bring the job to its end; return the outcome, None when it continues as new."""
         try:
             return (yield from self._stages())
-        except _ContinuedAsNew:
+        except ContinuedAsNew:
             return None
-        except _Cancelled:
+        except Cancelled:
             return (yield from self._end_cancelled())
         except (InputError, ServiceError) as error:
             yield from self._end_failed(error)
@@ -145,7 +114,7 @@ class Lifecycle:
                 yield from self._submit_with(look.hold, self._standing.done(look))
                 continue
             if look.state == submission.CANCELED:
-                raise _Cancelled
+                raise Cancelled
             if look.fault == "input":
                 raise InputError(look.message, Code(look.code))
             if look.fault and Code(look.code) is Code.NO_GPU:  # as on the next node
@@ -335,23 +304,6 @@ class Lifecycle:
             yield from self._end_painting()
             raise limit
 
-    def _pause(self, duration: timedelta) -> Steps[None]:
-        """Wait for a while, or for the cancel event."""
-        timer = self._timer(duration)
-        winner = yield when_any([timer, self._cancelled])
-        if winner is self._cancelled:
-            timer.cancel()
-
-    def _timer(self, duration: timedelta) -> TimerTask:
-        """Make a timer of whole ticks, and of half a one that the time until it is set may take."""
-        return self._context.create_timer((max(1, round(duration / pace.TICK)) + 0.5) * pace.TICK)
-
-    def _continue(self) -> NoReturn:
-        """Go on in a new history."""
-        self._stop_if_cancelled()
-        self._context.continue_as_new(self.state.to_dict(), save_events=True)
-        raise _ContinuedAsNew
-
     def _end_cancelled(self) -> Steps[dict[str, Any]]:
         self._show(self._standing.said(Stage.CANCELLED, message="ending what paints"))
         yield from self._end_painting()
@@ -377,32 +329,6 @@ class Lifecycle:
         yield from self._call("clean_up", self.state.to_dict())
         self._show(replace(self._standing.said(Stage.FAILED, message), code=error.code))
 
-    def _call(self, activity: str, payload: dict[str, Any]) -> Steps[Any]:
-        """Call an activity; give its value or raise whose fault it was.
-
-        Raises:
-            InputError: the activity refused the input.
-            ServiceError: it failed on every attempt.
-        """
-        try:
-            answer = yield self._context.call_activity(activity, input=payload, retry_policy=RETRY)
-        except TaskFailedError as error:
-            # Below its sentence, Azure's client quotes the whole answer.
-            sentence, _, _ = error.details.message.strip().partition("\n")
-            raise ServiceError(f"{activity} failed: {sentence}") from error
-        if "refused" in answer:
-            # In histories of version 1 a refusal has no code.
-            raise InputError(answer["refused"], Code(answer.get("code", Code.UNPAINTABLE_VIDEO)))
-        return answer["value"]
-
-    def is_of(self, version: int) -> bool:
-        """Whether this instance was started under that version of the steps, or a later one."""
-        return int(self._context.version or 1) >= version
-
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled.is_complete:
-            raise _Cancelled
-
     @property
     def _standing(self) -> Standing:
         return Standing(self.state, self.terms)
@@ -410,6 +336,3 @@ class Lifecycle:
     def _painting(self, look: Look) -> Status:
         """What there is to say while nodes are at work, or awaited."""
         return self._standing.painting(self.stage, look, self._nodes)
-
-    def _show(self, status: Status) -> None:
-        self._context.set_custom_status(status.to_dict())

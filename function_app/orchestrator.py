@@ -24,7 +24,8 @@ from function_app import pace
 from function_app.activities import Look
 from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code, InputError, ServiceError
-from function_app.lifecycle import POLLS_PER_HISTORY, Lifecycle, Steps
+from function_app.execution import Steps
+from function_app.lifecycle import POLLS_PER_HISTORY, Lifecycle
 from function_app.stages.stitch import Joined
 from function_app.store.jobs import Stage, State, Status, Work
 

@@ -14,8 +14,8 @@ from function_app.api.answers import READ, answering, as_json, as_polled_json, f
 from function_app.api.listing import PARAMETERS, Listing
 from function_app.api.view import ENDED, news, view
 from function_app.errors import Code, RequestError
+from function_app.execution import CANCEL_EVENT
 from function_app.instances import is_job, job_of, state_of
-from function_app.lifecycle import CANCEL_EVENT
 from function_app.store import archive, index, poison, results, uploads
 
 blueprint = df.Blueprint()

@@ -26,7 +26,7 @@ from function_app.api.jobs import Client
 from function_app.api.schemas import STYLE_REQUEST, STYLE_SUFFIXES
 from function_app.api.uploads import LIFETIME, as_leave, check_size, properties
 from function_app.errors import Code, InputError, RequestError
-from function_app.lifecycle import CANCEL_EVENT
+from function_app.execution import CANCEL_EVENT
 from function_app.settings import settings
 from function_app.store import paths, storage, styles
 from function_app.store.paths import StyleSource

@@ -18,7 +18,7 @@ from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 
 from function_app import activities, orchestrator, pace
 from function_app.activities import Look
-from function_app.lifecycle import CANCEL_EVENT
+from function_app.execution import CANCEL_EVENT
 from function_app.store import paths, storage, styles
 from function_app.store.jobs import Job, State
 from function_app.triggers import start

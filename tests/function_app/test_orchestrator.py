@@ -18,11 +18,12 @@ from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubG
 from durabletask.history import OrchestratorStartedEvent, TimerCreatedEvent
 from durabletask.task import RetryPolicy
 
-from function_app import lifecycle, pace
+from function_app import execution, lifecycle, pace
 from function_app.activities import Look, Submission
 from function_app.compute.submission import MOST_ATTEMPTS
 from function_app.errors import Code
-from function_app.lifecycle import CANCEL_EVENT, POLLS_PER_HISTORY
+from function_app.execution import CANCEL_EVENT
+from function_app.lifecycle import POLLS_PER_HISTORY
 from function_app.orchestrator import ORCHESTRATOR, VERSION
 from function_app.scheduling import cost
 from function_app.scheduling.fairness import Claim
@@ -491,7 +492,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = RetryPolicy(
         first_retry_interval=timedelta(milliseconds=1), max_number_of_attempts=MOST_ATTEMPTS
     )
-    monkeypatch.setattr(lifecycle, "RETRY", policy)
+    monkeypatch.setattr(execution, "RETRY", policy)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from durabletask.task import RetryPolicy
 
-from function_app import lifecycle
+from function_app import execution
 from function_app.activities import Grant, Look
 from function_app.api.view import view
 from function_app.errors import Code
@@ -566,7 +566,7 @@ def test_what_ended_a_job_before_it_could_say_why_is_told(
         raise OSError("the disk is full\nTraceback: much")
 
     once = RetryPolicy(first_retry_interval=timedelta(milliseconds=1), max_number_of_attempts=1)
-    monkeypatch.setattr(lifecycle, "RETRY", once)
+    monkeypatch.setattr(execution, "RETRY", once)
     job = upload(b"", "untold.mp4")
     with running_hub({"report_failure": broken}) as hub:
         start(hub.client, job)
