@@ -14,8 +14,9 @@ from emulator.config import CORE_TOOLS
 TESTS = Path(__file__).parent
 LONG = (
     *("end_to_end", "benchmarks", "gpu_worker", "chaos", "fuzz", "tools", "emulator", "infra"),
-    *("function_app/stages", "function_app/compute", "function_app/upkeep"),
+    *("function_app/stages", "function_app/compute", "function_app/upkeep", "function_app/api"),
     *("function_app/test_orchestrator.py", "function_app/test_learn_style.py"),
+    *("function_app/test_app.py", "function_app/store/test_index.py", "cli/test_transfer.py"),
 )
 """What takes long: jobs, emulated services, PyTorch, the Bicep compiler, real videos.
 

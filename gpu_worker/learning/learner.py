@@ -20,7 +20,7 @@ from gpu_worker.learning.optimizer import Optimizer
 from gpu_worker.learning.pictures import Pair, in_other_light, random_crops, random_views
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.stability import disturb, equivariance_loss, frame_difference_loss
-from gpu_worker.learning.strokes import stroke_loss
+from gpu_worker.learning.strokes import evenness_loss, stroke_loss
 from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import StyleNet, place
 from gpu_worker.networks.canvas import Canvas, Origin
@@ -164,8 +164,11 @@ class Learner:
     ) -> dict[str, Tensor]:
         """Compare what is painted with the way strokes lie on the canvas."""
         with torch.no_grad():
-            lie = self._network.canvas.lie(F.avg_pool2d(rgb, Canvas.PIXEL), origins)
-        return {"strokes": self._recipe.stroke_weight * stroke_loss(painted, *lie)}
+            lie, bare = self._network.canvas.lie(F.avg_pool2d(rgb, Canvas.PIXEL), origins)
+        return {
+            "strokes": self._recipe.stroke_weight * stroke_loss(painted, lie, bare),
+            "evenness": self._recipe.evenness_weight * evenness_loss(painted, bare),
+        }
 
     def _stability(
         self, views: Pair, frames: Pair, painted: Tensor, origins: Sequence[Origin]

@@ -32,6 +32,7 @@ class Recipe:
     stranger_weight: float = _said(1200.0, 0, "weight: colours that the painting does not have")
     light_weight: float = _said(60.0, 0, "weight: where it is light and where it is dark")
     stroke_weight: float = _said(20.0, 0, "weight: change along strokes in place of across them")
+    evenness_weight: float = _said(40.0, 0, "weight: strokes of uneven strength in what is flat")
     range_weight: float = _said(10.0, 0, "weight: what is too bright or too dark to show")
     equivariance: float = _said(1.8, 0, "weight: shifts, noise and brightness")
     frame_difference: float = _said(3.5, 0, "weight: change from frame to frame")

@@ -1,7 +1,8 @@
-"""Strokes: what is painted where a frame is flat changes across strokes, and little along them.
+"""Strokes where a frame is flat: lines and no dots, of one strength all over.
 
 Gram matrices hardly tell brushwork from beads: where a frame shows nothing, and content has no say,
-rows of dashes set close together earn as much as strokes do, and are what is learnt first.
+rows of dashes set close together earn as much as strokes do, and are what is learnt first. Nor do
+they tell strokes all over from a few clusters of strong ones, which cost less of what is legible.
 """
 
 import torch.nn.functional as F
@@ -9,6 +10,13 @@ from torch import Tensor
 
 _FAINT = 0.003
 """Change of brightness from pixel to pixel that is hardly seen."""
+_STROKE = 9
+"""Pixels beside whose mean a stroke stands out."""
+_NEAR = 25
+"""Pixels over which the strength of strokes is taken: some strokes, and less than a cluster."""
+_STEP = 4
+_FAINT_STROKE = 0.01
+"""Root mean square of the colours that is hardly seen."""
 
 
 def stroke_loss(painted: Tensor, directions: Tensor, bare: Tensor) -> Tensor:
@@ -32,3 +40,27 @@ def stroke_loss(painted: Tensor, directions: Tensor, bare: Tensor) -> Tensor:
     # The square of the change along a direction, by its double angle.
     along = (change + cosine * (right.square() - down.square())) / 2 + sine * right * down
     return (weight * along).sum() / (weight * (change + _FAINT**2)).sum()
+
+
+def evenness_loss(painted: Tensor, bare: Tensor) -> Tensor:
+    """How the strength of strokes varies over what is flat: its variance over its mean squared.
+
+    Args:
+        painted: `(N, 3, H, W)` RGB.
+        bare: how much there is to be of them, `(N, 1, h, w)`, from 0 to 1; h and w are the same
+            part of H and W. What is covered does not count, nor much a crop that is so for the most
+            part.
+    """
+    strokes = painted - F.avg_pool2d(painted, _STROKE, 1, _STROKE // 2, count_include_pad=False)
+    energy = _nearby(strokes.square().mean(1, keepdim=True))
+    strength = (energy + (_FAINT_STROKE / 10) ** 2).sqrt()
+    weight = _nearby(F.interpolate(bare, painted.shape[-2:])).square()
+    share = weight / weight.sum((2, 3), keepdim=True).clamp_min(_FAINT)
+    mean = (share * strength).sum((2, 3), keepdim=True)
+    variance = (share * (strength - mean).square()).sum((2, 3), keepdim=True)
+    flat = weight.mean((2, 3), keepdim=True)
+    return (flat * variance / (mean.square() + _FAINT_STROKE**2)).mean()
+
+
+def _nearby(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, _NEAR, _STEP)

@@ -33,7 +33,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     return replace(config, webhook_key="-begins-as-an-option-does")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def services(config: Config) -> Generator[Emulator]:
     """Start the services, and the instance `patient`, which waits for its child ever since."""
     with Emulator(config) as services:
@@ -42,13 +42,13 @@ def services(config: Config) -> Generator[Emulator]:
         yield services
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def storage(services: Emulator) -> Generator[BlobServiceClient]:
     with BlobServiceClient.from_connection_string(services.config.storage) as storage:
         yield storage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def host(services: Emulator) -> Generator[httpx.Client]:
     config = services.config
     with httpx.Client(base_url=config.host_url, timeout=30, headers=config.host_headers) as client:
@@ -66,7 +66,7 @@ def notes(config: Config) -> Callable[[], list[str]]:
     return read
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pending(services: Emulator) -> Callable[[], int]:
     """Return a function that counts the events on their way, and those that wait in the host."""
     return lambda: events_on_their_way(services.config)

@@ -131,7 +131,7 @@ def running(
         atelier.blobs.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def atelier(tmp_path_factory: pytest.TempPathFactory, slow_style: bytes) -> Generator[Atelier]:
     with running(tmp_path_factory.mktemp("emulator")) as atelier:
         add_style(atelier, "slow", slow_style)

@@ -45,7 +45,7 @@ examples = settings(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def jobs(atelier: Atelier, media: Media) -> list[str]:
     """Ids of a job that is done, of one that failed, and of none."""
     done = atelier.upload(media.moving(4), "contract.mp4")

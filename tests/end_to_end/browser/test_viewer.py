@@ -17,7 +17,7 @@ type Painted = Callable[[bytes, str], str]
 STEP_S = 0.05
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def painted(atelier: Atelier) -> Painted:
     """Return a way to have a video painted; gives the id of its job."""
 
@@ -29,7 +29,7 @@ def painted(atelier: Atelier) -> Painted:
     return paint
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def viewed(painted: Painted, media: Media) -> str:
     """The id of a job that is done."""
     return painted(media.moving(4), "viewed.mp4")
@@ -154,7 +154,7 @@ def test_its_address_opens_it_again(visit: Visit, viewed: str) -> None:
     expect(visitor.viewer.get_by_role("heading")).to_have_text("viewed.mp4")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def unplayed(painted: Painted, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The id of a job whose video no browser plays."""
     video = tmp_path_factory.mktemp("unplayed") / "old.avi"

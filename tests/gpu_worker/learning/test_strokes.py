@@ -1,4 +1,4 @@
-"""Strokes: lines that lie as the canvas says are wanted, dots and lines across it are not."""
+"""Strokes: lines that lie as the canvas says, all over; no dots, no clusters, no lines across."""
 
 import math
 
@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gpu_worker.learning.strokes import stroke_loss
+from gpu_worker.learning.strokes import evenness_loss, stroke_loss
 
 SIDE = 64
+LEFT = (torch.arange(SIDE) < SIDE // 2).float()
 
 
 def lines(angle: float) -> Tensor:
@@ -61,3 +62,37 @@ def test_beads_turn_into_lines_when_they_are_taught() -> None:
         stroke_loss(painted, *lying(0.3)).backward()
         optimiser.step()
     assert float(stroke_loss(painted.detach(), *lying(0.3))) < before / 2
+
+
+def test_strokes_all_over_are_even_and_a_cluster_of_them_is_not() -> None:
+    everywhere, _, bare = lines(0.3), *lying(0.3)
+    assert evenness_loss(everywhere, bare) < 0.02
+    assert evenness_loss(0.5 + (everywhere - 0.5) * LEFT, bare) > 0.2
+
+
+def test_evenness_is_not_about_how_strong_strokes_are() -> None:
+    strokes, (_, bare) = (lines(0.3) - 0.5) * (0.2 + 0.8 * LEFT), lying(0.3)
+    strong, faint = (float(evenness_loss(0.5 + share * strokes, bare)) for share in (1.0, 0.5))
+    assert faint == pytest.approx(strong, rel=0.2)
+
+
+def test_where_the_canvas_is_covered_strokes_may_be_missing() -> None:
+    painted, (_, bare) = 0.5 + (lines(0.3) - 0.5) * LEFT, lying(0.3)
+    covered = bare * LEFT[::2]
+    assert evenness_loss(painted, covered) < 0.2 * evenness_loss(painted, bare)
+
+
+def test_nothing_painted_costs_nothing() -> None:
+    assert evenness_loss(torch.full((1, 3, SIDE, SIDE), 0.5), lying(0.3)[1]) < 1e-6
+
+
+def test_a_cluster_spreads_when_it_is_taught() -> None:
+    painted, (_, bare) = 0.5 + (lines(0.3) - 0.5) * (0.1 + LEFT), lying(0.3)
+    before = float(evenness_loss(painted, bare))
+    painted.requires_grad_()
+    optimiser = torch.optim.Adam([painted], 0.02)
+    for _ in range(30):
+        optimiser.zero_grad()
+        evenness_loss(painted, bare).backward()
+        optimiser.step()
+    assert float(evenness_loss(painted.detach(), bare)) < before / 3

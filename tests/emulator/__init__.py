@@ -1,0 +1,1 @@
+"""The emulator by itself. A package, for its services end with the last of these tests."""

@@ -1,0 +1,1 @@
+"""Whole jobs. A package, for its emulator ends with the last of them, not with all tests."""
