@@ -58,7 +58,7 @@ _SAYING = {"matroska", "flv"}
 # Whose clock goes back where another recording was put behind the first, in tracks of its own.
 _PUT_TOGETHER = {"matroska"}
 _ANEW = Fraction(1)
-"""Seconds by which a track's clock then goes back; frames are not as far out of order."""
+"""Seconds by which a track's clock then goes back."""
 _MISSING_S, _MISSING = 1.0, 0.02
 """Seconds, and share of the whole, beyond which what is missing is said."""
 
@@ -174,14 +174,17 @@ class _Reading:
             yield self.index.stream_index, whole
 
     def _begins_anew(self, packet: Packet[Any]) -> bool:
-        """Whether another recording begins."""
-        ticks = packet.pts if packet.dts is None else packet.dts
-        if ticks is None or packet.stream.type not in SHOWN:
+        """Whether another recording begins.
+
+        Frames that refer to later ones come after them, at a low rate by seconds; where a decoder
+        can enter, nothing does.
+        """
+        if packet.pts is None or packet.stream.type not in SHOWN:
             return False
-        time = ticks * packet.time_base
+        time = packet.pts * packet.time_base
         latest = self._latest.setdefault(packet.stream.index, time)
         self._latest[packet.stream.index] = max(latest, time)
-        return time < latest - _ANEW
+        return packet.is_keyframe and time < latest - _ANEW
 
     def _count(self, end: Fraction, packet: Packet[Any]) -> None:
         self.end = max(self.end, float(end))

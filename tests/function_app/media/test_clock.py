@@ -86,6 +86,20 @@ def test_of_matroskas_put_one_after_the_other_the_first_is_painted(
     assert {shard.entry for shard in plan.shards} == {0}
 
 
+@pytest.mark.parametrize("rate", ["1/3", "1", "2", "5"])
+@pytest.mark.parametrize("name", ["slow.mkv", "slow.mp4", "slow.ts", "slow.flv"])
+def test_frames_far_out_of_order_are_no_jump_and_no_other_recording(
+    upload: Upload, tmp_path: Path, name: str, rate: str
+) -> None:
+    frames = ("-f", "lavfi", "-i", f"testsrc2=s=64x48:r={rate}", "-frames:v", "30")
+    ffmpeg(*frames, "-c:v", "libx264", "-bf", "8", "-b_strategy", "0", str(tmp_path / name))
+    _, work, plan = gone(upload, (tmp_path / name).read_bytes(), name)
+    times = result_times(plan)
+    assert (len(times), work.notes) == (30, ())
+    between = 1 / Fraction(rate)
+    assert all(abs(b - a - between) <= Fraction(1, 500) for a, b in pairwise(times))
+
+
 @pytest.mark.parametrize("offset", [0, 3600])
 def test_parts_of_a_file_follow_one_another_whatever_its_clock_says(
     clips: Clips, upload: Upload, tmp_path: Path, offset: int
