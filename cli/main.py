@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -147,9 +148,10 @@ def restyle(
     order |= {"preserve_colour": True} if preserve_colour else {}
     order |= {} if container is Container.MP4 else {"container": str(container)}
     order |= {"replace": True} if replace else {}
+    videos = names.each_once(files)
     works = [
         Work(None if detach else out / name, file)
-        for file, name in zip(files, names.all_painted(files, style), strict=True)
+        for file, name in zip(videos, names.all_painted(videos, style), strict=True)
     ]
     with _client(context) as client, Board() as board:
         studio = Studio(client, board, overwrite=overwrite)
@@ -366,7 +368,7 @@ def learn(
         print(style.get("job") or name, flush=True)
         say(f"{name} is learnt without this command: atelier styles shows how it stands.")
     else:
-        say(f"atelier restyle FILE --style {name} paints in it.")
+        say(f"atelier restyle FILE --style {quote(name)} paints in it.")
 
 
 def main() -> None:

@@ -46,6 +46,14 @@ def check(file: Path) -> None:
         raise CommandError(message, "bad-name") from error
 
 
+def each_once(files: Sequence[Path]) -> list[Path]:
+    """Leave out what is another name of a file before."""
+    different: dict[Path, Path] = {}
+    for file in files:
+        different.setdefault(file.resolve(), file)
+    return list(different.values())
+
+
 def painted(stem: str, style: str) -> str:
     """Return the name of a painted video: `STEM.STYLE.mp4`, no longer than names may be."""
     ending = f".{style}.mp4"

@@ -85,6 +85,8 @@ def _tell_people(work: Work) -> None:
         sentence = work.failure.sentence
         say(sentence if work.name in sentence else f"{work.name}: {sentence}")
     if work.is_well and work.out:
+        if work.file and work.goes_by_another_name:
+            say(f"{names.printable(work.file)} is painted as {names.shown(work.out)}")
         print(names.printable(work.out), flush=True)
     elif work.job and (not work.job.has_ended or (work.file and not work.out)):
         print(work.job.id, flush=True)

@@ -61,6 +61,13 @@ class Work:
         return self.job.name if self.job else self.asked
 
     @property
+    def goes_by_another_name(self) -> bool:
+        """Whether its result is called otherwise than its file alone would have it."""
+        if not (self.file and self.job and self.out):
+            return False
+        return self.out.stem != Path(names.painted(self.file.stem, self.job.style)).stem
+
+    @property
     def is_well(self) -> bool:
         """Whether it has ended as wanted."""
         return self.error is None and self.job is not None and self.job.status == "Completed"
@@ -168,8 +175,9 @@ class Studio:
         names.check(work.file)
         with self._lanes:
             stamp = Stamp.of(work.file)
-            line.moving("Uploading", stamp.size)
+            line.moving("Reading", None)
             mine = {"filename": work.file.name, "bytes": stamp.size, "md5": md5_of(work.file)}
+            line.moving("Uploading", stamp.size)
             granted = self._client.upload({**order, **mine})
             if job_id := granted.get("job"):
                 work.job = self._client.job(job_id)

@@ -58,7 +58,7 @@ def post_style(req: func.HttpRequest) -> func.HttpResponse:
     fields = body_of(req, STYLE_REQUEST)
     name, md5, size = fields["name"], fields.get("md5", ""), int(fields["bytes"])
     if not size:
-        message = f"{fields['filename']} is empty: upload it again"
+        message = f"{fields['filename']} is empty: upload a whole one"
         raise InputError(message, Code.UNUSABLE_PAINTING)
     check_size(fields["filename"], size, settings().max_style_bytes)
     source = StyleSource(name + _suffix(fields["filename"]))

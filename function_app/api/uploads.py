@@ -128,7 +128,7 @@ class Upload:
         fields = body_of(req, UPLOAD_REQUEST)
         size, name = int(fields["bytes"]), fields["filename"]
         if not size:
-            raise InputError(f"{name} is empty: upload it again", Code.EMPTY_VIDEO)
+            raise InputError(f"{name} is empty: upload a whole one", Code.EMPTY_VIDEO)
         check_size(name, size, settings().max_bytes)
         video = paths.Video(fields["style"], name)
         video.check()

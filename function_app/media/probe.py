@@ -83,7 +83,7 @@ def open_video(file: IO[bytes], name: str) -> Generator[InputContainer]:
     }
     head = file.read(4096)
     if not head:
-        raise InputError(f"{name} is empty: upload it again", Code.EMPTY_VIDEO)
+        raise InputError(f"{name} is empty: upload a whole one", Code.EMPTY_VIDEO)
     if problem := _not_a_video(head):
         raise InputError(f"{name} {problem}", Code.NOT_A_VIDEO)
     file.seek(0)

@@ -81,7 +81,7 @@ def _reader(job: Job) -> BlobReader:
 def _check_size(job: Job, size: int) -> None:
     most = settings().max_style_bytes
     if not size:
-        raise InputError(f"{job.name} is empty: upload it again", Code.UNUSABLE_PAINTING)
+        raise InputError(f"{job.name} is empty: upload a whole one", Code.UNUSABLE_PAINTING)
     if size > most:
         raise InputError(
             f"{job.name} has {size / 2**20:.0f} MiB, more than the limit of "

@@ -34,6 +34,12 @@ def test_a_painted_video_has_a_name_that_file_systems_take(stem: str, style: str
     assert name.endswith(f".{style}.mp4")
 
 
+def test_a_file_that_is_given_twice_is_one(tmp_path: Path) -> None:
+    (first, other) = tmp_path / "a.mp4", tmp_path / "folder" / "a.mp4"
+    again = tmp_path / "folder" / ".." / "a.mp4"
+    assert names.each_once([first, other, again]) == [first, other]
+
+
 @given(st.text(max_size=99), st.integers(3, 60))
 def test_what_is_shortened_keeps_both_ends(text: str, width: int) -> None:
     short = names.middle(text, width)

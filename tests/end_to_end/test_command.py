@@ -165,6 +165,8 @@ def test_nothing_in_the_folder_is_written_over(
     for _ in range(2):
         (work,) = shell.json(*arguments)
         assert work["path"] == str(tmp_path / "one.identity (1).mp4")
+    said = shell.run(*arguments).stderr
+    assert f"{videos[0]} is painted as one.identity (1).mp4\n" in said
     assert mine.read_bytes() == b"mine"
     assert shell.json(*arguments, "--overwrite")[0]["path"] == str(mine)
     assert frames(mine) == frames(videos[0])

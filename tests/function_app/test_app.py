@@ -206,7 +206,7 @@ def test_preprocess_plans_the_video(worker: Worker, job: Job) -> None:
 def test_preprocess_refuses_bad_input_without_an_error(worker: Worker, upload: Upload) -> None:
     job = upload(b"", "empty.mp4")
     assert activity(worker, "preprocess", asdict(job)) == {
-        "refused": "empty.mp4 is empty: upload it again",
+        "refused": "empty.mp4 is empty: upload a whole one",
         "code": "empty-video",
     }
 

@@ -238,7 +238,7 @@ def test_how_it_is_painted_goes_along(visit: Visit, files: Files, atelier: Ateli
             "the name '`best`.mp4' holds the character '`': "
             "rename the video without double quotes, backslashes and control characters",
         ),
-        ("empty.mp4", b"", "empty.mp4 is empty: upload it again"),
+        ("empty.mp4", b"", "empty.mp4 is empty: upload a whole one"),
     ],
 )
 def test_what_may_not_be_uploaded_says_why(

@@ -121,7 +121,7 @@ def test_post_style_grants_writing_what_becomes_a_style(worker: Worker, filename
         ({"name": "a/b"}, "400", "choose a name without slashes"),
         ({"name": ".."}, "400", "'..' is no name for a style: choose another"),
         ({"name": ""}, "400", "'' is no name for a style"),
-        ({"bytes": 0}, "400", "a.jpg is empty: upload it again"),
+        ({"bytes": 0}, "400", "a.jpg is empty: upload a whole one"),
         ({"bytes": 1 << 40}, "413", "a.jpg has 1099511627776 bytes, more than the 268435456"),
     ],
 )
@@ -527,7 +527,7 @@ def test_a_job_that_failed_says_why_and_cannot_be_cancelled(worker: Worker, uplo
     assert (view["status"], view["stage"]) == ("Failed", "failed")
     assert view["error"] == {
         "code": "empty-video",
-        "detail": "empty.mp4 is empty: upload it again",
+        "detail": "empty.mp4 is empty: upload a whole one",
         "action": None,
     }
     assert (refusal.http.status_code, body(refusal)["code"]) == ("409", "job-ended")

@@ -67,7 +67,7 @@ def test_one_line_says_why_a_job_failed(caplog: pytest.LogCaptureFixture, upload
         start(hub.client, job)
         ended(hub.client, job)
     reasons = [line for line in caplog.messages if line.startswith(f"[{job.job_id}] failed")]
-    sentence = "empty.mp4 is empty: upload it again"
+    sentence = "empty.mp4 is empty: upload a whole one"
     assert reasons == [f"[{job.job_id}] failed (empty-video): {sentence}"]
 
 

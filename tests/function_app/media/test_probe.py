@@ -47,7 +47,7 @@ def trap(file: Path) -> Generator[Event]:
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("empty.mp4", "empty.mp4 is empty: upload it again"),
+        ("empty.mp4", "empty.mp4 is empty: upload a whole one"),
         ("text.mp4", "text.mp4 is text, not a video: upload a video"),
         ("audio.mp4", "audio.mp4 holds no video, only sound or pictures: upload a video"),
         ("cover.mp4", "cover.mp4 holds no video, only sound or pictures: upload a video"),

@@ -84,7 +84,7 @@ def test_a_painting_is_learnt_and_a_checkpoint_converted_by_one_process(
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(b"", "is empty: upload it again"), (b"x" * 101, "more than the limit of")],
+    [(b"", "is empty: upload a whole one"), (b"x" * 101, "more than the limit of")],
 )
 def test_an_upload_of_no_use_is_refused(
     drop: Drop, configure: Callable[..., None], content: bytes, sentence: str

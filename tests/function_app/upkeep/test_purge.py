@@ -30,7 +30,7 @@ type Upload = Callable[..., Job]
 
 
 def refuse(_: object) -> Any:
-    return {"refused": "the file is empty: upload it again", "code": "empty-video"}
+    return {"refused": "the file is empty: upload a whole one", "code": "empty-video"}
 
 
 def state_of_painting(name: str) -> str:
@@ -115,7 +115,7 @@ def test_what_fails_says_why_when_it_is_purged_too(
     assert not is_in_hub(hub, job)
     error = json.loads(ask(worker, "get_job", job, client).body.bytes)["error"]
     assert error["code"] == "empty-video"
-    assert error["detail"] == "the file is empty: upload it again"
+    assert error["detail"] == "the file is empty: upload a whole one"
 
 
 def test_an_event_that_comes_when_its_job_is_purged_starts_nothing(
