@@ -172,7 +172,8 @@ class StyleNet(Network):
         That is the grid of sub-pixel convolutions (Aitken et al. 2017), and nothing else that an
         eye would miss: the frame itself, to which this is added, is not blurred.
         """
-        pixels = F.pad(F.pixel_shuffle(squares, self._FOLD), (1, 1, 1, 1), mode="replicate")
+        # Reflected: beside an even pixel an odd one, at the edge as well, or a line would be there.
+        pixels = F.pad(F.pixel_shuffle(squares, self._FOLD), (1, 1, 1, 1), mode="reflect")
         for dim in (2, 3):
             before, here, after = (
                 pixels.narrow(dim, first, pixels.shape[dim] - 2) for first in range(3)

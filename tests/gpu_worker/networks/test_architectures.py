@@ -87,6 +87,15 @@ def test_style_net_leaves_no_grid_of_two_pixels() -> None:
         assert (middle * grid).mean().abs() < 1e-3 * middle.abs().mean()
 
 
+def test_style_net_draws_no_line_along_the_edges_of_a_frame() -> None:
+    network = build(SMALL)
+    assert isinstance(network, StyleNet)
+    nn.init.normal_(network.leave.bias)
+    with torch.inference_mode():
+        change = network.change(torch.full((1, 3, 64, 48), 0.6))
+    torch.testing.assert_close(change, change.mean((2, 3), keepdim=True).expand_as(change))
+
+
 def test_strokes_grow_with_the_frame() -> None:
     """A larger frame gets the change of the frame at the painted size, raised."""
     network = styled()
