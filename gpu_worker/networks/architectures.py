@@ -143,6 +143,11 @@ class StyleNet(Network):
         shown = F.interpolate(shrunk, size, mode="bilinear")
         return (raised - shown - self._grain(rgb - shown)).to(rgb.dtype)
 
+    def take_less_canvas(self, share: float) -> None:
+        """Paint as if the canvas had so much of its strength from now on."""
+        with torch.no_grad():
+            self.enter.weight[:, -Canvas.CHANNELS :] *= share
+
     def _grain(self, finer: Tensor) -> Tensor:
         """Of details `(N, 3, H, W)` that are finer than is painted, what is too faint to keep."""
         strength = finer.square().mean(1, keepdim=True)

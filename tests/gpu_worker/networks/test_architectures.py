@@ -76,6 +76,18 @@ def test_style_net_paints_a_clear_sky_unevenly_and_the_same_in_each_frame() -> N
     assert torch.equal(change[0], change[1])
 
 
+def test_of_less_canvas_less_is_painted_where_a_frame_is_flat() -> None:
+    network, sky = styled(), torch.full((1, 3, 64, 64), 0.6)
+    with torch.inference_mode():
+        before = network.change(sky).std()
+        network.take_less_canvas(0.5)
+        less = network.change(sky).std()
+        network.take_less_canvas(0.0)
+        none = network.change(sky)[..., 16:-16, 16:-16].std((2, 3))
+    assert 0 < less < 0.8 * before
+    assert (none < 1e-4).all()
+
+
 def test_style_net_leaves_no_grid_of_two_pixels() -> None:
     network = styled()
     nn.init.normal_(network.leave.bias)
