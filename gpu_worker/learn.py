@@ -10,6 +10,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from statistics import fmean
@@ -42,6 +43,8 @@ START = Path(__file__).parent / "learning" / "base.safetensors"
 
 _PREVIEW_PHOTOS = 3
 _PREVIEW_TILE = (288, 432)
+_CANVAS = 0.7
+"""Share of the canvas that is taken in the end."""
 _LAST_STEPS = 50
 _CURVE_POINTS = 20
 _INTERRUPTED = 130  # as shells have it for SIGINT
@@ -87,13 +90,24 @@ def _run(options: argparse.Namespace) -> None:
     def keep(minutes: float) -> None:
         state.keep(learner, minutes)
         if options.preview:
-            preview(options.preview, lesson.painting, lesson.content.pictures, learner.network)
+            painter = _painter(learner.network)
+            preview(options.preview, lesson.painting, lesson.content.pictures, painter)
 
     learnt = learn(learner, budget, keep, _tell(options, lesson))
     keep(learnt.minutes)
-    save_style(options.out, learnt.network, _metadata(options, lesson, learnt))
+    save_style(options.out, _painter(learnt.network), _metadata(options, lesson, learnt))
     state.forget()
     log.info("%s: %d steps in %.1f minutes", options.out, len(learnt.losses), learnt.minutes)
+
+
+def _painter(network: StyleNet) -> StyleNet:
+    """Return a copy that takes less of the canvas than was learnt.
+
+    A frame has room for what a crop has to hold by itself.
+    """
+    painter = deepcopy(network)
+    painter.take_less_canvas(_CANVAS)
+    return painter
 
 
 def _tell(options: argparse.Namespace, lesson: Lesson) -> Callable[[float], None] | None:

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -26,8 +25,6 @@ from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import StyleNet, place
 from gpu_worker.networks.canvas import Canvas, Origin
 
-_CANVAS = 0.7
-"""Share of the canvas's strokes that is taken in the end."""
 _REACH = 15  # pixels; several periods of the network's 8x8 grid
 _WARM_UP_STEPS = 50
 _GRADIENT_NORM_MAX = 1.0
@@ -82,13 +79,8 @@ class Learner:
 
     @property
     def network(self) -> StyleNet:
-        """A copy of the running mean of the network, which is steadier than its latest state.
-
-        It takes less of the canvas: a frame has room for what a crop has to hold by itself.
-        """
-        network = deepcopy(cast("StyleNet", self._average.module))
-        network.take_less_canvas(_CANVAS)
-        return network
+        """The running mean of the network, which is steadier than its latest state."""
+        return cast("StyleNet", self._average.module)
 
     @property
     def losses(self) -> Sequence[Losses]:

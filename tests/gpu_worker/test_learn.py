@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 
 from gpu_worker.errors import ToolError
 from gpu_worker.files import Kept
-from gpu_worker.learn import main
+from gpu_worker.learn import START, main
 from gpu_worker.learning.content import PHOTOS, SHORT_SIDE, Content
 from gpu_worker.learning.learner import Budget, Learner, Learnt, Lesson, learn
 from gpu_worker.learning.objective import Objective
@@ -28,6 +28,7 @@ from gpu_worker.learning.pictures import cover, read_painting, read_picture
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.vgg import Vgg
 from gpu_worker.networks.architectures import Architecture, StyleNet
+from gpu_worker.networks.canvas import Canvas
 from gpu_worker.styles.model import load_style
 
 TINY = Architecture("StyleNet", width=8, blocks=1)
@@ -39,6 +40,7 @@ LOSSES = {
     "light",
     "range",
     "strokes",
+    "evenness",
     "equivariance",
     "frame_difference",
     "total",
@@ -165,8 +167,13 @@ def test_a_style_is_learnt_from_the_painting_and_a_clip_on_what_the_project_ship
     source.output(str(clip)).run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True)
     painting = str(pictures / "painting.png")
     options = ["--painting", painting, "--content", str(clip), "--out", str(out)]
-    assert main([*options, "--steps", "1", "--size", "64"]) == 0
+    assert main([*options, "--steps", "1", "--size", "64", "--learning-rate", "0"]) == 0
     assert json.loads(load_style(out).metadata["architecture"])["width"] == 32
+    before, learnt = (load_style(file).network.state_dict() for file in (START, out))
+    sees, canvas = "enter.weight", Canvas.CHANNELS
+    learnt[sees][:, -canvas:] /= 0.7  # a frame has room for what a crop has to hold by itself
+    for name, weight in before.items():
+        torch.testing.assert_close(learnt[name], weight)
 
 
 def test_without_content_it_practises_on_the_photos_of_the_project(
