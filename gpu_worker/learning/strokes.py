@@ -17,6 +17,7 @@ _NEAR = 25
 _STEP = 4
 _FAINT_STROKE = 0.01
 """Root mean square of the colours that is hardly seen."""
+_NOTHING = 1e-6
 
 
 def stroke_loss(painted: Tensor, directions: Tensor, bare: Tensor) -> Tensor:
@@ -53,9 +54,10 @@ def evenness_loss(painted: Tensor, bare: Tensor) -> Tensor:
     """
     strokes = painted - F.avg_pool2d(painted, _STROKE, 1, _STROKE // 2, count_include_pad=False)
     energy = _nearby(strokes.square().mean(1, keepdim=True))
-    strength = (energy + (_FAINT_STROKE / 10) ** 2).sqrt()
+    # At nothing a root has no slope that learning could go along.
+    strength = (energy + _NOTHING).sqrt()
     weight = _nearby(F.interpolate(bare, painted.shape[-2:])).square()
-    share = weight / weight.sum((2, 3), keepdim=True).clamp_min(_FAINT)
+    share = weight / weight.sum((2, 3), keepdim=True).clamp_min(_NOTHING)
     mean = (share * strength).sum((2, 3), keepdim=True)
     variance = (share * (strength - mean).square()).sum((2, 3), keepdim=True)
     flat = weight.mean((2, 3), keepdim=True)
