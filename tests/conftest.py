@@ -17,6 +17,7 @@ LONG = (
     *("function_app/stages", "function_app/compute", "function_app/upkeep", "function_app/api"),
     *("function_app/test_orchestrator.py", "function_app/test_learn_style.py"),
     *("function_app/test_app.py", "function_app/store/test_index.py", "cli/test_transfer.py"),
+    *("function_app/test_lines.py", "function_app/host/test_logs.py"),
 )
 """What takes long: jobs, emulated services, PyTorch, the Bicep compiler, real videos.
 
