@@ -8,6 +8,8 @@ they tell strokes all over from a few clusters of strong ones, which cost less o
 import torch.nn.functional as F
 from torch import Tensor
 
+from gpu_worker.networks.canvas import blurred
+
 _FAINT = 0.003
 """Change of brightness from pixel to pixel that is hardly seen."""
 _STROKE = 9
@@ -52,7 +54,7 @@ def evenness_loss(painted: Tensor, bare: Tensor) -> Tensor:
             part of H and W. What is covered does not count, nor much a crop that is so for the most
             part.
     """
-    strokes = painted - F.avg_pool2d(painted, _STROKE, 1, _STROKE // 2, count_include_pad=False)
+    strokes = painted - blurred(painted, _STROKE)
     energy = _nearby(strokes.square().mean(1, keepdim=True))
     # At nothing a root has no slope that learning could go along.
     strength = (energy + _NOTHING).sqrt()
