@@ -45,7 +45,6 @@ EXAMPLES = examples(
     "atelier status --failed",
 )
 
-
 app = typer.Typer(
     name="atelier",
     cls=Anywhere,
@@ -55,7 +54,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
 
 command = partial(app.command, cls=Command)
 
