@@ -14,6 +14,7 @@ there is one workspace. Run as `python -m emulator.azureml`.
 """
 
 import argparse
+import json
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -32,7 +33,7 @@ from starlette.routing import Route
 from emulator import faults, logs, mlflow
 from emulator.cluster import Cluster
 from emulator.config import CONTAINERS, HOST
-from emulator.jobs import TERMINAL, Job
+from emulator.jobs import TERMINAL, Job, Site
 from emulator.serving import serve
 from emulator.spec import InvalidJobError, JobSpec
 
@@ -54,10 +55,10 @@ class Workspace:
     """All jobs, those of earlier runs of the endpoint included."""
 
     def __init__(
-        self, folder: Path, storage: BlobServiceClient, cluster: Cluster, tracking_uri: str
+        self, folder: Path, storage: BlobServiceClient, cluster: Cluster, site: Site
     ) -> None:
         """Read the jobs that `folder` holds the records of."""
-        self._tracking_uri = tracking_uri
+        self._site = site
         self._folder = folder
         self._storage = storage
         self._cluster = cluster
@@ -89,7 +90,7 @@ class Workspace:
                     raise JobExistsError(name)
                 return job
             job = self.jobs[name] = Job(self._folder / name, body)
-            job.start(spec, self._storage, self._cluster, self._tracking_uri)
+            job.start(spec, self._storage, self._cluster, self._site)
             return job
 
     def close(self) -> None:
@@ -226,12 +227,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=Path, required=True, help="folder of the jobs' records")
     parser.add_argument("--storage", required=True, help="connection string of the datastores")
     parser.add_argument("--nodes", type=int, required=True, help="nodes of the cluster")
+    parser.add_argument(
+        "--slow-inputs", type=json.loads, default={}, help="JSON: seconds by the names of inputs"
+    )
     options = parser.parse_args()
     logs.configure()
     retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5)
     storage = BlobServiceClient.from_connection_string(options.storage, retry_policy=retry)
-    tracking_uri = f"http://{HOST}:{options.port}{mlflow.PREFIX}"
-    workspace = Workspace(options.jobs, storage, Cluster(options.nodes), tracking_uri)
+    site = Site(f"http://{HOST}:{options.port}{mlflow.PREFIX}", options.slow_inputs)
+    workspace = Workspace(options.jobs, storage, Cluster(options.nodes), site)
     serve(create_app(workspace), options.port)
 
 

@@ -47,6 +47,8 @@ class Config:
         host_key: Key of the Functions host, where it asks for one: EMULATOR_HOST_KEY.
         nodes: Nodes of the compute cluster, which bounds what runs at once.
         processes_per_node: MPI processes on each node, which stand for its GPUs.
+        slow_inputs: By the name of an input, the seconds that each file takes which a job of it
+            creates in its outputs: such a job is caught in the middle at no cost.
         settings: Further settings of the function app; they win over the emulator's own.
         access_log: Azurite writes every request to its log.
         webhook_key: By which Event Grid is known to the Functions host; another each time.
@@ -66,6 +68,7 @@ class Config:
     host_key: str = field(default_factory=lambda: os.environ.get(HOST_KEY, ""), repr=False)
     nodes: int = 1
     processes_per_node: int = field(default_factory=lambda: os.cpu_count() or 1)
+    slow_inputs: Mapping[str, float] = field(default_factory=dict[str, float])
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     access_log: bool = False
     webhook_key: str = field(default_factory=secrets.token_hex, repr=False)

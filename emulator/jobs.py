@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from azure.storage.blob import BlobServiceClient
@@ -48,6 +49,20 @@ NODES_BACK_S = 1.0
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What jobs find where they run.
+
+    Attributes:
+        tracking_uri: MLflow's, where their processes send metrics.
+        slow_inputs: By the name of an input, the seconds that each file takes which a job of it
+            creates in its outputs.
+    """
+
+    tracking_uri: str
+    slow_inputs: Mapping[str, float]
+
+
 class NotRunnableError(Exception):
     """This machine lacks something that every job needs; the message says what."""
 
@@ -78,7 +93,7 @@ class Job:
         self._preempted: PreemptedError | None = None
         self._silent = False
         self._loses_node = False
-        self._tracking_uri = ""
+        self._site = Site("", {})
         self._thread: threading.Thread | None = None
 
     @classmethod
@@ -118,7 +133,7 @@ class Job:
         return (self.folder / "outputs").absolute()
 
     def start(
-        self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster, tracking_uri: str
+        self, spec: JobSpec, storage: BlobServiceClient, cluster: Cluster, site: Site
     ) -> None:
         """Run the job as soon as `cluster` has nodes for it.
 
@@ -126,9 +141,9 @@ class Job:
             spec: What the job asks for.
             storage: Where its inputs and outputs are.
             cluster: Where it runs.
-            tracking_uri: MLflow's, where its processes send metrics.
+            site: What it finds there.
         """
-        self._tracking_uri = tracking_uri
+        self._site = site
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._enter("Queued")
         self._thread = threading.Thread(
@@ -254,9 +269,10 @@ class Job:
             "PATH": _search_path(),
             "AZUREML_RUN_ID": self.name,
             "MLFLOW_RUN_ID": self.name,
-            "MLFLOW_TRACKING_URI": self._tracking_uri,
+            "MLFLOW_TRACKING_URI": self._site.tracking_uri,
             processes.OWNER_VARIABLE: str(self.folder),
             "EMULATOR_OUTPUTS": str(self._outputs),
+            "EMULATOR_FILE_SECONDS": str(self._file_seconds(spec)),
             "PYTHONPATH": os.pathsep.join(filter(None, (str(NODE), os.environ.get("PYTHONPATH")))),
         }
         with self.log.open("ab") as log:
@@ -269,6 +285,10 @@ class Job:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def _file_seconds(self, spec: JobSpec) -> float:
+        names = (PurePosixPath(item.path.path).name for item in spec.inputs)
+        return max((self._site.slow_inputs.get(name, 0.0) for name in names), default=0.0)
 
     def _follow(
         self, process: subprocess.Popen[bytes], mounts: list[OutputMount], timeout_s: float | None

@@ -1,5 +1,6 @@
 """How each service is run: its command line, its environment, its port and its log."""
 
+import json
 import shutil
 import sys
 from collections.abc import Mapping
@@ -56,6 +57,7 @@ def azureml_service(config: Config) -> Service:
         *("--jobs", str(config.state / "jobs")),
         *("--nodes", str(config.nodes)),
         *("--storage", config.storage),
+        *("--slow-inputs", json.dumps(dict(config.slow_inputs))),
     ]
     return Service("azureml", command, config.aml_port, _log(config, "azureml"))
 

@@ -1,5 +1,6 @@
-"""What Azure ML's mount refuses, refused in a job's own Python processes: renames and appends.
+"""The manners of Azure ML's mount in a job's own Python processes: it neither renames nor appends.
 
+Where the emulator is asked to, it is slow as well: a new file takes its time.
 Python imports this module at its start because the job's PYTHONPATH names its folder. An audit
 hook (PEP 578) sees what a process asks of files before the system does. Programs that are not
 Python are not seen; the worker lets none write to its output.
@@ -7,10 +8,14 @@ Python are not seen; the worker lets none write to its output.
 
 import os
 import sys
+import time
 from typing import Any, cast
 
 OUTPUTS = os.environ.get("EMULATOR_OUTPUTS", "")
 """The folder in which the job's outputs are mounted."""
+
+FILE_SECONDS = float(os.environ.get("EMULATOR_FILE_SECONDS") or 0)
+"""How long it takes to create a file there."""
 
 EPERM = 1
 
@@ -34,5 +39,15 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
             raise OSError(EPERM, "Azure ML's mount does not append", os.fsdecode(path))
 
 
+def _linger(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open":
+        path, _, flags = arguments
+        creates = isinstance(flags, int) and flags & os.O_CREAT
+        if creates and _is_mounted(path) and not os.path.exists(path):  # noqa: PTH110 - may be bytes
+            time.sleep(FILE_SECONDS)
+
+
 if OUTPUTS:
     sys.addaudithook(_refuse)
+    if FILE_SECONDS:
+        sys.addaudithook(_linger)

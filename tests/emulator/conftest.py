@@ -30,7 +30,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
             "AzureWebJobsDisableHomepage": "false",
         },
     )
-    return replace(config, webhook_key="-begins-as-an-option-does")
+    return replace(config, webhook_key="-begins-as-an-option-does", slow_inputs={"slow.mp4": 0.25})
 
 
 @pytest.fixture(scope="package")

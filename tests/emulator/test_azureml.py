@@ -93,6 +93,21 @@ def test_the_mount_neither_renames_nor_appends(workspace: Workspace, name: str):
     assert "refused Azure ML's mount does not append" in log
 
 
+def test_a_job_of_a_slow_input_has_a_slow_mount(
+    workspace: Workspace, storage: BlobServiceClient, name: str
+):
+    from azure.ai.ml import Input
+
+    storage.get_blob_client("videos", "slow.mp4").upload_blob(CONTENT, overwrite=True)
+    slow = Input(type="uri_file", path="azureml://datastores/videos/paths/slow.mp4")
+    words = ("env", "EMULATOR_FILE_SECONDS", "write", "a", "text")
+    assert workspace.run(name, *words, inputs={"video": slow}) == "Completed"
+    assert "EMULATOR_FILE_SECONDS=0.25" in workspace.log(name)
+    assert workspace.outputs(name) == {"a": b"text"}
+    assert workspace.run(usual := name.replace("-a1", "-a2"), *words) == "Completed"
+    assert "EMULATOR_FILE_SECONDS=0.0" in workspace.log(usual)
+
+
 def test_a_node_that_is_lost_before_its_flush_loses_what_it_wrote(
     workspace: Workspace, cancelling: str, wait_until: Callable[..., None]
 ):

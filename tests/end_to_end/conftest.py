@@ -9,21 +9,23 @@ from typing import Any
 
 import httpx
 import pytest
-import torch
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
 from chaos import scene
 from emulator import Config, Emulator
 from function_app.api.view import ENDED
 from function_app.store.jobs import job_id
-from gpu_worker.networks.architectures import Architecture, TransformerNet
 from gpu_worker.styles.model import save_style
 from tests.end_to_end.media import Media
 from tests.function_app.clips import Clips
+from tests.gpu_worker.small import SMALL, seeded
 
 LIMIT_SECONDS = 120
 PAUSE_SECONDS = 0.5
 """Between two looks at a job, each of which costs host and storage some milliseconds."""
+SLOW = "slow.safetensors"
+FILE_SECONDS = 1.0
+"""What each file of such a job takes."""
 SETTINGS = {
     **scene.SETTINGS,
     "MAX_MINUTES": "1",
@@ -106,11 +108,9 @@ class Atelier:
 
 @pytest.fixture(scope="session")
 def slow_style(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A style heavy enough for a job to be caught in the middle."""
-    torch.manual_seed(0)
-    architecture = Architecture("TransformerNet", width=64, blocks=5)
-    file = tmp_path_factory.mktemp("styles") / "slow.safetensors"
-    save_style(file, TransformerNet(architecture), {"painting": "none", "licence": "CC0"})
+    """A style whose jobs are slow enough to be caught in the middle, by the emulator's doing."""
+    file = tmp_path_factory.mktemp("styles") / SLOW
+    save_style(file, seeded(SMALL), {"painting": "none", "licence": "CC0"})
     return file.read_bytes()
 
 
@@ -122,9 +122,13 @@ def running(
 
     A job starts quickest on one rank.
     """
-    cluster = {"nodes": nodes, "processes_per_node": processes_per_node}
-    config = Config.on_free_ports(state, settings=SETTINGS | more)
-    with Emulator(replace(config, **cluster)) as emulator:
+    config = replace(
+        Config.on_free_ports(state, settings=SETTINGS | more),
+        nodes=nodes,
+        processes_per_node=processes_per_node,
+        slow_inputs={SLOW: FILE_SECONDS},
+    )
+    with Emulator(config) as emulator:
         atelier = Atelier(emulator)
         yield atelier
         atelier.http.close()
