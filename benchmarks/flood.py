@@ -25,6 +25,7 @@ import psutil
 from benchmarks import report
 from chaos.scene import Scene
 from chaos.trial import RECIPES, make
+from emulator.signals import end_as_interrupts
 from function_app.api.view import ENDED
 
 JOBS_AT_ONCE = 8
@@ -53,6 +54,7 @@ RUSHES = {"load": Rush(200, 200), "flood": Rush(500, 50)}
 
 def main() -> None:
     """Measure once, print the result and keep it."""
+    end_as_interrupts()
     parser = report.options("benchmarks.flood", __doc__)
     parser.add_argument("name", choices=RUSHES)
     parser.add_argument(

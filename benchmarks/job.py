@@ -32,6 +32,7 @@ from cli.client import Client, Job
 from cli.deployment import Deployment
 from cli.transfer import upload
 from emulator import Config, Emulator
+from emulator.signals import end_as_interrupts
 
 SIZE = Size(640, 360)
 FOLLOW_S = 0.1
@@ -43,6 +44,7 @@ OPERATIONS_PER_SHARD = 6
 
 def main() -> None:
     """Measure, print a table and keep the results."""
+    end_as_interrupts()
     parser = report.options("benchmarks.job", __doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--style", default="scream")

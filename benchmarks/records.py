@@ -23,6 +23,7 @@ from cli.client import Client, Job
 from cli.deployment import Deployment
 from cli.transfer import upload
 from emulator import Config, Emulator
+from emulator.signals import end_as_interrupts
 
 SIZE = Size(320, 180)
 STYLE = "identity"
@@ -33,6 +34,7 @@ TIMERS = {"REAPER_SCHEDULE": "*/20 * * * * *", "MISSED_SCHEDULE": "*/20 * * * * 
 
 def main() -> None:
     """Measure, print the result and keep it."""
+    end_as_interrupts()
     parser = report.options("benchmarks.records", __doc__)
     parser.add_argument("--seconds", type=float, default=4, help="of the clip (default: 4)")
     parser.add_argument("--idle", type=float, default=60, help="seconds to wait (default: 60)")

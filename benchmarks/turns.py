@@ -29,6 +29,7 @@ from benchmarks import report
 from benchmarks.media import Size, make_clip
 from benchmarks.workers import LOOK_S, Seen, painted, scoring
 from chaos.scene import Scene
+from emulator.signals import end_as_interrupts
 
 NODES = 2
 SIZE = Size(640, 360)
@@ -66,6 +67,7 @@ class Turn:
 
 def main() -> None:
     """Measure, print a table and keep the result."""
+    end_as_interrupts()
     parser = report.options("benchmarks.turns", __doc__)
     parser.add_argument("--film-seconds", type=float, default=120)
     parser.add_argument("--clips", type=report.times, default=10)

@@ -18,6 +18,7 @@ from chaos.scene import Scene
 from chaos.schedule import FAULTS, Schedule
 from chaos.trial import Trials, UnsoundError
 from emulator.config import CORE_TOOLS, PROJECT_ROOT
+from emulator.signals import end_as_interrupts
 
 FRESH_AFTER = 25
 """Trials after which a new scene is set up: an old one remembers every job."""
@@ -29,6 +30,7 @@ FOUND = 4
 
 def main() -> int:
     """Run what the command line asks for; return 1 where a trial went wrong, or a plant passed."""
+    end_as_interrupts()
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--seeds", type=int, default=50, help="how many schedules")
     parser.add_argument("--first", type=int, default=0, help="the first seed")

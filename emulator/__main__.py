@@ -6,9 +6,9 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from emulator import Config, Emulator, EmulatorError, logs
+from emulator.signals import end_as_interrupts
 
 logger = logging.getLogger("emulator")
 
@@ -60,9 +60,7 @@ def main() -> int:
     """Run the services; return the exit status."""
     logs.configure()
     config = parse_arguments()
-    # SIGINT too: whoever is started in the background by a shell inherits that it is ignored.
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, _interrupt)
+    end_as_interrupts()
     try:
         with Emulator(config):
             logger.info("Ctrl-C ends all of it; what it says is in %s.", config.state / "logs")
@@ -74,11 +72,6 @@ def main() -> int:
     except KeyboardInterrupt:
         logger.info("Ended.")
     return 0
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Handle both as Python handles Ctrl-C."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

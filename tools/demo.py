@@ -15,7 +15,6 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Self
 
 from cli import names
@@ -27,6 +26,7 @@ from cli.errors import CommandError
 from cli.studio import POLL_S, Studio, Work
 from emulator import Config, Emulator, EmulatorError
 from emulator.config import PROJECT_ROOT
+from emulator.signals import end_as_interrupts
 from tools import clip
 
 DEFAULT_STYLE = "scream"
@@ -87,9 +87,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Run the demo; return the exit status."""
     arguments = parse_arguments()
-    # SIGINT too: whoever is started in the background by a shell inherits that it is ignored.
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, _interrupt)
+    end_as_interrupts()
     try:
         order = Order.of(arguments.video, arguments.style, arguments.out)
         _prove_writable(order.out.parent)
@@ -187,11 +185,6 @@ def _made_clip() -> Path:
     with console.status("Making a clip"):
         clip.make(file)
     return file
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """Handle both as Python handles Ctrl-C."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from emulator import Config, Emulator
 from emulator.config import PROJECT_ROOT
+from emulator.signals import end_as_interrupts
 from tools import browser, clip
 
 PICTURES = PROJECT_ROOT / "docs" / "pictures"
@@ -32,6 +33,7 @@ type Scheme = Literal["light", "dark"]
 
 def main() -> int:
     """Take all pictures; return the exit status."""
+    end_as_interrupts()
     parser = argparse.ArgumentParser(prog="python -m tools.screenshots", description=__doc__)
     parser.add_argument("videos", type=Path, nargs="*", metavar="VIDEO", help="default: a clip")
     videos: list[Path] = parser.parse_args().videos
