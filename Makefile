@@ -11,6 +11,9 @@ export VIDEO STYLE OUT SEEDS MUTANTS
 # Each file of tests is one process's: what its tests share is made once.
 SHARED_OUT := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
+# Modules are compiled once, whatever the environment says: tests start hundreds of processes.
+test quick: export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test bench check lint types quick bench-flicker pictures chaos fuzz lock sbom audit clean
 

@@ -5,13 +5,14 @@ The perceptual losses of Johnson, Alahi & Fei-Fei 2016, as VGG-16 sees both pict
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gpu_worker.learning.light import Tones, light_loss
 from gpu_worker.learning.palette import Palette
 from gpu_worker.learning.pictures import cover
 from gpu_worker.learning.recipe import Recipe
@@ -28,39 +29,10 @@ _FIRST: Final = 0.25
 _SCALES: Final = (1, 2)
 """The style is looked at as it is and at half its size: strokes, and what they add up to. Without
 the latter, dark strokes between bright ones are all the darkness there is."""
-_EIGHTH: Final = 8
-_WINDOW: Final = 5
-_FAINT: Final = 0.01
-"""Standard deviation of brightness that is hardly seen."""
-
-
-def light_loss(painted: Tensor, rgb: Tensor) -> Tensor:
-    """How far light and dark are from where they were, from 0 to 2, at an eighth of the size.
-
-    VGG-16 hardly sees slow changes of brightness, and the style has the same in every crop: without
-    this, what is dark gets brighter and the reverse, until nothing can be read. One minus the
-    correlation, over whole crops and in windows; brightness and contrast are left to the painter.
-    """
-    ours, theirs = (F.avg_pool2d(one.mean(1, keepdim=True), _EIGHTH) for one in (painted, rgb))
-    whole = F.adaptive_avg_pool2d
-    return (
-        _decorrelation(ours, theirs, lambda x: whole(x, 1))
-        + _decorrelation(ours, theirs, lambda x: F.avg_pool2d(x, _WINDOW, 1))
-    ) / 2
-
-
-def _decorrelation(ours: Tensor, theirs: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
-    """One minus the correlation where `mean` averages, weighted by how much there is to see."""
-    covariance = mean(ours * theirs) - mean(ours) * mean(theirs)
-    variance = (mean(ours * ours) - mean(ours) ** 2).clamp_min(0)
-    wanted = (mean(theirs * theirs) - mean(theirs) ** 2).clamp_min(0)
-    correlation = covariance / (variance * wanted + _FAINT**4).sqrt()
-    weight = wanted / (wanted + _FAINT**2)
-    return ((1 - correlation) * weight).mean()
 
 
 class Objective:
-    """Judges what is painted by content, style and colours."""
+    """Judges what is painted by content, style, colours and light."""
 
     def __init__(
         self, recipe: Recipe, painting: Tensor, photos: Sequence[Tensor], vgg: Vgg
@@ -68,6 +40,7 @@ class Objective:
         """Look at the painting `(3, H, W)`, and at photos of the kind that is to be painted."""
         self._recipe, self._vgg = recipe, vgg
         self._palette = Palette(painting.to(vgg.device))
+        self._tones = Tones(painting, photos)
         with torch.no_grad():
             self._wanted = [
                 [gram(seen) for seen in vgg(F.avg_pool2d(painting[None].to(vgg.device), scale))]
@@ -97,6 +70,7 @@ class Objective:
             "palette": self._recipe.palette_weight * self._palette.amounts(painted),
             "stranger": self._recipe.stranger_weight * self._palette.strangers(painted),
             "light": self._recipe.light_weight * light_loss(painted, rgb),
+            "tone": self._recipe.tone_weight * self._tones.loss(painted, rgb),
             "range": self._recipe.range_weight * outside,
         }
 

@@ -32,7 +32,7 @@ SCHEDULES = (
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Generator[Scene]:
-    with Scene.set_up(tmp_path_factory.mktemp("chaos")) as scene:
+    with Scene.set_up(tmp_path_factory.mktemp("chaos"), processes_per_node=1) as scene:
         yield scene
 
 

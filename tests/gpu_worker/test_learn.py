@@ -38,6 +38,7 @@ LOSSES = {
     "palette",
     "stranger",
     "light",
+    "tone",
     "range",
     "strokes",
     "evenness",

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from gpu_worker.learning.objective import Objective, light_loss
+from gpu_worker.learning.objective import Objective
 from gpu_worker.learning.recipe import Recipe
 from gpu_worker.learning.vgg import Vgg
 
@@ -52,15 +52,6 @@ def test_what_cannot_be_shown_costs(objective: Objective, stripes: Stripes) -> N
     assert losses(objective, photo + 1, photo)["range"] > losses(objective, photo, photo)["range"]
 
 
-@pytest.mark.parametrize("contrast", [0.3, 2])
-def test_light_is_where_it_was_whatever_the_contrast(stripes: Stripes, contrast: float) -> None:
-    photo = stripes(60)
-    for same in (photo, contrast * photo + 0.1):
-        assert light_loss(same, photo) < 0.2
-    assert light_loss(1 - photo, photo) > 1
-    assert 0.3 < light_loss(torch.rand_like(photo), photo) < 1.2
-
-
 def test_each_crop_is_to_have_the_style(objective: Objective, stripes: Stripes) -> None:
     """Not half of them too dark and half too light."""
     painting, photo = stripes(9), stripes(31)
@@ -84,7 +75,8 @@ def test_strokes_are_to_add_up_to_what_the_painting_s_do(vgg: Vgg) -> None:
 
 def test_weights_are_the_recipe_s(stripes: Stripes, vgg: Vgg) -> None:
     photo, painted = stripes(31), stripes(17) * 1.5
-    weights = {"content": 3, "style": 50, "palette": 5, "stranger": 6, "light": 9, "range": 70}
+    weights = {"content": 3, "style": 50, "palette": 5, "stranger": 6, "light": 9}
+    weights |= {"tone": 8, "range": 70}
     plain, weighted = (
         losses(Objective(recipe, stripes(9)[0], [photo[0]], vgg), painted, photo)
         for recipe in (_weighing(dict.fromkeys(weights, 1)), _weighing(weights))
