@@ -17,11 +17,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from emulator import Config, Emulator
-from emulator.config import PROJECT_ROOT
 from emulator.signals import end_as_interrupts
 from tools import browser, clip
+from tools.film import PICTURES
 
-PICTURES = PROJECT_ROOT / "docs" / "pictures"
 DESK, PHONE = (1440, 900), (390, 844)
 QUALITY = 82
 PAINTING_MS = 600_000
@@ -108,7 +107,7 @@ def keep(page: Page, name: str) -> None:
     picture = Image.open(io.BytesIO(page.screenshot()))
     file = PICTURES / f"{name}.webp"
     picture.convert("RGB").save(file, quality=QUALITY, method=6)
-    print(file.relative_to(PROJECT_ROOT))
+    print(file)
 
 
 def work(page: Page, video: Path) -> Locator:
