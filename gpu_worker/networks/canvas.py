@@ -42,6 +42,9 @@ class Canvas(nn.Module):
     _SMOOTH: Final = (8.0, 24.0)
     _STROKES: Final = ((0.9, 5.0), (2.0, 10.0))
     """Across and along strokes, thin ones and thick ones."""
+    _NEAR: Final = 10.0
+    """Within which strokes are as strong as anywhere else: of what is stronger here and weaker
+    there, a network paints the strong alone, and that lies in clusters."""
     _SWIRL: Final = 40.0
     _DIRECTIONS: Final = 12
     _SHARPNESS: Final = 3
@@ -148,7 +151,7 @@ class Canvas(nn.Module):
         field = torch.stack([_filtered(one, cls._SWIRL, cls._SWIRL) for one in swirl])
         # Of one white noise for all directions: strokes bend where the direction turns.
         drawn = [
-            _filtered(one, *size, math.pi * number / cls._DIRECTIONS)
+            _evened(_filtered(one, *size, math.pi * number / cls._DIRECTIONS), cls._NEAR)
             for one, size in zip(strokes, cls._STROKES, strict=True)
             for number in range(cls._DIRECTIONS)
         ]
@@ -177,21 +180,36 @@ def _sums(x: Tensor, dim: int, width: int) -> Tensor:
 
 
 def _filtered(white: Tensor, across: float, along: float, angle: float = 0.0) -> Tensor:
-    """Draw white noise out along a direction, periodically.
+    """Draw white noise out along a direction, as `_smoothed` does, to mean 0 and variance 1."""
+    return _standard(_smoothed(white, across, along, angle))
+
+
+def _evened(noise: Tensor, near: float) -> Tensor:
+    """Make periodic noise as strong in one place as in another, of mean 0 and variance 1.
+
+    It is divided by its own root mean square nearby, and peaks are held. What "phasor noise"
+    (Tricard et al. 2019) has by its making.
+    """
+    around = noise - _smoothed(noise, 2 * near, 2 * near)
+    return _standard((around / _smoothed(around.square(), near, near).sqrt()).tanh())
+
+
+def _standard(noise: Tensor) -> Tensor:
+    return (noise - noise.mean()) / noise.std()
+
+
+def _smoothed(image: Tensor, across: float, along: float, angle: float = 0.0) -> Tensor:
+    """Blur what is periodic, `(SIDE, SIDE)`.
 
     Args:
-        white: `(SIDE, SIDE)`.
-        across: standard deviation of the Gaussian across that direction, in pixels.
+        image: as it is.
+        across: standard deviation of the Gaussian across a direction, in pixels.
         along: of the one along it.
         angle: of the direction, in radians from the right downwards.
-
-    Returns:
-        `(SIDE, SIDE)`, of mean 0 and variance 1.
     """
-    down: Tensor = _fft.fftfreq(len(white), device="cpu")[:, None]
-    right: Tensor = _fft.rfftfreq(len(white), device="cpu")
+    down: Tensor = _fft.fftfreq(len(image), device="cpu")[:, None]
+    right: Tensor = _fft.rfftfreq(len(image), device="cpu")
     ahead = right * math.cos(angle) + down * math.sin(angle)
     aside = down * math.cos(angle) - right * math.sin(angle)
     gain = (-2 * math.pi**2 * ((along * ahead) ** 2 + (across * aside) ** 2)).exp()
-    noise: Tensor = _fft.irfft2(_fft.rfft2(white) * gain)
-    return (noise - noise.mean()) / noise.std()
+    return _fft.irfft2(_fft.rfft2(image) * gain)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gpu_worker.networks.canvas import Canvas
+from gpu_worker.networks.canvas import Canvas, blurred
 
 SIDE = 96
 FLAT = torch.full((1, 3, SIDE, SIDE), 0.5)
@@ -58,6 +58,14 @@ def test_all_four_are_there_on_what_is_flat() -> None:
     ground = lay(FLAT.repeat(1, 1, 4, 4))
     assert ground.shape == (1, Canvas.CHANNELS, 4 * SIDE, 4 * SIDE)
     assert (ground.std((0, 2, 3)) > 0.3).all()
+
+
+def test_strokes_are_as_strong_in_one_place_as_in_another() -> None:
+    """Else what a network paints of them lies in clusters."""
+    strokes = lay(FLAT.repeat(1, 1, 4, 4))[:, 2:]
+    strength = blurred(strokes.square(), 15, times=2).sqrt()[..., 32:-32, 32:-32]
+    assert (strength.std((0, 2, 3)) < 0.14 * strength.mean((0, 2, 3))).all()
+    assert (strokes.abs() < 3 * strokes.std((0, 2, 3), keepdim=True)).all()
 
 
 def test_texture_covers_the_canvas() -> None:
