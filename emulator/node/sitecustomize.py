@@ -1,6 +1,7 @@
 """The manners of Azure ML's mount in a job's own Python processes: it neither renames nor appends.
 
 Where the emulator is asked to, it is slow as well: a new file takes its time.
+
 Python imports this module at its start because the job's PYTHONPATH names its folder. An audit
 hook (PEP 578) sees what a process asks of files before the system does. Programs that are not
 Python are not seen; the worker lets none write to its output.
