@@ -34,7 +34,7 @@ def test_worker_runs_from_what_is_copied(image: Path):
     python_path = re.search(r"PYTHONPATH=/(\S+)", DOCKERFILE)
     assert python_path
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "gpu_worker.score", "--help"],
+        [sys.executable, "-B", "-P", "-m", "gpu_worker.score", "--help"],
         cwd=image,
         env=os.environ | {"PYTHONPATH": str(image / python_path[1])},
         capture_output=True,
