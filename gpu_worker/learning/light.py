@@ -43,8 +43,9 @@ class Tones:
     """
 
     def __init__(self, painting: Tensor, photos: Sequence[Tensor]) -> None:
-        """Look at the painting `(3, H, W)` and at photos of the kind that is to be painted."""
-        self._photos, self._painting = _ranked(photos), _ranked([painting])
+        """Look at the painting `(3, H, W)`, where losses are computed, and at photos."""
+        self._painting = _ranked([painting])
+        self._photos = _ranked(photos).to(painting.device)
 
     def loss(self, painted: Tensor, rgb: Tensor) -> Tensor:
         """Mean squared distance from the brightness that is meant, at an eighth of the size.
@@ -57,7 +58,7 @@ class Tones:
 
     def _meant(self, light: Tensor) -> Tensor:
         """Interpolate between ranks; what is darker or lighter than all photos is as the last."""
-        photos, painting = (ranks.to(light.device) for ranks in (self._photos, self._painting))
+        photos, painting = self._photos, self._painting
         below = torch.bucketize(light, photos[1:-1])
         width = (photos.diff()[below]).clamp_min(torch.finfo(photos.dtype).eps)
         share = ((light - photos[below]) / width).clamp(0, 1)

@@ -39,11 +39,12 @@ class Objective:
     ) -> None:
         """Look at the painting `(3, H, W)`, and at photos of the kind that is to be painted."""
         self._recipe, self._vgg = recipe, vgg
-        self._palette = Palette(painting.to(vgg.device))
+        painting = painting.to(vgg.device)
+        self._palette = Palette(painting)
         self._tones = Tones(painting, photos)
         with torch.no_grad():
             self._wanted = [
-                [gram(seen) for seen in vgg(F.avg_pool2d(painting[None].to(vgg.device), scale))]
+                [gram(seen) for seen in vgg(F.avg_pool2d(painting[None], scale))]
                 for scale in _SCALES
             ]
             self._variance = self._content_variance(photos[:: -(-len(photos) // _PHOTOS)])
