@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from emulator.signals import end_as_interrupts
 from tools import demo
 from tools.frames import frames_at
 
@@ -28,6 +29,7 @@ SECONDS = 2
 
 def main() -> int:
     """Paint videos and lay them below their sources; return the exit status."""
+    end_as_interrupts()
     parser = argparse.ArgumentParser(prog="python -m tools.film", description=__doc__)
     parser.add_argument("videos", type=Path, nargs="*", metavar="VIDEO", help="default: a clip")
     videos: list[Path] = parser.parse_args().videos
