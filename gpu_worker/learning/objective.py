@@ -26,9 +26,10 @@ _RISE: Final = 0.25
 is learnt first is a texture that shows nothing."""
 _FIRST: Final = 0.25
 """What the weight of style rises from, as a share."""
-_SCALES: Final = (1, 2)
-"""The style is looked at as it is and at half its size: strokes, and what they add up to. Without
-the latter, dark strokes between bright ones are all the darkness there is."""
+_SCALES: Final = {1: 1.0, 2: 1.0, 4: 0.6}
+"""The style is looked at as it is, at half its size and at a quarter, by weights: strokes, what they
+add up to, and what these do. Without the latter two, dark strokes between bright ones are all the
+darkness there is; of patches no crop has room for as many as a painting."""
 
 
 class Objective:
@@ -61,19 +62,25 @@ class Objective:
             shown = self._vgg(rgb, LAYERS[_CONTENT])[_CONTENT].float()
         seen = [self._vgg(F.avg_pool2d(painted, scale)) for scale in _SCALES]
         content = (seen[0][_CONTENT].float() - shown).square().mean() / self._variance
-        distances = torch.stack([*map(style_distances, seen, self._wanted)])
-        # Flat for what is far off: one odd crop would otherwise outweigh a hundred.
-        style = distances.log1p().mean()
         outside = (painted - painted.clamp(0, 1)).square().mean()
         return {
             "content": self._recipe.content_weight * content,
-            "style": self._recipe.style_weight * self._risen(spent) * style,
+            "style": self._recipe.style_weight * self._risen(spent) * self._style(seen),
             "palette": self._recipe.palette_weight * self._palette.amounts(painted),
             "stranger": self._recipe.stranger_weight * self._palette.strangers(painted),
             "light": self._recipe.light_weight * light_loss(painted, rgb),
             "tone": self._recipe.tone_weight * self._tones.loss(painted, rgb),
             "range": self._recipe.range_weight * outside,
         }
+
+    def _style(self, seen: Sequence[list[Tensor]]) -> Tensor:
+        """How far pictures are from the style, by what is seen of them at each of `_SCALES`."""
+        scales = zip(_SCALES.values(), seen, self._wanted, strict=True)
+        # Flat for what is far off: one odd crop would otherwise outweigh a hundred.
+        distances = [
+            weight * style_distances(ours, wanted).log1p().mean() for weight, ours, wanted in scales
+        ]
+        return torch.stack(distances).sum()
 
     def _content_variance(self, photos: Sequence[Tensor]) -> Tensor:
         """Over all photos: each one's own would have flat crops, where it is small, rule."""

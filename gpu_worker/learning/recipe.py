@@ -27,7 +27,7 @@ class Recipe:
     learning_rate: float = _said(1.2e-3, 0, "at its height")
     average: float = _said(0.995, 0, "decay of the running mean of weights, which is saved")
     content_weight: float = _said(0.5, 0, "weight: content as VGG-16 sees it")
-    style_weight: float = _said(460.0, 0, "weight: style as VGG-16 sees it")
+    style_weight: float = _said(230.0, 0, "weight: style as VGG-16 sees it")
     palette_weight: float = _said(300.0, 0, "weight: how much there is of each colour")
     stranger_weight: float = _said(1200.0, 0, "weight: colours that the painting does not have")
     light_weight: float = _said(60.0, 0, "weight: where it is light and where it is dark")

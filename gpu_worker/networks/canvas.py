@@ -25,8 +25,8 @@ class Canvas(nn.Module):
     Convolutions make one colour of a clear sky, or a grid; nothing in it tells where a stroke could
     lie. Here that is told by noise: two kinds that are smooth, and two that are drawn out to
     strokes, thin and thick. Strokes lie along the edges of what the picture shows, as its structure
-    tensor has them, and where it shows none along swirls. Where the picture has texture of its own,
-    the canvas is covered.
+    tensor has them: a sky's along its horizon, though that is far. Where all of them are faint,
+    strokes swirl. Where the picture has texture of its own, the canvas is covered.
 
     Noise drawn out along a field of directions is line integral convolution (Cabral & Leedom 1993).
     Here noise that was drawn out along each of a few directions is blended by the field, so that a
@@ -49,7 +49,7 @@ class Canvas(nn.Module):
     _DIRECTIONS: Final = 12
     _SHARPNESS: Final = 3
     """How often the weight of a direction is squared: a stroke blends some three of them."""
-    _FAINT: Final = 0.025
+    _FAINT: Final = 0.012
     """Change of brightness from pixel to pixel beside which swirls count as much as edges."""
     _TEXTURE: Final = 0.045
     """Standard deviation of brightness that covers half of the canvas."""
@@ -57,6 +57,9 @@ class Canvas(nn.Module):
     """Pixels that texture is looked at by, and thrice."""
     _FIELD_BLUR: Final = 13
     """And directions: those of noise must not rule."""
+    _FAR: Final = 4
+    """Pixels that are one where directions are blurred again, for what is empty."""
+    _FAR_BLUR: Final = 21
     _SEED: Final = 7
 
     def forward(self, rgb: Tensor, origins: Sequence[Origin] = ORIGINS) -> Tensor:
@@ -102,8 +105,15 @@ class Canvas(nn.Module):
         return noise[:, rows][:, :, columns]
 
     def _field(self, light: Tensor, swirl: Tensor) -> Tensor:
-        """Directions `(N, 2, H, W)` like those of edges: swirls where there are none."""
-        return self._edges(light) + self._FAINT**2 * swirl
+        """Directions `(N, 2, H, W)` like those of edges: near ones, far ones, and swirls."""
+        edges = self._edges(light)
+        return edges + self._far(edges) + self._FAINT**2 * swirl
+
+    def _far(self, edges: Tensor) -> Tensor:
+        """Spread directions of edges over what is empty, thin as they get."""
+        size = edges.shape[2:]
+        small = F.interpolate(edges, [-(-side // self._FAR) for side in size], mode="area")
+        return F.interpolate(blurred(small, self._FAR_BLUR, times=3), size, mode="bilinear")
 
     def _edges(self, light: Tensor) -> Tensor:
         """Directions of edges `(N, 2, H, W)`: cosine and sine of twice the angle, by strength.
