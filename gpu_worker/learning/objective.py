@@ -27,9 +27,9 @@ is learnt first is a texture that shows nothing."""
 _FIRST: Final = 0.25
 """What the weight of style rises from, as a share."""
 _SCALES: Final = {1: 1.0, 2: 1.0, 4: 0.6}
-"""The style is looked at as it is, at half its size and at a quarter, by weights: strokes, what they
-add up to, and what these do. Without the latter two, dark strokes between bright ones are all the
-darkness there is; of patches no crop has room for as many as a painting."""
+"""By what weights the style is looked at as it is, at half its size and at a quarter: strokes, and
+what they add up to. Without the latter, dark strokes between bright ones are all the darkness there
+is. A quarter counts less: no crop has room for as many patches of colour as a painting."""
 
 
 class Objective:
