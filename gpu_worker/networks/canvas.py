@@ -58,8 +58,9 @@ class Canvas(nn.Module):
     _FIELD_BLUR: Final = 13
     """And directions: those of noise must not rule."""
     _FAR: Final = 4
-    """Pixels that are one where directions are blurred again, for what is empty."""
+    """Side in pixels of what is one where directions are blurred again, for what is empty."""
     _FAR_BLUR: Final = 21
+    """Of those, and thrice: a third of the shorter side of a frame, either way."""
     _SEED: Final = 7
 
     def forward(self, rgb: Tensor, origins: Sequence[Origin] = ORIGINS) -> Tensor:
