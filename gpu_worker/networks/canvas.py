@@ -60,7 +60,7 @@ class Canvas(nn.Module):
     _FAR: Final = 4
     """Side in pixels of what is one where directions are blurred again, for what is empty."""
     _FAR_BLUR: Final = 21
-    """Of those, and thrice: a third of the shorter side of a frame, either way."""
+    """Of those, and thrice: a Gaussian of three tenths of the shorter side of a frame."""
     _SEED: Final = 7
 
     def forward(self, rgb: Tensor, origins: Sequence[Origin] = ORIGINS) -> Tensor:
