@@ -44,7 +44,10 @@ START = Path(__file__).parent / "learning" / "base.safetensors"
 _PREVIEW_PHOTOS = 3
 _PREVIEW_TILE = (288, 432)
 _CANVAS = 0.7
-"""Share of the canvas that is taken in the end."""
+"""Share of the canvas that is taken in the end, for a frame has room for what a crop has to hold by
+itself."""
+_THIN = 0.5
+"""And of thin strokes, of that: those are dashes where a frame shows nothing."""
 _LAST_STEPS = 50
 _CURVE_POINTS = 20
 _INTERRUPTED = 130  # as shells have it for SIGINT
@@ -101,12 +104,9 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _painter(network: StyleNet) -> StyleNet:
-    """Return a copy that takes less of the canvas than was learnt.
-
-    A frame has room for what a crop has to hold by itself.
-    """
+    """Return a copy that takes less of the canvas than was learnt."""
     painter = deepcopy(network)
-    painter.take_less_canvas(_CANVAS)
+    painter.take_less_canvas(_CANVAS, _THIN)
     return painter
 
 

@@ -114,10 +114,10 @@ export class Work {
   }
 
   #choosePicture() {
-    const { id, status, stage, frames } = this.job;
+    const { id, status, frames } = this.job;
     say(this.#part.word, isWatchable(this.job) ? "" : word(this.job));
     if (status === "Completed") this.#picture.show(`api/jobs/${id}/poster`);
-    else if (stage === "score" && frames?.done) this.#picture.show(`api/jobs/${id}/preview`, frames.done);
+    else if (!hasEnded(this.job) && frames?.done) this.#picture.show(`api/jobs/${id}/preview`, frames.done);
   }
 
   async #cancel() {

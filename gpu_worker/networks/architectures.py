@@ -143,10 +143,17 @@ class StyleNet(Network):
         shown = F.interpolate(shrunk, size, mode="bilinear")
         return (raised - shown - self._grain(rgb - shown)).to(rgb.dtype)
 
-    def take_less_canvas(self, share: float) -> None:
-        """Paint as if the canvas had so much of its strength from now on."""
+    def take_less_canvas(self, share: float, thin: float) -> None:
+        """Paint as if the canvas had less of its strength from now on.
+
+        Args:
+            share: of all of it that is left.
+            thin: of its thin strokes that is left of that.
+        """
         with torch.no_grad():
-            self.enter.weight[:, -Canvas.CHANNELS :] *= share
+            canvas = self.enter.weight[:, -Canvas.CHANNELS :]
+            canvas *= share
+            canvas[:, Canvas.THIN] *= thin
 
     def _grain(self, finer: Tensor) -> Tensor:
         """Of details `(N, 3, H, W)` that are finer than is painted, what is too faint to keep."""

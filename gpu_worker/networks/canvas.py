@@ -26,7 +26,8 @@ class Canvas(nn.Module):
     lie. Here that is told by noise: two kinds that are smooth, and two that are drawn out to
     strokes, thin and thick. Strokes lie along the edges of what the picture shows, as its structure
     tensor has them: a sky's along its horizon, though that is far. Where all of them are faint,
-    strokes swirl. Where the picture has texture of its own, the canvas is covered.
+    strokes swirl. Where the picture has texture of its own, the canvas is covered; what is empty is
+    left quiet: a clear sky, a wall, the black between two scenes.
 
     Noise drawn out along a field of directions is line integral convolution (Cabral & Leedom 1993).
     Here noise that was drawn out along each of a few directions is blended by the field, so that a
@@ -34,13 +35,15 @@ class Canvas(nn.Module):
     """
 
     CHANNELS: Final = 4
+    THIN: Final = 2
+    """Number of the one that is thin strokes."""
     PIXEL: Final = 2
     """Side of its pixels in pixels of the picture that is painted."""
     SIDE: Final = 512
     """Pixels, of the size that the ground has, after which the noise repeats; all lengths below are
     in these pixels, and standard deviations of Gaussians."""
     _SMOOTH: Final = (8.0, 24.0)
-    _STROKES: Final = ((0.9, 5.0), (2.0, 10.0))
+    _STROKES: Final = ((0.9, 9.0), (2.0, 18.0))
     """Across and along strokes, thin ones and thick ones."""
     _NEAR: Final = 10.0
     """Within which strokes are as strong as anywhere else: of what is stronger here and weaker
@@ -53,6 +56,10 @@ class Canvas(nn.Module):
     """Change of brightness from pixel to pixel beside which swirls count as much as edges."""
     _TEXTURE: Final = 0.045
     """Standard deviation of brightness that covers half of the canvas."""
+    _EMPTY: Final = 0.013
+    """The same, near by, half way from what is empty to what is not."""
+    _QUIET: Final = 0.25
+    """Share of the canvas that is seen in what is empty."""
     _BLUR: Final = 7
     """Pixels that texture is looked at by, and thrice."""
     _FIELD_BLUR: Final = 13
@@ -61,6 +68,8 @@ class Canvas(nn.Module):
     """Side in pixels of what is one where directions are blurred again, for what is empty."""
     _FAR_BLUR: Final = 21
     """Of those, and thrice: a Gaussian of three tenths of the shorter side of a frame."""
+    _AROUND_BLUR: Final = 7
+    """And for what lies beside something: a tenth."""
     _SEED: Final = 7
 
     def forward(self, rgb: Tensor, origins: Sequence[Origin] = ORIGINS) -> Tensor:
@@ -76,7 +85,7 @@ class Canvas(nn.Module):
         weights = self._weights(self._field(light, swirl))
         drawn = (strokes.view(-1, 2, self._DIRECTIONS, *light.shape[2:]) * weights[:, None]).sum(2)
         ground = torch.cat((smooth.expand(len(rgb), -1, -1, -1), drawn), 1)
-        return ground * self._bare(light) / 2
+        return ground * self._seen(light) / 2
 
     def lie(self, rgb: Tensor, origins: Sequence[Origin]) -> tuple[Tensor, Tensor]:
         """Tell along what strokes lie, and how much of the canvas is seen.
@@ -90,7 +99,7 @@ class Canvas(nn.Module):
         """
         swirl = torch.stack([self._laid(rgb, *origin) for origin in origins])[:, 2:4]
         light = rgb.float().mean(1, keepdim=True)
-        return F.normalize(self._field(light, swirl), dim=1), self._bare(light)
+        return F.normalize(self._field(light, swirl), dim=1), self._seen(light)
 
     def _laid(self, rgb: Tensor, top: int, left: int) -> Tensor:
         """Cut the noise `(28, H, W)` out that lies below pixels."""
@@ -108,13 +117,13 @@ class Canvas(nn.Module):
     def _field(self, light: Tensor, swirl: Tensor) -> Tensor:
         """Directions `(N, 2, H, W)` like those of edges: near ones, far ones, and swirls."""
         edges = self._edges(light)
-        return edges + self._far(edges) + self._FAINT**2 * swirl
+        return edges + self._spread(edges, self._FAR_BLUR) + self._FAINT**2 * swirl
 
-    def _far(self, edges: Tensor) -> Tensor:
-        """Spread directions of edges over what is empty, thin as they get."""
-        size = edges.shape[2:]
-        small = F.interpolate(edges, [-(-side // self._FAR) for side in size], mode="area")
-        return F.interpolate(blurred(small, self._FAR_BLUR, times=3), size, mode="bilinear")
+    def _spread(self, x: Tensor, width: int) -> Tensor:
+        """Spread `(N, C, H, W)` over what is empty, thin as it gets."""
+        size = x.shape[2:]
+        small = F.interpolate(x, [-(-side // self._FAR) for side in size], mode="area")
+        return F.interpolate(blurred(small, width, times=3), size, mode="bilinear")
 
     def _edges(self, light: Tensor) -> Tensor:
         """Directions of edges `(N, 2, H, W)`: cosine and sine of twice the angle, by strength.
@@ -137,11 +146,13 @@ class Canvas(nn.Module):
             weights = weights.square()
         return weights / weights.sum(1, keepdim=True)
 
-    def _bare(self, light: Tensor) -> Tensor:
-        """How much of the canvas is seen, from 0 to 1."""
+    def _seen(self, light: Tensor) -> Tensor:
+        """How much of the canvas is seen, from 0, where texture covers it, to 1."""
         local = light - blurred(light, self._BLUR, times=3)
         texture = blurred(local.square(), self._BLUR, times=3)
-        return 1 / (1 + texture / self._TEXTURE**2)
+        around, empty = self._spread(texture, self._AROUND_BLUR), self._EMPTY**2
+        alive = (around + self._QUIET * empty) / (around + empty)
+        return alive / (1 + texture / self._TEXTURE**2)
 
     @classmethod
     @cache

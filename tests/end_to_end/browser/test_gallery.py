@@ -212,6 +212,17 @@ def test_a_work_tells_how_it_is_painted_where_that_is_not_the_usual(
         expect(manners.nth(usual)).to_have_text("after Scream")
 
 
+def test_who_gives_way_shows_what_is_painted_so_far(visit: Visit, many: Many) -> None:
+    waiting = {"status": "Pending", "stage": "queue", "frames": {"done": 4, "total": 9}}
+    many.jobs = [many.jobs[0] | waiting | {"result": None, "gives_way": 1}]
+    visitor = visit(path="about:blank")
+    many.hang(visitor.page)
+    preview = {"body": PICTURE.getvalue(), "content_type": "image/jpeg"}
+    visitor.page.route("**/api/jobs/*/preview", lambda route: route.fulfill(**preview))
+    visitor.open()
+    expect(visitor.work(many.jobs[0]["name"]).locator("img")).to_be_visible()
+
+
 def test_a_preview_that_comes_late_does_not_keep_the_poster_away(visit: Visit, many: Many) -> None:
     ended = many.jobs[0]
     begun = {"status": "Running", "stage": "score", "frames": {"done": 1, "total": 9}}

@@ -83,13 +83,21 @@ def test_style_net_paints_a_clear_sky_unevenly_and_the_same_in_each_frame() -> N
 
 def test_of_less_canvas_less_is_painted_where_a_frame_is_flat() -> None:
     network, sky = styled(), torch.full((1, 3, 64, 64), 0.6)
+
+    def strength() -> Tensor:
+        return network.change(sky)[..., 16:-16, 16:-16].std((2, 3))
+
     with torch.inference_mode():
-        before = network.change(sky).std()
-        network.take_less_canvas(0.5)
-        less = network.change(sky).std()
-        network.take_less_canvas(0.0)
-        none = network.change(sky)[..., 16:-16, 16:-16].std((2, 3))
-    assert 0 < less < 0.8 * before
+        before = strength()
+        network.take_less_canvas(0.5, thin=1.0)
+        less = strength()
+        network.take_less_canvas(1.0, thin=0.0)
+        thick = strength()
+        network.take_less_canvas(0.0, thin=1.0)
+        none = strength()
+    assert (less < 0.8 * before).all()
+    assert (thick < less).all()
+    assert (none < thick).all()
     assert (none < 1e-4).all()
 
 

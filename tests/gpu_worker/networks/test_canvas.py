@@ -20,6 +20,13 @@ def waves() -> Tensor:
     return (0.5 + 0.4 * phase.sin()).expand(1, 3, SIDE, SIDE)
 
 
+def horizon() -> Tensor:
+    """A clear sky above flat land, half and half."""
+    picture = torch.full((1, 3, 2 * SIDE, 4 * SIDE), 0.8)
+    picture[:, :, SIDE:] = 0.3
+    return picture
+
+
 def roughness(ground: Tensor) -> list[Tensor]:
     """Change of the two kinds of strokes from pixel to pixel, down and across."""
     strokes = ground[0, 2:, 16:-16, 16:-16]
@@ -41,12 +48,10 @@ def test_where_there_are_no_edges_strokes_swirl() -> None:
 
 def test_in_what_is_empty_strokes_lie_along_the_nearest_edge() -> None:
     """A sky's along its horizon, though that is far."""
-    horizon = torch.full((1, 3, 2 * SIDE, 4 * SIDE), 0.8)
-    horizon[:, :, SIDE:] = 0.3
     sky = slice(SIDE // 3, SIDE // 2)
-    lying, _ = Canvas().lie(horizon, [(0, 0)])
+    lying, _ = Canvas().lie(horizon(), [(0, 0)])
     assert lying[:, :, sky].mean((0, 2, 3)) == pytest.approx([1, 0], abs=0.2)
-    upright, _ = Canvas().lie(horizon.mT, [(0, 0)])
+    upright, _ = Canvas().lie(horizon().mT, [(0, 0)])
     assert upright[..., sky].mean((0, 2, 3)) == pytest.approx([-1, 0], abs=0.2)
 
 
@@ -58,24 +63,31 @@ def test_along_what_strokes_lie_is_told_by_the_double_angle() -> None:
 
 
 def test_swirls_are_those_of_the_canvas_where_it_begins() -> None:
-    here, bare = Canvas().lie(FLAT, [(0, 0)])
+    here, _ = Canvas().lie(FLAT, [(0, 0)])
     there, _ = Canvas().lie(FLAT, [(0, 40)])
     assert torch.allclose(here[..., 40:], there[..., : SIDE - 40], atol=1e-3)
     assert torch.allclose(here.square().sum(1), torch.ones(1, SIDE, SIDE), atol=1e-3)
-    assert (bare == 1).all()
 
 
 def test_all_four_are_there_on_what_is_flat() -> None:
     ground = lay(FLAT.repeat(1, 1, 4, 4))
     assert ground.shape == (1, Canvas.CHANNELS, 4 * SIDE, 4 * SIDE)
-    assert (ground.std((0, 2, 3)) > 0.3).all()
+    assert (ground.std((0, 2, 3)) > 0.08).all()
+
+
+def test_what_is_empty_is_left_quiet_and_not_what_lies_beside_something() -> None:
+    sky, near = slice(SIDE // 2), slice(SIDE - 24, SIDE - 12)
+    strength = lay(horizon()).abs().mean((0, 1, 3))
+    assert 0 < strength[sky].mean() < 0.4 * strength[near].mean()
+    _, seen = Canvas().lie(horizon(), [(0, 0)])
+    assert seen[:, :, sky].mean() < 0.4 * seen[:, :, near].mean()
 
 
 def test_strokes_are_as_strong_in_one_place_as_in_another() -> None:
     """Else what a network paints of them lies in clusters."""
     strokes = lay(FLAT.repeat(1, 1, 4, 4))[:, 2:]
     strength = blurred(strokes.square(), 15, times=2).sqrt()[..., 32:-32, 32:-32]
-    assert (strength.std((0, 2, 3)) < 0.14 * strength.mean((0, 2, 3))).all()
+    assert (strength.std((0, 2, 3)) < 0.18 * strength.mean((0, 2, 3))).all()
     assert (strokes.abs() < 3 * strokes.std((0, 2, 3), keepdim=True)).all()
 
 
