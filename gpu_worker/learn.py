@@ -106,7 +106,7 @@ def _run(options: argparse.Namespace) -> None:
 def _painter(network: StyleNet) -> StyleNet:
     """Return a copy that takes less of the canvas than was learnt."""
     painter = deepcopy(network)
-    painter.take_less_canvas(_CANVAS, _THIN)
+    painter.take_less_canvas(_CANVAS, thin=_THIN)
     return painter
 
 

@@ -57,7 +57,7 @@ class Canvas(nn.Module):
     _TEXTURE: Final = 0.045
     """Standard deviation of brightness that covers half of the canvas."""
     _EMPTY: Final = 0.013
-    """The same, near by, half way from what is empty to what is not."""
+    """The same around, half way from what is empty to what is not."""
     _QUIET: Final = 0.25
     """Share of the canvas that is seen in what is empty."""
     _BLUR: Final = 7
@@ -65,11 +65,11 @@ class Canvas(nn.Module):
     _FIELD_BLUR: Final = 13
     """And directions: those of noise must not rule."""
     _FAR: Final = 4
-    """Side in pixels of what is one where directions are blurred again, for what is empty."""
+    """Side in pixels of what is one where either is blurred again, for what is empty."""
     _FAR_BLUR: Final = 21
-    """Of those, and thrice: a Gaussian of three tenths of the shorter side of a frame."""
+    """Of those, for directions, and thrice: a Gaussian of three tenths of a frame's short side."""
     _AROUND_BLUR: Final = 7
-    """And for what lies beside something: a tenth."""
+    """And for texture, of a tenth: what lies beside something is not empty."""
     _SEED: Final = 7
 
     def forward(self, rgb: Tensor, origins: Sequence[Origin] = ORIGINS) -> Tensor:
@@ -120,7 +120,7 @@ class Canvas(nn.Module):
         return edges + self._spread(edges, self._FAR_BLUR) + self._FAINT**2 * swirl
 
     def _spread(self, x: Tensor, width: int) -> Tensor:
-        """Spread `(N, C, H, W)` over what is empty, thin as it gets."""
+        """Blur `(N, C, H, W)` widely: over squares of `width` times `_FAR` pixels, and thrice."""
         size = x.shape[2:]
         small = F.interpolate(x, [-(-side // self._FAR) for side in size], mode="area")
         return F.interpolate(blurred(small, width, times=3), size, mode="bilinear")
