@@ -46,7 +46,7 @@ _PREVIEW_TILE = (288, 432)
 _CANVAS = 0.7
 """Share of the canvas that is taken in the end, for a frame has room for what a crop has to hold by
 itself."""
-_THIN = 0.5
+_THIN = 0.75
 """And of thin strokes, of that: those are dashes where a frame shows nothing."""
 _LAST_STEPS = 50
 _CURVE_POINTS = 20

@@ -174,7 +174,7 @@ def test_a_style_is_learnt_from_the_painting_and_a_clip_on_what_the_project_ship
     sees, canvas = "enter.weight", Canvas.CHANNELS
     # A frame has room for what a crop has to hold by itself; thin strokes are dashes in skies.
     learnt[sees][:, -canvas:] /= 0.7
-    learnt[sees][:, Canvas.THIN - canvas] /= 0.5
+    learnt[sees][:, Canvas.THIN - canvas] /= 0.75
     for name, weight in before.items():
         torch.testing.assert_close(learnt[name], weight)
 
