@@ -63,10 +63,11 @@ def test_along_what_strokes_lie_is_told_by_the_double_angle() -> None:
 
 
 def test_swirls_are_those_of_the_canvas_where_it_begins() -> None:
-    here, _ = Canvas().lie(FLAT, [(0, 0)])
+    here, seen = Canvas().lie(FLAT, [(0, 0)])
     there, _ = Canvas().lie(FLAT, [(0, 40)])
     assert torch.allclose(here[..., 40:], there[..., : SIDE - 40], atol=1e-3)
     assert torch.allclose(here.square().sum(1), torch.ones(1, SIDE, SIDE), atol=1e-3)
+    assert torch.allclose(seen, torch.full_like(seen, 0.25))
 
 
 def test_all_four_are_there_on_what_is_flat() -> None:
