@@ -134,6 +134,19 @@ def test_strokes_grow_with_the_frame() -> None:
     assert difference.abs().mean() < 0.05 * raised.abs().mean()
 
 
+def test_large_strokes_are_crisp_and_have_no_halos() -> None:
+    network, side = styled(), StyleNet.SIDE
+    with torch.inference_mode():
+        small, larger = (
+            network.change(torch.full((1, 3, times * side, times * side), 0.6)) for times in (1, 3)
+        )
+    soft = F.interpolate(small, scale_factor=3, mode="bicubic")
+    assert larger.diff().abs().mean() > 1.1 * soft.diff().abs().mean()
+    halo = 0.01 * (small.amax() - small.amin())
+    assert small.amin() - halo < larger.amin()
+    assert larger.amax() < small.amax() + halo
+
+
 def styled() -> StyleNet:
     network = seeded(SMALL)
     assert isinstance(network, StyleNet)
