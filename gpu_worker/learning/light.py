@@ -13,10 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gpu_worker.networks.canvas import blurred
+
 _EIGHTH: Final = 8
 _WINDOW: Final = 5
 _FAINT: Final = 0.01
 """Standard deviation of brightness that is hardly seen."""
+_AROUND: Final = 9
+"""Eighths that what stands out stands out of."""
+_STRETCH_MAX: Final = 2.0
+"""More makes noise of a frame's texture."""
+_LIKE: Final = 0.02
+"""Difference of brightness that is none."""
+_SURE: Final = 0.03
+"""Standard deviation of hues of one brightness that makes them count by half."""
 _RANKS: Final = 33
 _MOST: Final = 2**20
 """As many places tell the brightness of all photos."""
@@ -36,27 +46,63 @@ def light_loss(painted: Tensor, rgb: Tensor) -> Tensor:
 
 
 class Tones:
-    """Which brightness of the painting stands for which of the photos.
+    """Which brightness of the painting, and which hue, stands for which brightness of the photos.
 
     Histogram specification (Gonzalez & Woods, "Digital Image Processing"): the darkest for the
-    darkest, the middle for the middle. Of all photos at once, so that a dark crop is dark.
+    darkest, the middle for the middle. Of all photos at once, so that a dark crop is dark. And what
+    stands out of what is around it does so by as much as things do in the painting: photos are
+    flatter.
     """
 
     def __init__(self, painting: Tensor, photos: Sequence[Tensor]) -> None:
         """Look at the painting `(3, H, W)`, where losses are computed, and at photos."""
         self._painting = _ranked([painting])
         self._photos = _ranked(photos).to(painting.device)
+        self._hues, self._spread = self._hues_of(painting)
+        lights = (_light(photo[None].to(painting.device)) for photo in photos)
+        specified = [_contrast(self._specified(light)) for light in lights]
+        flat = torch.stack(specified).mean().clamp_min(_FAINT)
+        self._contrast = (_contrast(_light(painting[None])) / flat).clamp(1, _STRETCH_MAX)
 
     def loss(self, painted: Tensor, rgb: Tensor) -> Tensor:
-        """Mean squared distance from the brightness that is meant, at an eighth of the size.
+        """Mean squared distance from what is meant, at an eighth of the size.
+
+        Of brightness; and of hues as far as they differ by more than they do in the painting, and
+        as much as one brightness has one hue there: most paintings have darks of one kind.
 
         Args:
             painted: `(N, 3, H, W)` RGB.
             rgb: the same before.
         """
-        return (_light(painted) - self._meant(_light(rgb))).square().mean()
+        meant, colours = self._meant(_light(rgb)), F.avg_pool2d(painted, _EIGHTH)
+        light = colours.mean(1, keepdim=True)
+        rank = self._rank(meant[:, 0])
+        distance = (colours - light - self._hues[:, rank].transpose(0, 1)).square().mean(1)
+        sure = _SURE**2 / (_SURE**2 + self._spread)
+        strange = sure[rank] * (distance - self._spread[rank]).relu()
+        return (light - meant).square().mean() + strange.mean()
+
+    def _hues_of(self, painting: Tensor) -> tuple[Tensor, Tensor]:
+        """Each rank's mean difference from grey `(3, _RANKS)`, and its variance."""
+        colours = F.avg_pool2d(painting[None], _EIGHTH, _EIGHTH // 4)[0].flatten(1)
+        light = colours.mean(0)
+        nearness = -(self._painting[:, None] - light).square() / (2 * _LIKE**2)
+        share, hues = nearness.softmax(1).mT, colours - light
+        mean = hues @ share
+        return mean, (hues.square() @ share - mean.square()).mean(0)
+
+    def _rank(self, light: Tensor) -> Tensor:
+        """Which of the painting's ranks brightness, of any shape, is nearest to."""
+        return torch.bucketize(light, (self._painting[1:] + self._painting[:-1]) / 2)
 
     def _meant(self, light: Tensor) -> Tensor:
+        """Specify, and stretch what stands out, as far as the painting's darkest and lightest."""
+        specified = self._specified(light)
+        around = blurred(specified, _AROUND)
+        meant = around + self._contrast * (specified - around)
+        return meant.clamp(self._painting[0], self._painting[-1])
+
+    def _specified(self, light: Tensor) -> Tensor:
         """Interpolate between ranks; what is darker or lighter than all photos is as the last."""
         photos, painting = self._photos, self._painting
         below = torch.bucketize(light, photos[1:-1])
@@ -74,6 +120,11 @@ def _ranked(pictures: Sequence[Tensor]) -> Tensor:
     light = torch.cat([_light(picture[None]).flatten() for picture in pictures])
     some = light[:: -(-len(light) // _MOST)]
     return some.quantile(torch.linspace(0, 1, _RANKS, device=some.device))
+
+
+def _contrast(light: Tensor) -> Tensor:
+    """How far light differs from what is around it: its standard deviation there, on average."""
+    return (light - blurred(light, _AROUND)).square().mean().sqrt()
 
 
 def _decorrelation(ours: Tensor, theirs: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
