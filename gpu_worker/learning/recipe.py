@@ -31,7 +31,7 @@ class Recipe:
     palette_weight: float = _said(300.0, 0, "weight: how much there is of each colour")
     stranger_weight: float = _said(1200.0, 0, "weight: colours that the painting does not have")
     light_weight: float = _said(60.0, 0, "weight: where it is light and where it is dark")
-    tone_weight: float = _said(800.0, 0, "weight: how light and how dark, as the painting is")
+    tone_weight: float = _said(1600.0, 0, "weight: how light and how dark, as the painting is")
     stroke_weight: float = _said(20.0, 0, "weight: change along strokes in place of across them")
     evenness_weight: float = _said(40.0, 0, "weight: strokes of uneven strength in what is flat")
     range_weight: float = _said(10.0, 0, "weight: what is too bright or too dark to show")
