@@ -105,7 +105,7 @@ class StyleNet(Network):
     """Times that a picture is raised without getting soft."""
     _CRISP: Final = 0.8
     """How much it is sharpened for each time more."""
-    _GRAIN: Final = 0.08
+    _GRAIN: Final = 0.16
     """Of what is finer than painted, root mean square of the colours: half of so much is kept."""
     _FOLD: Final = Canvas.PIXEL
     _MULTIPLE: Final = 8
