@@ -58,7 +58,7 @@ class Tones:
         """Look at the painting `(3, H, W)`, where losses are computed, and at photos."""
         self._painting = _ranked([painting])
         self._photos = _ranked(photos).to(painting.device)
-        self._hues, self._spread = self._hues_of(painting)
+        self._hues = _Hues(painting, self._painting)
         lights = (_light(photo[None].to(painting.device)) for photo in photos)
         specified = [_contrast(self._specified(light)) for light in lights]
         flat = torch.stack(specified).mean().clamp_min(_FAINT)
@@ -76,24 +76,7 @@ class Tones:
         """
         meant, colours = self._meant(_light(rgb)), F.avg_pool2d(painted, _EIGHTH)
         light = colours.mean(1, keepdim=True)
-        rank = self._rank(meant[:, 0])
-        distance = (colours - light - self._hues[:, rank].transpose(0, 1)).square().mean(1)
-        sure = _SURE**2 / (_SURE**2 + self._spread)
-        strange = sure[rank] * (distance - self._spread[rank]).relu()
-        return (light - meant).square().mean() + strange.mean()
-
-    def _hues_of(self, painting: Tensor) -> tuple[Tensor, Tensor]:
-        """Each rank's mean difference from grey `(3, _RANKS)`, and its variance."""
-        colours = F.avg_pool2d(painting[None], _EIGHTH, _EIGHTH // 4)[0].flatten(1)
-        light = colours.mean(0)
-        nearness = -(self._painting[:, None] - light).square() / (2 * _LIKE**2)
-        share, hues = nearness.softmax(1).mT, colours - light
-        mean = hues @ share
-        return mean, (hues.square() @ share - mean.square()).mean(0)
-
-    def _rank(self, light: Tensor) -> Tensor:
-        """Which of the painting's ranks brightness, of any shape, is nearest to."""
-        return torch.bucketize(light, (self._painting[1:] + self._painting[:-1]) / 2)
+        return (light - meant).square().mean() + self._hues.loss(colours - light, meant)
 
     def _meant(self, light: Tensor) -> Tensor:
         """Specify, and stretch what stands out, as far as the painting's darkest and lightest."""
@@ -109,6 +92,27 @@ class Tones:
         width = (photos.diff()[below]).clamp_min(torch.finfo(photos.dtype).eps)
         share = ((light - photos[below]) / width).clamp(0, 1)
         return torch.lerp(painting[below], painting[below + 1], share)
+
+
+class _Hues:
+    """Which hue each brightness of a painting has: how colours differ from their grey."""
+
+    def __init__(self, painting: Tensor, ranks: Tensor) -> None:
+        """Take the mean `(3, _RANKS)` and variance of hues at each rank of its brightness."""
+        colours = F.avg_pool2d(painting[None], _EIGHTH, _EIGHTH // 4)[0].flatten(1)
+        light = colours.mean(0)
+        nearness = -(ranks[:, None] - light).square() / (2 * _LIKE**2)
+        share, hues = nearness.softmax(1).mT, colours - light
+        self._between = (ranks[1:] + ranks[:-1]) / 2
+        self._mean = hues @ share
+        self._spread = (hues.square() @ share - self._mean.square()).mean(0)
+        self._sure = _SURE**2 / (_SURE**2 + self._spread)
+
+    def loss(self, hues: Tensor, meant: Tensor) -> Tensor:
+        """By how much hues `(N, 3, h, w)` are none that a brightness `(N, 1, h, w)` has."""
+        rank = torch.bucketize(meant[:, 0], self._between)
+        distance = (hues - self._mean[:, rank].transpose(0, 1)).square().mean(1)
+        return (self._sure[rank] * (distance - self._spread[rank]).relu()).mean()
 
 
 def _light(rgb: Tensor) -> Tensor:
