@@ -95,9 +95,9 @@ class StyleNet(Network):
     have the reach of a stroke.
 
     Strokes have their size relative to the painting. So a larger picture is painted at a short side
-    of `SIDE`, and raised to its size, where strokes are to be as crisp as large ones are. What it
-    shows that is finer is kept along edges; fainter than that it is grain, of which a painting has
-    none.
+    of `SIDE`, and raised to its size, sharpened, for large strokes are as crisp as small ones. What
+    it shows that is finer is kept along edges; fainter than that it is grain, of which a painting
+    has none.
     """
 
     SIDE: Final = 288
