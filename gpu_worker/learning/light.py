@@ -56,13 +56,13 @@ class Tones:
 
     def __init__(self, painting: Tensor, photos: Sequence[Tensor]) -> None:
         """Look at the painting `(3, H, W)`, where losses are computed, and at photos."""
-        self._painting = _ranked([painting])
-        self._photos = _ranked(photos).to(painting.device)
+        light = _light(painting[None])
+        lights = [_light(photo[None]).to(painting.device) for photo in photos]
+        self._painting, self._photos = _ranked([light]), _ranked(lights)
         self._hues = _Hues(painting, self._painting)
-        lights = (_light(photo[None].to(painting.device)) for photo in photos)
-        specified = [_contrast(self._specified(light)) for light in lights]
+        specified = [_contrast(self._specified(one)) for one in lights]
         flat = torch.stack(specified).mean().clamp_min(_FAINT)
-        self._contrast = (_contrast(_light(painting[None])) / flat).clamp(1, _STRETCH_MAX)
+        self._contrast = (_contrast(light) / flat).clamp(1, _STRETCH_MAX)
 
     def loss(self, painted: Tensor, rgb: Tensor) -> Tensor:
         """Mean squared distance from what is meant, at an eighth of the size.
@@ -82,7 +82,7 @@ class Tones:
         """Specify, and stretch what stands out, as far as the painting's darkest and lightest."""
         specified = self._specified(light)
         around = blurred(specified, _AROUND)
-        meant = around + self._contrast * (specified - around)
+        meant = torch.lerp(around, specified, self._contrast)
         return meant.clamp(self._painting[0], self._painting[-1])
 
     def _specified(self, light: Tensor) -> Tensor:
@@ -119,15 +119,15 @@ def _light(rgb: Tensor) -> Tensor:
     return F.avg_pool2d(rgb.mean(1, keepdim=True), _EIGHTH)
 
 
-def _ranked(pictures: Sequence[Tensor]) -> Tensor:
+def _ranked(lights: Sequence[Tensor]) -> Tensor:
     """Brightness at evenly spaced ranks from the darkest to the lightest, `(_RANKS,)`."""
-    light = torch.cat([_light(picture[None]).flatten() for picture in pictures])
+    light = torch.cat([one.flatten() for one in lights])
     some = light[:: -(-len(light) // _MOST)]
     return some.quantile(torch.linspace(0, 1, _RANKS, device=some.device))
 
 
 def _contrast(light: Tensor) -> Tensor:
-    """How far light differs from what is around it: its standard deviation there, on average."""
+    """How far light differs from what is around it: the root mean square of that."""
     return (light - blurred(light, _AROUND)).square().mean().sqrt()
 
 
