@@ -292,8 +292,10 @@ def flop_per_pixel(network: Network) -> float:
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     """A 3x3 convolution with weights for what a ReLU leaves (He et al. 2015) and no shift."""
     convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, padding_mode="replicate")
-    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-    nn.init.zeros_(convolution.bias)  # pyright: ignore[reportArgumentType]
+    # What a file will fill has no memory yet; to draw it would import PyTorch's compiler.
+    if not convolution.weight.is_meta:
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        nn.init.zeros_(convolution.bias)  # pyright: ignore[reportArgumentType]
     return convolution
 
 

@@ -61,11 +61,11 @@ class Job:
         files = ("--plan", self.plan_file, "--video", self.video, "--style", self.style)
         return [*MODULE, *files, "--out", self.out]
 
-    def run(self, ranks: int = 1) -> subprocess.CompletedProcess[str]:
-        return run(ranks, *self.words)
+    def run(self, ranks: int = 1, **extra: str) -> subprocess.CompletedProcess[str]:
+        return run(ranks, *self.words, **extra)
 
-    def succeed(self, ranks: int = 1) -> subprocess.CompletedProcess[str]:
-        result = self.run(ranks)
+    def succeed(self, ranks: int = 1, **extra: str) -> subprocess.CompletedProcess[str]:
+        result = self.run(ranks, **extra)
         assert result.returncode == 0, result.stderr
         return result
 
@@ -139,12 +139,15 @@ def luma_of(file: Path) -> list[np.ndarray]:
         ]
 
 
-def test_a_network_paints(job: Job):
+def test_a_network_paints_and_no_rank_waits_for_a_compiler(job: Job):
     job.choose_style(Architecture("StyleNet", width=8, blocks=1))
-    job.succeed()
+    said = job.succeed(PYTHONPROFILEIMPORTTIME="1").stderr
     source = [frame.grey for frame in frames_of(job.video)]
     assert len(job.greys()) == len(source)
     assert np.mean(np.abs(np.subtract(job.greys(), source))) > 5
+    # Every rank would wait a second for PyTorch's compiler, that nobody has asked for.
+    assert "torch.nn" in said
+    assert "torch._dynamo" not in said
 
 
 def test_neighbours_steady_a_frame_however_the_video_is_cut(job: Job):
