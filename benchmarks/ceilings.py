@@ -11,7 +11,7 @@ from benchmarks.timing import best_seconds, seconds
 from gpu_worker.plan import Encoding
 
 COPIED_BYTES = 2**28
-MATRIX_SIDE = {"cpu": 2048, "cuda": 8192}
+MATRIX_SIDE = {"cpu": 1024, "cuda": 8192}
 NOWHERE = ("-f", "null", "-")
 
 

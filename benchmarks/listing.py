@@ -5,7 +5,7 @@ of an index in Azurite: once with 100 jobs of one day, once with 10,000. The fir
 by a process that has asked before, as all but the first request are, and by one that has not; once
 of jobs that have all ended, and once of jobs that are all at work.
 
-    python -m benchmarks.listing [--jobs 10000]
+    python -m benchmarks.listing [--jobs 10000] [--rounds 30]
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from function_app.store import index
 from function_app.store.index import forget
 from function_app.store.jobs import Job, State
 
-ROUNDS = 30
 FEW = 100
 DAY = timedelta(days=1)
 ENDED, AT_WORK = pb.ORCHESTRATION_STATUS_COMPLETED, pb.ORCHESTRATION_STATUS_RUNNING
@@ -59,9 +58,12 @@ def main() -> None:
     """Measure, print the result and keep it."""
     parser = report.options("benchmarks.listing", __doc__)
     parser.add_argument("--jobs", type=int, default=10_000, help="in a hub of many")
+    parser.add_argument(
+        "--rounds", type=report.times, default=30, help="of each page (default: 30)"
+    )
     options = parser.parse_args()
     measured = {
-        f"{count} jobs, {name}": _measure(count, status)
+        f"{count} jobs, {name}": _measure(count, status, options.rounds)
         for count in (FEW, options.jobs)
         for name, status in (("ended", ENDED), ("at work", AT_WORK))
     }
@@ -76,11 +78,11 @@ def main() -> None:
     print(report.keep(options.results, "listing", packages, result))
 
 
-def _measure(count: int, status: pb.OrchestrationStatus) -> dict[str, float]:
+def _measure(count: int, status: pb.OrchestrationStatus, rounds: int) -> dict[str, float]:
     """Return the least time of each page in milliseconds: what others do at the time adds to it."""
     with TemporaryDirectory() as folder, _storage(Path(folder)), _hub(count, status) as address:
-        times = {name: _least_ms(query, address) for name, query in PAGES.items()}
-        cold = _least_ms({}, address, before=forget)
+        times = {name: _least_ms(query, address, rounds) for name, query in PAGES.items()}
+        cold = _least_ms({}, address, rounds, before=forget)
         return {**times, "first page, first request": cold}
 
 
@@ -111,13 +113,16 @@ def _wait(port: int) -> None:
 
 
 def _least_ms(
-    query: Mapping[str, str], address: str, before: Callable[[], None] | None = None
+    query: Mapping[str, str],
+    address: str,
+    rounds: int,
+    before: Callable[[], None] | None = None,
 ) -> float:
     ask: Any = jobs.get_jobs.build().get_user_function()
     request = func.HttpRequest("GET", "/api/jobs", params=query, body=b"")
     client = json.dumps({**BINDING, "rpcBaseUrl": f"http://{address}"})
     times: list[float] = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         if before:
             before()
         start = time.perf_counter()

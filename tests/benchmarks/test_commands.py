@@ -115,7 +115,7 @@ def test_join(tmp_path: Path) -> None:
 
 
 def test_listing(tmp_path: Path) -> None:
-    run("listing", "--jobs", "20", "--results", tmp_path)
+    run("listing", "--jobs", "20", "--rounds", "3", "--results", tmp_path)
     hubs = kept(tmp_path, "listing")["milliseconds"]
     assert hubs.keys() == {
         f"{count} jobs, {how}" for count in (100, 20) for how in ("ended", "at work")

@@ -19,9 +19,9 @@ class Media:
         self._clips = clips
 
     @cache  # noqa: B019 - lives as long as the tests do
-    def moving(self, seconds: int) -> bytes:
+    def moving(self, seconds: int, rate: int = RATE) -> bytes:
         """A clip in which everything moves, with sound and B-frames."""
-        source = f"testsrc2=s={SIZE}:r={RATE}:d={seconds}"
+        source = f"testsrc2=s={SIZE}:r={rate}:d={seconds}"
         tone = f"sine=d={seconds}:sample_rate=44100"
         x264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "50", "-movflags", "faststart")
         return self._made(

@@ -57,9 +57,8 @@ def some_shards(atelier: Atelier, job_id: str, beside: Collection[str] = ()) -> 
     return whole
 
 
-def slow_job(atelier: Atelier, media: Media, name: str, seconds: int = 4) -> tuple[bytes, str]:
-    clip = media.moving(seconds)
-    return clip, atelier.upload(clip, name, style="slow")
+def slow_job(atelier: Atelier, media: Media, name: str) -> str:
+    return atelier.upload(media.moving(4), name, style="slow")
 
 
 def prove_whole(atelier: Atelier, clip: bytes, job_id: str) -> dict:
@@ -89,8 +88,9 @@ def test_status_tells_what_came_of_a_job_and_a_run_its_metrics(
 
 @pytest.fixture(scope="module")
 def film(atelier: Atelier, media: Media) -> tuple[bytes, str]:
-    """A video whose job is at work, and outlives much."""
-    return slow_job(atelier, media, "film.mp4", 8)
+    """A video whose job is at work, and outlives much: of many shards, and of few frames."""
+    clip = media.moving(60, rate=5)
+    return clip, atelier.upload(clip, "film.mp4", style="slow")
 
 
 def test_status_tells_how_a_running_job_stands(atelier: Atelier, film: tuple[bytes, str]) -> None:
@@ -139,7 +139,7 @@ def test_whatever_dies_costs_no_finished_shard(atelier: Atelier, film: tuple[byt
 
 
 def test_cancel_ends_the_processes_and_leaves_no_shard(atelier: Atelier, media: Media) -> None:
-    _, job_id = slow_job(atelier, media, "cancelled.mp4")
+    job_id = slow_job(atelier, media, "cancelled.mp4")
     some_shards(atelier, job_id)
     assert ranks(atelier)
     assert atelier.http.post(f"/api/jobs/{job_id}/cancel").status_code == 202
@@ -157,7 +157,7 @@ def test_cancel_ends_the_processes_and_leaves_no_shard(atelier: Atelier, media: 
 
 
 def test_terminated_instance_is_reaped(atelier: Atelier, media: Media) -> None:
-    _, job_id = slow_job(atelier, media, "terminated.mp4")
+    job_id = slow_job(atelier, media, "terminated.mp4")
     some_shards(atelier, job_id)
     url = f"/runtime/webhooks/durabletask/instances/{job_id}/terminate"
     assert atelier.http.post(url, params={"reason": "a test"}).status_code == 202
