@@ -20,13 +20,12 @@ class Media:
 
     @cache  # noqa: B019 - lives as long as the tests do
     def moving(self, seconds: int, rate: int = RATE) -> bytes:
-        """A clip in which everything moves, with sound and B-frames."""
+        """A clip in which everything moves, with sound and B-frames, and a key each two seconds."""
         source = f"testsrc2=s={SIZE}:r={rate}:d={seconds}"
         tone = f"sine=d={seconds}:sample_rate=44100"
-        x264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "50", "-movflags", "faststart")
-        return self._made(
-            "moving.mp4", "-f", "lavfi", "-i", source, "-f", "lavfi", "-i", tone, *x264
-        )
+        x264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", str(2 * rate))
+        inputs = ("-f", "lavfi", "-i", source, "-f", "lavfi", "-i", tone)
+        return self._made("moving.mp4", *inputs, *x264, "-movflags", "faststart")
 
     def damaged(self) -> bytes:
         """A clip with noise written over a stretch of its middle."""

@@ -89,7 +89,7 @@ def test_status_tells_what_came_of_a_job_and_a_run_its_metrics(
 @pytest.fixture(scope="module")
 def film(atelier: Atelier, media: Media) -> tuple[bytes, str]:
     """A video whose job is at work, and outlives much: of many shards, and of few frames."""
-    clip = media.moving(60, rate=5)
+    clip = media.moving(60, rate=2)
     return clip, atelier.upload(clip, "film.mp4", style="slow")
 
 

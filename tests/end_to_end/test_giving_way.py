@@ -62,7 +62,8 @@ def test_a_video_is_painted_beside_a_learning(
 
 
 def test_a_film_gives_way_to_clips_and_is_the_same(two_nodes: Atelier, media: Media) -> None:
-    film = media.moving(6)  # so long that it is still painted when a clip has begun and ended
+    # Of so many shards that it is still painted when a clip has begun and ended.
+    film = media.moving(60, rate=2)
     alone = two_nodes.upload(film, "alone.mp4", style="slow")
     two_nodes.wait(alone, limit=LIMIT)
     job_id = two_nodes.upload(film, "film.mp4", style="slow")

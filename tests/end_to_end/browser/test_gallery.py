@@ -27,7 +27,7 @@ def test_progress_moves_and_a_preview_appears_while_a_video_is_painted(
     visit: Visit, atelier: Atelier, media: Media
 ) -> None:
     visitor = visit()
-    atelier.upload(media.moving(40, rate=5), "progress.mp4", "slow")
+    atelier.upload(media.moving(40, rate=2), "progress.mp4", "slow")
     work = visitor.work("progress.mp4")
     expect(work.get_by_text("Painting")).to_be_visible()
     work.scroll_into_view_if_needed()  # pictures that nobody sees are not loaded
@@ -36,7 +36,7 @@ def test_progress_moves_and_a_preview_appears_while_a_video_is_painted(
     visitor.wait_until(lambda: bar.evaluate("(bar) => bar.position") > 0)
     before = bar.evaluate("(bar) => bar.position")
     visitor.wait_until(lambda: bar.evaluate("(bar) => bar.position") > before)
-    expect(work).to_contain_text("of 200 frames")
+    expect(work).to_contain_text("of 80 frames")
     visitor.press("Cancel", "progress.mp4")
     expect(work).to_have_attribute("data-status", "Cancelled")
 
