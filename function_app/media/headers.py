@@ -1,8 +1,8 @@
 """What stands in a container's header of its picture and FFmpeg's binding does not tell.
 
 Which part of the coded picture is shown (the clean aperture of MP4 and MOV, the crop of Matroska),
-whether it is encrypted, Dolby Vision, stereoscopic or a panorama. FFmpeg knows all that; its Python
-binding hands on nothing of it.
+whether it is encrypted, Dolby Vision, stereoscopic or a panorama, and whether another MP4 follows.
+FFmpeg knows all that; its Python binding hands on nothing of it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from typing import IO
 
 from av.container import InputContainer
@@ -83,6 +84,27 @@ def header_of(file: IO[bytes], container: InputContainer, stream: VideoStream) -
     headers = read_headers(file, formats_of(container))
     place = container.streams.video.index(stream)
     return headers[place] if place < len(headers) else Header()
+
+
+def holds_another(file: IO[bytes], formats: Iterable[str]) -> bool:
+    """Whether another MP4 was put behind the first, which FFmpeg and players pass over.
+
+    A file has one `moov` (ISO/IEC 14496-12, 8.2.1). Fragments come after it, and what FFmpeg reads
+    of those tells where another recording begins.
+
+    Args:
+        file: seekable; its position is kept.
+        formats: FFmpeg's names of the container.
+    """
+    if "mov" not in formats:
+        return False
+    position = file.tell()
+    try:
+        boxes = _boxes(file, 0, file.seek(0, 2))
+        whole = takewhile(lambda kind: kind != b"moof", (kind for kind, *_ in boxes))
+        return sum(kind == b"moov" for kind in whole) > 1
+    finally:
+        file.seek(position)
 
 
 def check_readable(header: Header, name: str) -> None:

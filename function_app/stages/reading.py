@@ -30,7 +30,7 @@ from function_app.media.extras import (
 )
 from function_app.media.formats import formats_of
 from function_app.media.frame_index import FrameIndex
-from function_app.media.headers import check_readable, header_notes, header_of
+from function_app.media.headers import check_readable, header_notes, header_of, holds_another
 from function_app.media.inventory import lost
 from function_app.media.picture import picture_notes, picture_of
 from function_app.media.probe import (
@@ -56,7 +56,7 @@ _JUMPS_NAMED = 5
 # Containers whose header says how long all is; of others FFmpeg guesses, or the index tells.
 _SAYING = {"matroska", "flv"}
 # Whose clock goes back where another recording was put behind the first, in tracks of its own.
-_PUT_TOGETHER = {"matroska"}
+_PUT_TOGETHER = {"matroska", "mov"}
 _ANEW = Fraction(1)
 """Seconds by which a track's clock then goes back."""
 _MISSING_S, _MISSING = 1.0, 0.02
@@ -112,6 +112,8 @@ def read(job: Job, file: IO[bytes], form: Container) -> Upload:
         reading = _Reading(container, clock, assembler, index)
         strangers = foreign(file, container, stream)
         notes = _one_pass(job, reading, None if exact else stream, form, strangers)
+        if reading.another_at is None and holds_another(file, formats_of(container)):
+            reading.another_at = reading.shown
         picture = picture_of(first := index.first_frame(), stream, header)
         picture = replace(picture, interlaced=index.interlaced)
         notes += [*_notes(reading), *header_notes(header)]
@@ -152,6 +154,7 @@ class _Reading:
     changes_at: float | None = None
     another_at: float | None = None
     _latest: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
+    _anew: set[int] = field(default_factory=set[int])
 
     def packets(self, streams: Iterable[int]) -> Iterator[tuple[int, Packet[Any]]]:
         """Yield the packets of streams, one a frame of the picture, each with its stream's index.
@@ -160,9 +163,10 @@ class _Reading:
         """
         may_begin_anew = bool(formats_of(self.container) & _PUT_TOGETHER)
         for packet in self.clock.timed(self._read(streams)):
-            if may_begin_anew and self._begins_anew(packet):
-                self.another_at = self.shown
-                break
+            if may_begin_anew and self._is_anothers(packet):
+                if self._latest.keys() <= self._anew:
+                    break
+                continue
             if packet.pts is not None:
                 self._count((packet.pts + (packet.duration or 0)) * packet.time_base, packet)
             if packet.stream.index != self.index.stream_index:
@@ -173,8 +177,20 @@ class _Reading:
         for whole in self.assembler.flush():
             yield self.index.stream_index, whole
 
+    def _is_anothers(self, packet: Packet[Any]) -> bool:
+        """Whether a packet is of another recording.
+
+        What is seen and heard tells it, each track by itself: in fragments one may end later than
+        another. Of what is neither nobody knows.
+        """
+        if self._begins_anew(packet):
+            self._anew.add(packet.stream.index)
+            self.another_at = self.shown if self.another_at is None else self.another_at
+        is_silent = packet.stream.type not in SHOWN
+        return packet.stream.index in self._anew or (is_silent and self.another_at is not None)
+
     def _begins_anew(self, packet: Packet[Any]) -> bool:
-        """Whether another recording begins.
+        """Whether a track's part of another recording begins.
 
         Frames that refer to later ones come after them, at a low rate by seconds; where a decoder
         can enter, nothing does.
@@ -247,7 +263,7 @@ def _notes(reading: _Reading) -> list[str]:
             f"the file is cut short: it says that it lasts {said:.1f} s, and picture and sound of "
             f"{reading.shown + early:.1f} s are there"
         )
-    if index.cut_off:
+    if index.cut_off and reading.another_at is None:
         notes.append(
             "the file is cut short: frames of its last fragment that are not there: "
             f"{index.cut_off}"
