@@ -103,6 +103,8 @@ def holds_another(file: IO[bytes], formats: Iterable[str]) -> bool:
         boxes = _boxes(file, 0, file.seek(0, 2))
         whole = takewhile(lambda kind: kind != b"moof", (kind for kind, *_ in boxes))
         return sum(kind == b"moov" for kind in whole) > 1
+    except struct.error:
+        return False
     finally:
         file.seek(position)
 

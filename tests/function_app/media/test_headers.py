@@ -8,7 +8,7 @@ import pytest
 from av.error import FFmpegError
 
 from function_app.errors import Code, InputError
-from function_app.media.headers import Header, read_headers
+from function_app.media.headers import Header, holds_another, read_headers
 from function_app.stages.preprocess import preprocess
 from function_app.store.jobs import Job
 from fuzz.boxes import box, clean_aperture, dolby_vision, with_box
@@ -125,6 +125,17 @@ def test_headers_of_no_sense_say_nothing(clips: Clips) -> None:
         read(whole[-size:] if size else b"", "mov")
         read(whole[:size], "matroska")
     assert read(b"\0\0\0\1moov" + bytes(8), "mov") == []
+
+
+@pytest.mark.parametrize(
+    ("behind", "another"),
+    [(b"", False), (box(b"free", b""), False), (box(b"moov", b""), True), (b"\0\0\0\1mdat", False)],
+)
+def test_a_second_index_is_another_recordings(clips: Clips, behind: bytes, another: bool) -> None:
+    file = io.BytesIO(clips["plain.mp4"].read_bytes() + behind)
+    file.seek(5)
+    assert (holds_another(file, ["mov"]), file.tell()) == (another, 5)
+    assert not holds_another(file, ["matroska"])
 
 
 def test_an_encrypted_video_that_does_not_open_is_refused_as_such(
