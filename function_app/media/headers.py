@@ -103,8 +103,6 @@ def holds_another(file: IO[bytes], formats: Iterable[str]) -> bool:
         boxes = _boxes(file, 0, file.seek(0, 2))
         whole = takewhile(lambda kind: kind != b"moof", (kind for kind, *_ in boxes))
         return sum(kind == b"moov" for kind in whole) > 1
-    except struct.error:
-        return False
     finally:
         file.seek(position)
 
@@ -160,6 +158,8 @@ def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[_Part]:
         size, kind = struct.unpack_from(">I4s", head)
         skip = _BOX_HEADER
         if size == 1:
+            if len(head) < _ENTRY_HEADER:
+                return
             (size,) = struct.unpack_from(">Q", head, _BOX_HEADER)
             skip = _ENTRY_HEADER
         size = size or end - start

@@ -55,7 +55,7 @@ UNKNOWN_TYPE = "application/octet-stream"
 _JUMPS_NAMED = 5
 # Containers whose header says how long all is; of others FFmpeg guesses, or the index tells.
 _SAYING = {"matroska", "flv"}
-# Whose clock goes back where another recording was put behind the first, in tracks of its own.
+# Whose clock goes back where another recording was put behind the first; MP4's where in fragments.
 _PUT_TOGETHER = {"matroska", "mov"}
 _ANEW = Fraction(1)
 """Seconds by which a track's clock then goes back."""
@@ -141,7 +141,7 @@ class _Reading:
         end: when the last packet of all ends, in seconds.
         shown: when the last frame or sound ends, in seconds.
         changes_at: when the file went on in tracks that it did not begin with, in seconds.
-        another_at: when another recording followed, in seconds.
+        another_at: when another recording followed, in seconds; None where none did.
     """
 
     container: InputContainer
@@ -181,13 +181,15 @@ class _Reading:
         """Whether a packet is of another recording.
 
         What is seen and heard tells it, each track by itself: in fragments one may end later than
-        another. Of what is neither nobody knows.
+        another. What is neither, such as a text, is left out from the first of them on.
         """
         if self._begins_anew(packet):
             self._anew.add(packet.stream.index)
-            self.another_at = self.shown if self.another_at is None else self.another_at
-        is_silent = packet.stream.type not in SHOWN
-        return packet.stream.index in self._anew or (is_silent and self.another_at is not None)
+            if self.another_at is None:
+                self.another_at = self.shown
+        if packet.stream.type in SHOWN:
+            return packet.stream.index in self._anew
+        return self.another_at is not None
 
     def _begins_anew(self, packet: Packet[Any]) -> bool:
         """Whether a track's part of another recording begins.

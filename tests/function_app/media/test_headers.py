@@ -125,6 +125,7 @@ def test_headers_of_no_sense_say_nothing(clips: Clips) -> None:
         read(whole[-size:] if size else b"", "mov")
         read(whole[:size], "matroska")
     assert read(b"\0\0\0\1moov" + bytes(8), "mov") == []
+    assert read(whole + b"\0\0\0\1mdat", "mov") == read(whole, "mov") == [Header(encrypted=True)]
 
 
 @pytest.mark.parametrize(
