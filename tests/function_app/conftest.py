@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
-from azure.storage.blob import BlobClient
+from azure.storage.blob import BlobClient, BlobServiceClient
 
 from emulator import azurite
 from emulator.config import PROJECT_ROOT, Config
@@ -63,6 +63,16 @@ def configure(
     change(**azurite_config.app_settings | {"AML_PROCESSES_PER_NODE": "1"})
     yield change
     settings.cache_clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_uploaded(azurite_config: Config) -> None:
+    """Begin each file of tests without uploads, and without what others declared for theirs."""
+    with BlobServiceClient.from_connection_string(azurite_config.storage) as service:
+        for name, prefix in ((paths.VIDEOS, ""), (paths.JOBS, f"{paths.DECLARED}/")):
+            container = service.get_container_client(name)
+            for blob in container.list_blob_names(name_starts_with=prefix):
+                container.delete_blob(blob, delete_snapshots="include")
 
 
 @pytest.fixture
