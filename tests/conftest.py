@@ -54,6 +54,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.getoption("--quick") and _place(collection_path) < len(LONG) else None
 
 
+@pytest.fixture(scope="session")
+def real_videos() -> Path:
+    """Real videos, where this checkout has some beside it."""
+    folder = TESTS.parents[1] / "shared" / "data" / "videos"
+    if not folder.is_dir():
+        pytest.skip("there are no real videos beside this checkout")
+    return folder
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as cores: tests with an emulator wait for half of their time."""

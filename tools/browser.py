@@ -4,7 +4,11 @@ import shutil
 
 from playwright.sync_api import Browser, Playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = (
+    *("chromium-headless-shell", "chrome-headless-shell"),
+    *("chromium", "chromium-browser", "google-chrome"),
+)
+"""Those that never have a window come first: they take half as much of the processor."""
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

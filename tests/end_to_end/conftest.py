@@ -153,14 +153,5 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
 
 
 @pytest.fixture(scope="session")
-def real_videos() -> Path:
-    """Real videos, where this checkout has some beside it."""
-    folder = Path(__file__).parents[3] / "shared" / "data" / "videos"
-    if not folder.is_dir():
-        pytest.skip("there are no real videos beside this checkout")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
     return Clips(tmp_path_factory.mktemp("clips"))

@@ -8,11 +8,14 @@ from typing import Any
 
 import av
 import numpy as np
+import pytest
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 
 STYLING = re.compile(rb"\{\\[^}]*\}")
 TEXT = {"subrip", "mov_text", "ass", "webvtt"}
+LEAST_PSNR = 38
+UNSPECIFIED = 2
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,24 @@ def evidence(content: bytes) -> Evidence:
             subtitles=_tracks(content, "subtitle"),
             chapters=[_chapter(chapter) for chapter in container.chapters()],
         )
+
+
+def prove_equal(source: Evidence, result: Evidence) -> None:
+    """Every frame at its time, and everything else of the video kept."""
+    tick = float(max(source.tick, result.tick))
+    assert len(result.times) == len(source.times)
+    assert max(abs(a - b) for a, b in zip(source.times, result.times, strict=True)) <= tick
+    assert result.shape == source.shape
+    for of_source, of_result in zip(source.colour, result.colour, strict=True):
+        assert of_result == of_source or (of_source == UNSPECIFIED and of_result != UNSPECIFIED)
+    for kind in ("audio", "subtitles"):
+        before, after = getattr(source, kind), getattr(result, kind)
+        assert [track.language for track in after] == [track.language for track in before]
+        assert [track.packets for track in after] == [track.packets for track in before]
+        for old, new in zip(before, after, strict=True):
+            assert new.times == pytest.approx(old.times, abs=0.001)
+    assert result.chapters == source.chapters
+    assert psnr(source.luma, result.luma) >= LEAST_PSNR
 
 
 def psnr(first: list[np.ndarray], second: list[np.ndarray]) -> float:

@@ -257,7 +257,8 @@ def test_a_result_that_cannot_be_written_is_said_so(
 def test_styles_are_listed(shell: Shell) -> None:
     names = {style["name"] for style in shell.json("styles")}
     assert {"identity", "slow"} <= names
-    assert all(name in shell.run("styles").stdout for name in names)
+    listed = shell.run("styles").stdout
+    assert all(name in listed for name in names)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Scoring: the real program under real MPI, from a video to painted shards or a sentence."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -33,6 +34,7 @@ from gpu_worker.plan import (
 from gpu_worker.score import main
 from gpu_worker.styles.model import Architecture, save_style
 from tests.function_app.clips import Clips, ffmpeg, frames_of
+from tests.gpu_worker import one_rank
 from tests.gpu_worker.mpi import environment, mpiexec, run
 from tests.gpu_worker.plans import plan_of
 from tests.gpu_worker.small import SMALL, seeded
@@ -68,6 +70,10 @@ class Job:
         result = self.run(ranks, **extra)
         assert result.returncode == 0, result.stderr
         return result
+
+    def paint(self, precision: str | None = None) -> None:
+        """Paint as one rank of this process: where neither processes nor their words matter."""
+        one_rank.paint(self.plan_file, self.video, self.style, self.out, precision)
 
     def fail(self, ranks: int = 1) -> Failure:
         """Run, and return the reason that the worker gives."""
@@ -114,19 +120,22 @@ def test_other_styles_show_what_they_would_make_of_it(job: Job, tmp_path: Path):
     assert json.loads((job.out / SWATCHES_NAME).read_bytes()).keys() == {"it's"}
 
 
-def test_the_longest_shards_are_painted_first(clips: Clips, tmp_path: Path):
+def test_the_longest_shards_are_painted_first(
+    clips: Clips, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
     video = clips["plain.mp4"]
     uneven = (Shard(0, 0, 8), Shard(1, 8, 28), Shard(2, 28, 40), Shard(3, 40, 48))
     job = Job(tmp_path, video, replace(plan_of(video), shards=uneven))
-    log = job.succeed().stderr
-    assert re.findall(r"shard (\d): frames", log) == ["1", "2", "0", "3"]
+    job.paint()
+    assert re.findall(r"shard (\d): frames", caplog.text) == ["1", "2", "0", "3"]
 
 
 def test_identity_keeps_the_luma(tmp_path: Path):
     video = tmp_path / "moving.mp4"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=192x128:r=25:d=1", "-pix_fmt", "yuv420p", str(video))
     job = Job(tmp_path, video, plan_of(video, 10))
-    job.succeed()
+    job.paint()
     painted = [frame for file in job.shards for frame in luma_of(file)]
     for before, after in zip(luma_of(video), painted, strict=True):
         assert np.mean((before - after) ** 2) < 255**2 / 10**3.8  # 38 dB
@@ -153,30 +162,31 @@ def test_a_network_paints_and_no_rank_waits_for_a_compiler(job: Job):
 def test_neighbours_steady_a_frame_however_the_video_is_cut(job: Job):
     job.choose_style(Architecture("StyleNet", width=8, blocks=1))
     job.plan_file.write_text(replace(job.plan, reach=REACH).to_json())
-    job.succeed()
+    job.paint()
     cut = job.greys()
     alone = replace(job.plan, shards=(Shard(0, 0, job.plan.frame_count),))
     whole = Job(job.out.parent, job.video, replace(alone, reach=REACH))
     whole.choose_style(Architecture("StyleNet", width=8, blocks=1))
     for shard in job.shards:
         shard.unlink()
-    whole.succeed(ranks=1)
+    whole.paint()
     assert len(cut) == job.plan.frame_count
     assert whole.greys() == pytest.approx(cut, abs=3)  # codes, as the encoder rounds them
 
 
 def test_what_comes_along_for_steadying_is_in_no_copy_for_browsers(job: Job):
     job.plan_file.write_text(replace(job.plan, reach=REACH, needs_proxy=True).to_json())
-    job.succeed()
+    job.paint()
     for shard in job.plan.shards:
         assert len(frames_of(job.out / shard.name)) == len(shard)
         assert len(frames_of(job.out / shard.proxy_name)) == len(shard)
 
 
-def test_precision_can_be_forced_and_the_log_says_which(job: Job):
+def test_precision_can_be_forced_and_the_log_says_which(job: Job, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
     job.choose_style(Architecture("StyleNet", width=8, blocks=1))
-    result = run(1, *job.words, "--precision", "float32")
-    assert "in float32 (as asked for)" in result.stderr
+    job.paint("float32")
+    assert "in float32 (as asked for)" in caplog.text
     exact = job.greys()
     for shard in job.shards:
         shard.unlink()
@@ -186,7 +196,7 @@ def test_precision_can_be_forced_and_the_log_says_which(job: Job):
 
 
 def test_shards_that_are_there_are_left_as_they_are(job: Job):
-    job.succeed()
+    job.paint()
     gone = job.shards[3]
     gone.unlink()
     (job.out / FAILURE_NAME).write_text(Failure("world", "earlier").to_json())
@@ -231,7 +241,7 @@ def test_a_rank_that_is_killed_ends_the_job_and_the_next_run_finishes_it(
     for file in whole:
         assert len(frames_of(file)) == 10
     job.choose_style(Architecture("Identity"))
-    job.succeed()
+    job.paint()
     assert {file: file.stat().st_mtime_ns for file in whole} == whole
     assert len(job.greys()) == 100
 
@@ -312,7 +322,7 @@ def test_frames_that_do_not_decode_are_listed(tmp_path: Path, reach: int):
     middle = len(content) // 2
     content[middle : middle + len(content) // 20] = bytes(len(content) // 20)
     video.write_bytes(content)
-    job.succeed()
+    job.paint()
     assert sum(len(frames_of(file)) for file in job.shards) == 50
     listed = [json.loads(file.read_bytes())["frames"] for file in job.out.glob("*.damage.json")]
     assert 0 < len([frame for frames in listed for frame in frames]) < 10

@@ -141,7 +141,7 @@ def test_too_much_processor_time_is_the_inputs_fault(
     clips: Clips, upload: Upload, configure: Configure
 ) -> None:
     file = clips["plain.mp4"].with_name("long sound.mov")
-    sound = ["-f", "lavfi", "-i", "anoisesrc=d=3600:r=48000", "-c:a", "pcm_mulaw"]
+    sound = ["-f", "lavfi", "-i", "anullsrc=r=48000:cl=mono", "-t", "3600", "-c:a", "pcm_mulaw"]
     ffmpeg("-i", str(clips["plain.mp4"]), *sound, "-map", "0:v", "-map", "1:a", str(file))
     configure(CHILD_CPU_SECONDS="1")
     with pytest.raises(InputError, match="takes more than 1 s of processor time to read: convert"):

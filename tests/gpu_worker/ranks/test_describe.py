@@ -23,6 +23,7 @@ from gpu_worker.scorers import load_scorer
 from gpu_worker.scorers.motion import Motion
 from gpu_worker.styles.model import StyleError
 from tests.function_app.clips import FRAMES, Clips, ffmpeg
+from tests.gpu_worker import one_rank
 from tests.gpu_worker.mpi import ROOT, environment, mpiexec, run
 from tests.gpu_worker.plans import even, plan_of, synthetic_plan
 
@@ -66,11 +67,12 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def described(folder: Path, film: Path, length: int, ranks: int) -> list[dict[str, Any]]:
+def described(folder: Path, film: Path, length: int) -> list[dict[str, Any]]:
+    """The film's lines, written by one rank in this process."""
     folder.mkdir()
     plan = lines_plan(film, length)
-    result = run(ranks, *words(folder, plan, film, "motion"))
-    assert result.returncode == 0, result.stderr
+    (folder / "plan.json").write_text(plan.to_json())
+    one_rank.paint(folder / "plan.json", film, style(folder, "motion"), folder / "out")
     return lines_of(folder, plan)
 
 
@@ -78,7 +80,7 @@ def described(folder: Path, film: Path, length: int, ranks: int) -> list[dict[st
 def job(tmp_path_factory: pytest.TempPathFactory, film: Path) -> Path:
     """The folder of a job that described the film in one shard."""
     folder = tmp_path_factory.mktemp("jobs") / "whole"
-    described(folder, film, 40, 1)
+    described(folder, film, 40)
     return folder
 
 
@@ -88,7 +90,10 @@ def test_each_frame_is_described_alike_however_the_film_is_cut(
     whole = lines_of(job, lines_plan(film, 40))
     assert [line["frame"] for line in whole] == list(range(40))
     assert [line["time"] for line in whole] == pytest.approx([frame / 20 for frame in range(40)])
-    assert described(tmp_path / "cut", film, 7, 3) == whole
+    cut = lines_plan(film, 7)
+    result = run(3, *words(tmp_path, cut, film, "motion"))
+    assert result.returncode == 0, result.stderr
+    assert lines_of(tmp_path, cut) == whole
     assert [line["frame"] for line in whole if line["cut"]] == [20]
     still, moving = whole[:20], whole[21:]
     assert fmean(line["motion"] for line in moving) > 10 * fmean(line["motion"] for line in still)
@@ -103,7 +108,7 @@ def test_progress_and_a_preview_are_there_as_for_a_painting(job: Path) -> None:
 
 
 def test_shards_that_are_there_are_left_alone(tmp_path: Path, film: Path) -> None:
-    first = described(tmp_path / "job", film, 7, 1)
+    first = described(tmp_path / "job", film, 7)
     folder, plan = tmp_path / "job", lines_plan(film, 7)
     kept = folder / "out" / plan.shards[1].name
     before = kept.stat().st_mtime_ns
