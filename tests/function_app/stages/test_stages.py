@@ -7,7 +7,7 @@ import pytest
 
 from emulator.azurite import STYLES
 from function_app.stages.preprocess import preprocess
-from function_app.stages.stitch import stitch
+from function_app.stages.stitch import Joined, stitch
 from function_app.store import paths, storage
 from function_app.store.jobs import Job, Work
 from tests.end_to_end.evidence import evidence, prove_equal
@@ -34,7 +34,7 @@ def paint(job: Job, work: Work, folder: Path) -> None:
 def comes_through(upload: Upload, file: Path, name: str, folder: Path) -> None:
     job = upload(file, name, style=IDENTITY)
     paint(job, preprocess(job), folder)
-    assert not stitch(job).note
+    assert stitch(job) == Joined()
     source = evidence(file.read_bytes())
     # The clock of a transport stream begins anywhere.
     source = source.from_zero() if file.suffix == ".ts" else source
