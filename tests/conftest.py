@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from emulator.config import CORE_TOOLS
+from tests.real_videos import REAL_VIDEOS
 
 TESTS = Path(__file__).parent
 LONG = (
@@ -57,10 +58,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.fixture(scope="session")
 def real_videos() -> Path:
     """Real videos, where this checkout has some beside it."""
-    folder = TESTS.parents[1] / "shared" / "data" / "videos"
-    if not folder.is_dir():
+    if not REAL_VIDEOS.is_dir():
         pytest.skip("there are no real videos beside this checkout")
-    return folder
+    return REAL_VIDEOS
 
 
 @pytest.hookimpl(optionalhook=True)

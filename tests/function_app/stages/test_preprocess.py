@@ -17,13 +17,11 @@ from gpu_worker.frames.decode import frames
 from gpu_worker.plan import REACH, Blend, Plan
 from tests.function_app.clips import PLAYLISTS, Clips, ffmpeg, frames_of, packets_of, zero_of
 from tests.function_app.made_styles import style_file
+from tests.real_videos import REAL_VIDEOS
 
 IVF_HEADER, IVF_FRAME_HEADER = 32, 12
 
 type Upload = Callable[..., Job]
-
-SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "videos"
-SHARED_VIDEOS = sorted(SHARED.glob("*")) if SHARED.exists() else []
 
 
 def plan_of(job: Job) -> Plan:
@@ -68,7 +66,7 @@ def test_a_strength_of_no_use_is_refused(clips: Clips, upload: Upload) -> None:
         preprocess(job)
 
 
-@pytest.mark.parametrize("file", SHARED_VIDEOS, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted(REAL_VIDEOS.glob("*")), ids=lambda file: file.name)
 def test_every_real_video_is_planned_whole(upload: Upload, file: Path) -> None:
     job = upload(file, file.name)
     preprocess(job)

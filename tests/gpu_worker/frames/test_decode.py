@@ -18,8 +18,8 @@ from gpu_worker.frames.frame import Frame
 from gpu_worker.plan import Plan, Timeline
 from tests.function_app.clips import PLAYLISTS, Clips, ffmpeg, numbered
 from tests.gpu_worker.plans import cut, plan_of
+from tests.real_videos import REAL_VIDEOS
 
-SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "videos"
 MOVING = ["-f", "lavfi", "-i", "testsrc2=size=128x96:rate=25:duration=2"]
 TALKING_AT_ONCE = """#!{python}
 # FFmpeg, whose decoder says all that it says in the midst of a line of showinfo's.
@@ -109,10 +109,10 @@ def test_a_shard_may_begin_anywhere(clips: Clips, name: str):
     assert_exact(clips[name], plan_of(clips[name], shard_length=1))
 
 
-@pytest.mark.parametrize("name", [file.name for file in sorted(SHARED.glob("*.m[pok][4v]*"))])
+@pytest.mark.parametrize("name", [file.name for file in sorted(REAL_VIDEOS.glob("*.m[pok][4v]*"))])
 def test_real_files_are_exact(name: str):
     full_range = "fullrange" in name
-    assert_exact(SHARED / name, plan_of(SHARED / name, 101, full_range=full_range))
+    assert_exact(REAL_VIDEOS / name, plan_of(REAL_VIDEOS / name, 101, full_range=full_range))
 
 
 def test_full_range_stays_as_it_is(clips: Clips):
